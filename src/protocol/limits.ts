@@ -1,0 +1,136 @@
+/** Every limit of a node, with its name, unit and default. One file, so that they can be compared. */
+import { assert } from './assert.ts';
+
+export interface Limits {
+  /** Data bytes of one znode. */
+  readonly znodeDataBytesMax: number;
+  /** Length of a path in UTF-16 code units. */
+  readonly pathLengthMax: number;
+  /** Entries of one ACL. */
+  readonly aclEntriesMax: number;
+  /** Distinct ACLs that the tree interns. */
+  readonly aclsMax: number;
+  /** Operations of one multi or multi-read. */
+  readonly multiOperationsMax: number;
+  /** Data and path bytes of one transaction. */
+  readonly transactionBytesMax: number;
+  /** Paths that one transaction may touch (recursive delete, session end is exempt). */
+  readonly transactionPathsMax: number;
+  /** Children that one unpaged listing may return. */
+  readonly childrenUnpagedMax: number;
+  /** Entries of one page of children or of a subtree. */
+  readonly pageEntriesMax: number;
+  /** Entries of a subtree page when no limit is asked. */
+  readonly subtreePageDefault: number;
+  /** Bytes of one JSON answer of data (listing with data, multi-read). */
+  readonly answerBytesMax: number;
+  /** Znodes of the whole tree. */
+  readonly treeNodesMax: number;
+  /** Names, data and fixed costs of the whole tree, bytes. */
+  readonly treeBytesMax: number;
+  /** Live sessions of the ensemble. */
+  readonly sessionsMax: number;
+  /** Watches of one stream. */
+  readonly watchesPerStreamMax: number;
+  /** Watches of one node. */
+  readonly watchesMax: number;
+  /** Streams (WebSocket, SSE, long polls) of one node. */
+  readonly streamsMax: number;
+  /** Proposed and not yet committed transactions. */
+  readonly outstandingTransactionsMax: number;
+  /** Their bytes. */
+  readonly outstandingBytesMax: number;
+  /** Requests of one stream that wait for their turn. */
+  readonly streamRequestsMax: number;
+  /** Messages in one WebSocket frame. */
+  readonly frameMessagesMax: number;
+  /** Bytes of one WebSocket frame. */
+  readonly frameBytesMax: number;
+  /** Unread answers of one WebSocket connection, bytes, before it is closed with 4429. */
+  readonly unreadAnswerBytesMax: number;
+  /** Unsent bytes of a connection above which its events wait in the ring. */
+  readonly socketHighWaterBytes: number;
+  /** Transactions that the event ring keeps. */
+  readonly ringTransactionsMax: number;
+  /** Bytes of records that the event ring keeps. */
+  readonly ringBytesMax: number;
+  /** Remembered idempotency keys. */
+  readonly idempotencyKeysMax: number;
+  /** Bytes of their remembered answers. */
+  readonly idempotencyBytesMax: number;
+  /** Length of an idempotency key, characters. */
+  readonly idempotencyKeyLengthMax: number;
+  /** Wait for a write's commit, a barrier or a minimum zxid, milliseconds. */
+  readonly requestTimeoutMs: number;
+  /** Longest long poll, milliseconds. */
+  readonly longPollMaxMs: number;
+  /** Time for the first message of a WebSocket, milliseconds. */
+  readonly connectTimeoutMs: number;
+  /** Pace of bookmarks on an event stream, milliseconds. */
+  readonly bookmarkIntervalMs: number;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const defaultLimits: Limits = {
+  znodeDataBytesMax: MIB,
+  pathLengthMax: 4096,
+  aclEntriesMax: 256,
+  aclsMax: 65_536,
+  multiOperationsMax: 1000,
+  transactionBytesMax: 8 * MIB,
+  transactionPathsMax: 10_000,
+  childrenUnpagedMax: 10_000,
+  pageEntriesMax: 10_000,
+  subtreePageDefault: 1000,
+  answerBytesMax: 16 * MIB,
+  treeNodesMax: 16_000_000,
+  treeBytesMax: 2048 * MIB,
+  sessionsMax: 1_000_000,
+  watchesPerStreamMax: 1_000_000,
+  watchesMax: 4_000_000,
+  streamsMax: 65_536,
+  outstandingTransactionsMax: 65_536,
+  outstandingBytesMax: 64 * MIB,
+  streamRequestsMax: 10_000,
+  frameMessagesMax: 1000,
+  frameBytesMax: 2 * MIB,
+  unreadAnswerBytesMax: MIB,
+  socketHighWaterBytes: 256 * KIB,
+  ringTransactionsMax: 100_000,
+  ringBytesMax: 64 * MIB,
+  idempotencyKeysMax: 100_000,
+  idempotencyBytesMax: 128 * MIB,
+  idempotencyKeyLengthMax: 255,
+  requestTimeoutMs: 5000,
+  longPollMaxMs: 300_000,
+  connectTimeoutMs: 5000,
+  bookmarkIntervalMs: 15_000,
+};
+
+/** The greatest number a sequential name may carry; beyond it a create is refused, never wrapped. */
+export const sequenceMax = 2_147_483_647;
+
+/** The longest TTL, milliseconds (`EphemeralType.TTL`: 40 bits). */
+export const ttlMaxMs = 1_099_511_627_775;
+
+/** @throws InvariantError where two limits contradict one another. */
+export function checkLimits(limits: Limits): void {
+  assert(
+    limits.znodeDataBytesMax <= limits.transactionBytesMax,
+    'limits: one znode must fit into one transaction',
+  );
+  assert(
+    limits.transactionBytesMax <= limits.outstandingBytesMax,
+    'limits: one transaction must fit into the outstanding bytes',
+  );
+  assert(
+    limits.znodeDataBytesMax <= limits.frameBytesMax,
+    'limits: one znode must fit into one WebSocket frame',
+  );
+  assert(
+    limits.childrenUnpagedMax <= limits.pageEntriesMax,
+    'limits: an unpaged listing must not exceed a page',
+  );
+}
