@@ -6,183 +6,39 @@
  * submitted, and events stand in that same order, before any answer that would show their change.
  * Stream 0 is no stream: each of its requests stands alone, unordered.
  */
-import type { ErrorBody } from '../protocol/errors.ts';
-import type { EventType, Identity, SessionId, Stat, ZnodePath, Zxid } from '../protocol/model.ts';
-import type { Operation, Result } from '../protocol/operations.ts';
+import type {
+  CoordinatorAnswer,
+  CoordinatorMessage,
+  CoordinatorStatus,
+  SnapshotInfo,
+} from '../protocol/coordination.ts';
+import type { Zxid } from '../protocol/model.ts';
 
-/** Chosen by the doors, above 0, never used twice in the life of the process. */
-export type StreamId = number;
-
-/** The stream number of requests that stand alone. */
-export const noStream: StreamId = 0;
-
-export type Consistency = 'linearizable' | 'local';
-
-export interface SessionCredential {
-  readonly id: SessionId;
-  /** The text behind the colon of a token; compared by hash, in constant time. */
-  readonly secret: string;
-}
-
-/** Who asks: for a request that stands alone. A stream's caller is set by `open`, `attach`, `identify`. */
-export interface Caller {
-  readonly identities: readonly Identity[];
-  readonly session?: SessionCredential;
-}
-
-/** Makes a retry answer as the first time; both texts are opaque to the coordinator. */
-export interface Idempotency {
-  readonly key: string;
-  /** Hash of everything that makes the request the same request. */
-  readonly fingerprint: string;
-}
-
-export interface OpenMessage {
-  readonly type: 'open';
-  readonly stream: StreamId;
-  /** What the connection itself proves: the `ip` identity, headers of the upgrade. */
-  readonly identities: readonly Identity[];
-}
-
-export interface CloseMessage {
-  readonly type: 'close';
-  readonly stream: StreamId;
-}
-
-export interface RequestMessage {
-  readonly type: 'request';
-  readonly stream: StreamId;
-  /** Door-chosen, unique among the open requests of the stream (of all stand-alone ones for stream 0). */
-  readonly id: number;
-  readonly operation: Operation;
-  /** Required on stream 0, absent elsewhere. */
-  readonly caller?: Caller;
-  /** Of a read; default `local`. */
-  readonly consistency?: Consistency;
-  /** Answer only from a state at or after this zxid. */
-  readonly minZxid?: Zxid;
-  /** How long to wait for `minZxid`, milliseconds; default `requestTimeoutMs`. */
-  readonly minZxidWaitMs?: number;
-  /** Of a write: how many voters must have it on disk, or all; absent = majority. */
-  readonly acks?: number | 'all';
-  readonly idempotency?: Idempotency;
-}
-
-/** The socket of the stream is full (its events wait in the ring) or has room again. */
-export interface FlowMessage {
-  readonly type: 'flow';
-  readonly stream: StreamId;
-  readonly ready: boolean;
-}
-
-/** A sign of life of the stream's session without a request: any frame, a pong included. */
-export interface TouchMessage {
-  readonly type: 'touch';
-  readonly stream: StreamId;
-}
-
-export type CoordinatorMessage =
-  OpenMessage | CloseMessage | RequestMessage | FlowMessage | TouchMessage;
-
-export interface ResultAnswer {
-  readonly type: 'result';
-  readonly stream: StreamId;
-  readonly id: number;
-  /** Of a write its own, else of the state that was answered from. */
-  readonly zxid: Zxid;
-  readonly result: Result;
-  /** The confirmed remaining life of the caller's session, milliseconds. */
-  readonly expiresInMs?: number;
-  /** The session and timeout for doors that compute heartbeats. */
-}
-
-export interface ErrorAnswer {
-  readonly type: 'error';
-  readonly stream: StreamId;
-  readonly id: number;
-  readonly zxid: Zxid;
-  readonly error: ErrorBody;
-  readonly expiresInMs?: number;
-  /** The stream ended with this answer (its first uncertain outcome): close with 4503. */
-  readonly ends?: true;
-}
-
-export interface StreamEvent {
-  readonly type: EventType;
-  readonly path: ZnodePath;
-  /** Only where the watch asked for it, of NodeCreated and NodeDataChanged, as of the event. */
-  readonly stat?: Stat;
-  readonly data?: Uint8Array;
-}
-
-/** All events of one zxid for the stream. `events` may be shared with other streams: never mutate. */
-export interface EventsAnswer {
-  readonly type: 'events';
-  readonly stream: StreamId;
-  readonly zxid: Zxid;
-  readonly events: readonly StreamEvent[];
-}
-
-/** A wake-up of a `change` watch. */
-export interface ChangeAnswer {
-  readonly type: 'change';
-  readonly stream: StreamId;
-  readonly zxid: Zxid;
-  readonly path: ZnodePath;
-}
-
-/** The stream's cursor fell off the ring: what lies between is lost for it. */
-export interface GoneAnswer {
-  readonly type: 'gone';
-  readonly stream: StreamId;
-  readonly oldestZxid: Zxid;
-  readonly currentZxid: Zxid;
-}
-
-/** The stream's session is gone (`expired`) or was taken over by a newer stream (`moved`). */
-export interface SessionAnswer {
-  readonly type: 'session';
-  readonly stream: StreamId;
-  readonly state: 'expired' | 'moved';
-}
-
-export type CoordinatorAnswer =
-  ResultAnswer | ErrorAnswer | EventsAnswer | ChangeAnswer | GoneAnswer | SessionAnswer;
-
-export interface MemberStatus {
-  readonly id: number;
-  readonly role: 'participant' | 'observer';
-  readonly state: 'leading' | 'following' | 'observing' | 'looking' | 'down';
-  readonly peer: string | null;
-  readonly url: string | null;
-  readonly zxid: Zxid;
-  /** Transactions behind the leader's commit point. */
-  readonly lag: number;
-}
-
-/** What `GET /ensemble`, `/health/ready` and the metrics show. */
-export interface CoordinatorStatus {
-  readonly server: number;
-  readonly clusterId: string;
-  readonly configZxid: Zxid;
-  readonly epoch: number;
-  readonly leader: number | null;
-  readonly readOnly: boolean;
-  readonly members: readonly MemberStatus[];
-  /** The state that a local read is answered from. */
-  readonly appliedZxid: Zxid;
-  /** Why the node does not serve clients; absent when it does. */
-  readonly notReady?: string;
-  readonly sessionTimeoutMinMs: number;
-  readonly sessionTimeoutMaxMs: number;
-  readonly sessionTimeoutDefaultMs: number;
-  readonly voters: number;
-}
-
-export interface SnapshotInfo {
-  readonly zxid: Zxid;
-  readonly bytes: number;
-}
+export type {
+  StreamId,
+  Consistency,
+  SessionCredential,
+  Caller,
+  Idempotency,
+  OpenMessage,
+  CloseMessage,
+  RequestMessage,
+  FlowMessage,
+  TouchMessage,
+  CoordinatorMessage,
+  ResultAnswer,
+  ErrorAnswer,
+  StreamEvent,
+  EventsAnswer,
+  ChangeAnswer,
+  GoneAnswer,
+  SessionAnswer,
+  CoordinatorAnswer,
+  MemberStatus,
+  CoordinatorStatus,
+  SnapshotInfo,
+} from '../protocol/coordination.ts';
+export { noStream } from '../protocol/coordination.ts';
 
 export interface Coordinator {
   /** Takes a batch; never throws for a client's fault. Answers reach the listener, at any later time or at once. */
