@@ -1,0 +1,324 @@
+/**
+ * Who watches what on this node, and which change fires what: the trigger table of ZooKeeper's
+ * `DataTree` and `WatchManager`, for streams instead of connections.
+ *
+ * ZooKeeper keeps a data table and a child table; here one entry per stream and path holds a mask of
+ * modes, which answers the same questions: `data`, `exists`, `persistent` and `persistent-recursive`
+ * are what stands in the data table, `children` and `persistent` what stands in the child table.
+ * A path with one watcher, by far the most frequent, holds a packed number; from two on, a map.
+ */
+import { assert } from '../protocol/assert.ts';
+import type { EventType, ZnodePath } from '../protocol/model.ts';
+import type { StreamWatchMode } from '../protocol/operations.ts';
+import { parentPath } from '../protocol/path.ts';
+
+/** What a committed change does to the znode at `path`. */
+export type ChangeKind = 'create' | 'delete' | 'set' | 'setAcl';
+
+export interface WatchTrigger {
+  readonly kind: ChangeKind;
+  readonly path: ZnodePath;
+}
+
+/** Receives one event, or the wake-up of a `change` watch. It must not change the table. */
+export type EmitWatch = (stream: number, type: EventType | 'change', path: ZnodePath) => void;
+
+const DATA = 1;
+const EXISTS = 2;
+const CHILDREN = 4;
+const PERSISTENT = 8;
+const RECURSIVE = 16;
+const CHANGE = 32;
+const MASKS = 64;
+
+const bitOf: Readonly<Record<StreamWatchMode, number>> = {
+  data: DATA,
+  exists: EXISTS,
+  children: CHILDREN,
+  persistent: PERSISTENT,
+  'persistent-recursive': RECURSIVE,
+  change: CHANGE,
+};
+
+/** What one change means for the watches of one path. */
+interface Rule {
+  readonly type: EventType;
+  /** Modes that get the event. */
+  readonly fires: number;
+  /** Modes that are used up by it. */
+  readonly consumes: number;
+}
+
+const DATA_TABLE = DATA | EXISTS | PERSISTENT | RECURSIVE;
+
+/** For watches of the changed path. A delete reaches the child table too, once for both tables. */
+const ownRules: Readonly<Record<ChangeKind, Rule | undefined>> = {
+  create: { type: 'NodeCreated', fires: DATA_TABLE, consumes: DATA | EXISTS },
+  set: { type: 'NodeDataChanged', fires: DATA_TABLE, consumes: DATA | EXISTS },
+  delete: {
+    type: 'NodeDeleted',
+    fires: DATA_TABLE | CHILDREN,
+    consumes: DATA | EXISTS | CHILDREN,
+  },
+  setAcl: undefined,
+};
+
+/** For watches of its parent, when a child comes or goes. */
+const parentRule: Rule = {
+  type: 'NodeChildrenChanged',
+  fires: CHILDREN | PERSISTENT,
+  consumes: CHILDREN,
+};
+
+/** One watcher as `stream * 64 + mask`, or many by stream. */
+type Watchers = number | Map<number, number>;
+
+interface Firing {
+  readonly emit: EmitWatch;
+  readonly skip: ((stream: number) => boolean) | undefined;
+  /** Streams that have got this trigger's event, as far as somebody else might give it to them again. */
+  readonly told: Set<number> | undefined;
+}
+
+export class WatchTable {
+  readonly #byPath = new Map<ZnodePath, Watchers>();
+  readonly #byStream = new Map<number, ZnodePath | Set<ZnodePath>>();
+  #count = 0;
+  #recursiveCount = 0;
+  #firing = false;
+
+  /** Watched paths, each counted once per stream, whatever the number of modes. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Watched paths of one stream. */
+  countOf(stream: number): number {
+    const paths = this.#byStream.get(stream);
+    if (paths === undefined) return 0;
+    return typeof paths === 'string' ? 1 : paths.size;
+  }
+
+  /** True when the stream watches the path, in this mode or in any. */
+  has(stream: number, path: ZnodePath, mode?: StreamWatchMode): boolean {
+    const mask = this.#maskOf(stream, path);
+    return (mode === undefined ? mask : mask & bitOf[mode]) !== 0;
+  }
+
+  /** @returns false when the stream watched the path in this mode already */
+  add(stream: number, path: ZnodePath, mode: StreamWatchMode): boolean {
+    assert(Number.isSafeInteger(stream) && stream >= 0, `not a stream: ${String(stream)}`);
+    const mask = this.#maskOf(stream, path);
+    const bit = bitOf[mode];
+    if ((mask & bit) !== 0) return false;
+    if (mask === 0) this.#addPath(stream, path);
+    this.#setMask(stream, path, { from: mask, to: mask | bit });
+    return true;
+  }
+
+  /**
+   * Removes one mode, or without `mode` all of them.
+   * @returns false when there was nothing to remove (NOWATCHER)
+   */
+  remove(stream: number, path: ZnodePath, mode?: StreamWatchMode): boolean {
+    const mask = this.#maskOf(stream, path);
+    const bits = mode === undefined ? mask : mask & bitOf[mode];
+    if (bits === 0) return false;
+    this.#setMask(stream, path, { from: mask, to: mask & ~bits });
+    return true;
+  }
+
+  /** Removes all watches of a stream that has ended. */
+  removeStream(stream: number): void {
+    const paths = this.#byStream.get(stream);
+    if (paths === undefined) return;
+    for (const path of typeof paths === 'string' ? [paths] : [...paths]) this.remove(stream, path);
+  }
+
+  /**
+   * Fires what a committed change fires: at most one event per type, path and stream, however many
+   * registrations overlap; standard watches are used up, persistent ones stay. For streams that `skip`
+   * names nothing happens at all: they get it later, through `triggerFor`.
+   */
+  trigger(change: WatchTrigger, emit: EmitWatch, skip?: (stream: number) => boolean): void {
+    if (this.#count === 0) return;
+    assert(!this.#firing, 'emit must not trigger watches');
+    this.#firing = true;
+    const { kind, path } = change;
+    const rule = ownRules[kind];
+    const told = rule !== undefined && this.#recursiveCount > 0 ? new Set<number>() : undefined;
+    this.#fireAll(path, rule, { emit, skip, told });
+    if (rule !== undefined && told !== undefined) {
+      this.#fireAncestors({ path, type: rule.type }, { emit, skip, told });
+    }
+    if (changesChildren(kind) && path !== '/') {
+      this.#fireAll(parentPath(path), parentRule, { emit, skip, told: undefined });
+    }
+    this.#firing = false;
+  }
+
+  /** The same for one stream alone: a lagging cursor or a resumed session that is replayed. */
+  triggerFor(stream: number, change: WatchTrigger, emit: EmitWatch): void {
+    if (!this.#byStream.has(stream)) return;
+    assert(!this.#firing, 'emit must not trigger watches');
+    this.#firing = true;
+    const { kind, path } = change;
+    const rule = ownRules[kind];
+    const told = new Set<number>();
+    const firing: Firing = { emit, skip: undefined, told };
+    this.#fireOne(stream, this.#maskOf(stream, path), { path, rule, firing });
+    if (rule !== undefined && this.#recursiveCount > 0) {
+      for (let at = path; at !== '/' && !told.has(stream);) {
+        at = parentPath(at);
+        if ((this.#maskOf(stream, at) & RECURSIVE) === 0) continue;
+        told.add(stream);
+        emit(stream, rule.type, path);
+      }
+    }
+    if (changesChildren(kind) && path !== '/') {
+      const parent = parentPath(path);
+      const mask = this.#maskOf(stream, parent);
+      this.#fireOne(stream, mask, { path: parent, rule: parentRule, firing });
+    }
+    this.#firing = false;
+  }
+
+  #fireAll(path: ZnodePath, rule: Rule | undefined, firing: Firing): void {
+    const watchers = this.#byPath.get(path);
+    if (watchers === undefined) return;
+    if (typeof watchers === 'number') {
+      this.#fireOne(Math.floor(watchers / MASKS), watchers % MASKS, { path, rule, firing });
+      return;
+    }
+    for (const [stream, mask] of watchers) this.#fireOne(stream, mask, { path, rule, firing });
+  }
+
+  #fireOne(
+    stream: number,
+    mask: number,
+    target: { readonly path: ZnodePath; readonly rule: Rule | undefined; readonly firing: Firing },
+  ): void {
+    const { path, rule, firing } = target;
+    const fires = rule !== undefined && (mask & rule.fires) !== 0;
+    const changes = (mask & CHANGE) !== 0;
+    if (!fires && !changes) return;
+    if (firing.skip?.(stream) === true) return;
+    if (fires) {
+      firing.told?.add(stream);
+      firing.emit(stream, rule.type, path);
+      const rest = mask & ~rule.consumes;
+      if (rest !== mask) this.#setMask(stream, path, { from: mask, to: rest });
+    }
+    if (changes) firing.emit(stream, 'change', path);
+  }
+
+  /** Recursive watches of the path's ancestors; those of the path itself have fired with it. */
+  #fireAncestors(
+    event: { readonly path: ZnodePath; readonly type: EventType },
+    firing: Firing & { readonly told: Set<number> },
+  ): void {
+    for (let at = event.path; at !== '/';) {
+      at = parentPath(at);
+      const watchers = this.#byPath.get(at);
+      if (watchers === undefined) continue;
+      for (const [stream, mask] of typeof watchers === 'number' ? [unpack(watchers)] : watchers) {
+        if ((mask & RECURSIVE) === 0 || firing.told.has(stream)) continue;
+        if (firing.skip?.(stream) === true) continue;
+        firing.told.add(stream);
+        firing.emit(stream, event.type, event.path);
+      }
+    }
+  }
+
+  #maskOf(stream: number, path: ZnodePath): number {
+    const watchers = this.#byPath.get(path);
+    if (watchers === undefined) return 0;
+    if (typeof watchers !== 'number') return watchers.get(stream) ?? 0;
+    return Math.floor(watchers / MASKS) === stream ? watchers % MASKS : 0;
+  }
+
+  #setMask(
+    stream: number,
+    path: ZnodePath,
+    mask: { readonly from: number; readonly to: number },
+  ): void {
+    this.#recursiveCount += ((mask.to & RECURSIVE) - (mask.from & RECURSIVE)) / RECURSIVE;
+    if (mask.to === 0) {
+      this.#removeWatcher(stream, path);
+      this.#removePath(stream, path);
+      return;
+    }
+    const watchers = this.#byPath.get(path);
+    if (watchers === undefined) {
+      this.#byPath.set(path, stream * MASKS + mask.to);
+    } else if (typeof watchers !== 'number') {
+      watchers.set(stream, mask.to);
+    } else if (Math.floor(watchers / MASKS) === stream) {
+      this.#byPath.set(path, stream * MASKS + mask.to);
+    } else {
+      this.#byPath.set(path, new Map([unpack(watchers), [stream, mask.to]]));
+    }
+  }
+
+  #removeWatcher(stream: number, path: ZnodePath): void {
+    const watchers = this.#byPath.get(path);
+    if (typeof watchers === 'number' || watchers === undefined) {
+      this.#byPath.delete(path);
+      return;
+    }
+    watchers.delete(stream);
+    assert(watchers.size > 0, 'a path with one watcher holds a number');
+    if (watchers.size > 1) return;
+    for (const [last, mask] of watchers) this.#byPath.set(path, last * MASKS + mask);
+  }
+
+  #addPath(stream: number, path: ZnodePath): void {
+    this.#count += 1;
+    const paths = this.#byStream.get(stream);
+    if (paths === undefined) this.#byStream.set(stream, path);
+    else if (typeof paths === 'string') this.#byStream.set(stream, new Set([paths, path]));
+    else paths.add(path);
+  }
+
+  #removePath(stream: number, path: ZnodePath): void {
+    this.#count -= 1;
+    const paths = this.#byStream.get(stream);
+    assert(paths !== undefined, 'a watcher is known by its stream');
+    if (typeof paths === 'string') {
+      this.#byStream.delete(stream);
+      return;
+    }
+    paths.delete(path);
+    if (paths.size === 0) this.#byStream.delete(stream);
+  }
+}
+
+/**
+ * What a standard watch that a client sets again after a gap has missed since `relativeZxid`
+ * (`DataTree.setWatches`); undefined = nothing, arm it. `stat` is absent when the znode is.
+ * Persistent modes are never compared: they are replayed out of the ring.
+ */
+export function compareOneShot(
+  mode: 'data' | 'exists' | 'children',
+  stat: { readonly mzxid: number; readonly pzxid: number } | undefined,
+  relativeZxid: number,
+): EventType | undefined {
+  switch (mode) {
+    case 'data':
+      if (stat === undefined) return 'NodeDeleted';
+      return stat.mzxid > relativeZxid ? 'NodeDataChanged' : undefined;
+    case 'exists':
+      return stat === undefined ? undefined : 'NodeCreated';
+    case 'children':
+      if (stat === undefined) return 'NodeDeleted';
+      return stat.pzxid > relativeZxid ? 'NodeChildrenChanged' : undefined;
+  }
+}
+
+function changesChildren(kind: ChangeKind): boolean {
+  return kind === 'create' || kind === 'delete';
+}
+
+function unpack(watcher: number): [number, number] {
+  return [Math.floor(watcher / MASKS), watcher % MASKS];
+}
