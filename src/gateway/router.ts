@@ -1,0 +1,177 @@
+/**
+ * The one listener of the coordinator. It gives out stream ids and the ids of stand-alone requests,
+ * hands each answer to whom it belongs, and keeps the order of the coordinator's batches.
+ */
+import { assert } from '../protocol/assert.ts';
+import { CoordinationError } from '../protocol/errors.ts';
+import type { Identity, Zxid } from '../protocol/model.ts';
+import { noStream } from './coordinator.ts';
+import type {
+  Caller,
+  CloseMessage,
+  Coordinator,
+  CoordinatorAnswer,
+  CoordinatorStatus,
+  ErrorAnswer,
+  FlowMessage,
+  RequestMessage,
+  ResultAnswer,
+  StreamId,
+  TouchMessage,
+} from './coordinator.ts';
+
+/** A request that stands alone, before the router has numbered it. */
+export type StandaloneRequest = Omit<RequestMessage, 'type' | 'stream' | 'id' | 'caller'> & {
+  readonly caller: Caller;
+};
+
+/** What a stream may send, before the router has put its number on it. */
+export type StreamMessage =
+  | Omit<RequestMessage, 'stream' | 'caller'>
+  | Omit<FlowMessage, 'stream'>
+  | Omit<TouchMessage, 'stream'>;
+
+/** Takes the answers of one stream, those of one coordinator batch in one call, in order. */
+export interface StreamSink {
+  answers(batch: readonly CoordinatorAnswer[]): void;
+}
+
+export interface StreamHandle {
+  readonly id: StreamId;
+  /** In order; a batch is handed over as one. Does nothing once the stream is closed. */
+  send(messages: readonly StreamMessage[]): void;
+  /** Ends the stream; nothing reaches its sink afterwards. May be called again. */
+  close(): void;
+}
+
+/** A refusal by the coordinator: the error together with what its answer says about the node's state. */
+export class RequestRefused extends CoordinationError {
+  readonly zxid: Zxid;
+  readonly expiresInMs: number | undefined;
+
+  constructor(answer: ErrorAnswer) {
+    const { code, detail, ...fields } = answer.error;
+    super(code, detail, fields);
+    this.name = 'RequestRefused';
+    this.zxid = answer.zxid;
+    this.expiresInMs = answer.expiresInMs;
+  }
+}
+
+interface Waiter {
+  readonly resolve: (answer: ResultAnswer) => void;
+  readonly reject: (error: RequestRefused) => void;
+}
+
+export interface RouterOptions {
+  /** Streams that may be open at once (`Limits.streamsMax`). */
+  readonly streamsMax: number;
+}
+
+export class CoordinatorRouter {
+  readonly #coordinator: Coordinator;
+  readonly #streamsMax: number;
+  readonly #waiters = new Map<number, Waiter>();
+  readonly #sinks = new Map<StreamId, StreamSink>();
+  #nextRequestId = 1;
+  #nextStreamId = 1;
+
+  constructor(coordinator: Coordinator, options: RouterOptions) {
+    this.#coordinator = coordinator;
+    this.#streamsMax = options.streamsMax;
+    coordinator.listen((answers) => this.#dispatch(answers));
+  }
+
+  get coordinator(): Coordinator {
+    return this.#coordinator;
+  }
+
+  /** Streams that are open now. */
+  get streamCount(): number {
+    return this.#sinks.size;
+  }
+
+  status(): CoordinatorStatus {
+    return this.#coordinator.status();
+  }
+
+  /**
+   * Sends a request that stands alone.
+   * @throws RequestRefused (by rejection) when the coordinator answers with an error
+   */
+  request(request: StandaloneRequest): Promise<ResultAnswer> {
+    const id = this.#nextRequestId++;
+    return new Promise((resolve, reject) => {
+      this.#waiters.set(id, { resolve, reject });
+      this.#coordinator.submit([{ ...request, type: 'request', stream: noStream, id }]);
+    });
+  }
+
+  /**
+   * Opens an ordered stream for a caller who proves `identities`.
+   * @throws CoordinationError THROTTLEDOP when the node has as many streams as it may
+   */
+  openStream(identities: readonly Identity[], sink: StreamSink): StreamHandle {
+    if (this.#sinks.size >= this.#streamsMax) {
+      const detail = `this node has ${this.#sinks.size} open streams, the limit is ${this.#streamsMax}`;
+      throw new CoordinationError('THROTTLEDOP', detail);
+    }
+    const id = this.#nextStreamId++;
+    this.#sinks.set(id, sink);
+    this.#coordinator.submit([{ type: 'open', stream: id, identities }]);
+    return {
+      id,
+      send: (messages) => {
+        if (this.#sinks.has(id)) this.#send(id, messages);
+      },
+      close: () => this.#close(id),
+    };
+  }
+
+  /** Sends one message for each of many streams as one batch. */
+  sendAll(messages: readonly (readonly [StreamHandle, StreamMessage])[]): void {
+    const batch = messages
+      .filter(([handle]) => this.#sinks.has(handle.id))
+      .map(([handle, message]) => ({ ...message, stream: handle.id }));
+    if (batch.length > 0) this.#coordinator.submit(batch);
+  }
+
+  #send(stream: StreamId, messages: readonly StreamMessage[]): void {
+    this.#coordinator.submit(messages.map((message) => ({ ...message, stream })));
+  }
+
+  #close(stream: StreamId): void {
+    if (!this.#sinks.delete(stream)) return;
+    const message: CloseMessage = { type: 'close', stream };
+    this.#coordinator.submit([message]);
+  }
+
+  #dispatch(answers: readonly CoordinatorAnswer[]): void {
+    let perStream: Map<StreamId, CoordinatorAnswer[]> | undefined;
+    for (const answer of answers) {
+      if (answer.stream === noStream) {
+        this.#settle(answer);
+        continue;
+      }
+      perStream ??= new Map();
+      const batch = perStream.get(answer.stream);
+      if (batch === undefined) perStream.set(answer.stream, [answer]);
+      else batch.push(answer);
+    }
+    if (perStream === undefined) return;
+    // A stream that was closed while its answers were under way has no sink any more.
+    for (const [stream, batch] of perStream) this.#sinks.get(stream)?.answers(batch);
+  }
+
+  #settle(answer: CoordinatorAnswer): void {
+    assert(
+      answer.type === 'result' || answer.type === 'error',
+      `a stand-alone request was answered with ${answer.type}`,
+    );
+    const waiter = this.#waiters.get(answer.id);
+    assert(waiter !== undefined, `nobody waits for answer ${answer.id}`);
+    this.#waiters.delete(answer.id);
+    if (answer.type === 'result') waiter.resolve(answer);
+    else waiter.reject(new RequestRefused(answer));
+  }
+}

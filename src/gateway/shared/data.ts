@@ -1,0 +1,49 @@
+/** Znode data inside JSON: text where it is text, else base64. */
+import { isUtf8 } from 'node:buffer';
+import { CoordinationError } from '../../protocol/errors.ts';
+
+export type DataEncoding = 'utf8' | 'base64';
+
+export interface EncodedData {
+  readonly data: string;
+  readonly encoding: DataEncoding;
+}
+
+const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
+const loneSurrogate = /\p{Surrogate}/u;
+const nothing = new Uint8Array(0);
+
+/** `utf8` when the bytes are valid UTF-8, unless base64 is asked. */
+export function encodeData(bytes: Uint8Array, asked?: DataEncoding): EncodedData {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const encoding = asked !== 'base64' && isUtf8(buffer) ? 'utf8' : 'base64';
+  return { data: buffer.toString(encoding), encoding };
+}
+
+export interface DataFields {
+  readonly data?: string | undefined;
+  readonly encoding?: DataEncoding | undefined;
+}
+
+/**
+ * @param field what to call the value in an error, for example `operations[3].data`
+ * @throws CoordinationError BADARGUMENTS when the text is not what its encoding says
+ */
+export function decodeData({ data, encoding = 'utf8' }: DataFields, field = 'data'): Uint8Array {
+  if (data === undefined || data === '') return nothing;
+  if (encoding === 'base64') {
+    if (base64Pattern.test(data)) return Buffer.from(data, 'base64');
+    throw new CoordinationError('BADARGUMENTS', `${field}: not valid base64`);
+  }
+  if (loneSurrogate.test(data)) {
+    throw new CoordinationError('BADARGUMENTS', `${field}: holds half of a surrogate pair`);
+  }
+  return Buffer.from(data, 'utf8');
+}
+
+/** @throws CoordinationError TOOLARGE naming both numbers */
+export function checkDataSize(bytes: Uint8Array, bytesMax: number, field = 'data'): Uint8Array {
+  if (bytes.length <= bytesMax) return bytes;
+  const detail = `${field}: ${bytes.length} bytes exceed the limit of ${bytesMax}`;
+  throw new CoordinationError('TOOLARGE', detail);
+}

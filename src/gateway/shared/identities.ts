@@ -1,0 +1,93 @@
+/**
+ * Who a caller is, from what the connection and the `Authorization` header prove. The digest form is
+ * ZooKeeper's (`DigestAuthenticationProvider.generateDigest`): `user:base64(sha1("user:password"))`.
+ */
+import { isUtf8 } from 'node:buffer';
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { CoordinationError } from '../../protocol/errors.ts';
+import type { Identity } from '../../protocol/model.ts';
+
+const authorizationPattern = /^([A-Za-z][A-Za-z0-9_-]*) +(\S+) *$/;
+const base64Pattern = /^[A-Za-z0-9+/_-]+={0,2}$/;
+
+export interface IdentitySource {
+  /** Of the peer, as the socket gives it. */
+  readonly address: string;
+  readonly authorization?: string | undefined;
+  readonly superIdentity?: Identity | undefined;
+}
+
+/**
+ * The identities of one request or connection: the address, and what the header proves.
+ * @throws CoordinationError AUTHFAILED when the header cannot be read or nobody can verify it
+ */
+export function identitiesOf(source: IdentitySource): readonly Identity[] {
+  const ip: Identity = { scheme: 'ip', id: plainAddress(source.address) };
+  if (source.authorization === undefined) return [ip];
+  return [ip, ...authorizedIdentities(source.authorization, source.superIdentity)];
+}
+
+/** True for a caller who passes every ACL. */
+export function isSuper(identities: readonly Identity[]): boolean {
+  return identities.some(({ scheme }) => scheme === 'super');
+}
+
+/**
+ * The identities that `user:password` proves: the digest one, and `super` when it is the one named at start.
+ * @throws CoordinationError AUTHFAILED when there is no colon
+ */
+export function digestIdentities(
+  credential: Uint8Array,
+  superIdentity?: Identity,
+): readonly Identity[] {
+  const bytes = Buffer.from(credential.buffer, credential.byteOffset, credential.byteLength);
+  const colon = bytes.indexOf(':');
+  if (colon < 0 || !isUtf8(bytes)) {
+    throw new CoordinationError('AUTHFAILED', 'digest credentials must be user:password in UTF-8');
+  }
+  const hash = createHash('sha1').update(bytes).digest('base64');
+  const digest: Identity = { scheme: 'digest', id: `${bytes.toString('utf8', 0, colon)}:${hash}` };
+  if (superIdentity === undefined || !sameIdentity(digest, superIdentity)) return [digest];
+  return [{ scheme: 'super', id: '' }, digest];
+}
+
+/**
+ * An `auth` message's identities.
+ * @throws CoordinationError AUTHFAILED for a scheme that takes no credentials here, or bad ones
+ */
+export function credentialIdentities(
+  scheme: string,
+  credential: string,
+  superIdentity?: Identity,
+): readonly Identity[] {
+  if (scheme === 'digest') return digestIdentities(Buffer.from(credential), superIdentity);
+  const detail = `authentication scheme ${JSON.stringify(scheme.slice(0, 32))} is not supported, use "digest"`;
+  throw new CoordinationError('AUTHFAILED', detail);
+}
+
+function authorizedIdentities(header: string, superIdentity?: Identity): readonly Identity[] {
+  const [, scheme = '', credential = ''] = authorizationPattern.exec(header) ?? [];
+  switch (scheme.toLowerCase()) {
+    case 'basic':
+      if (!base64Pattern.test(credential)) break;
+      return digestIdentities(Buffer.from(credential, 'base64'), superIdentity);
+    case 'bearer':
+      throw new CoordinationError('AUTHFAILED', 'no issuer of bearer tokens is configured');
+    default:
+  }
+  throw new CoordinationError('AUTHFAILED', 'the Authorization header is not a readable Basic one');
+}
+
+/** Sockets of a dual stack show IPv4 peers as mapped IPv6 addresses, which no `ip` ACL means. */
+function plainAddress(address: string): string {
+  const unmapped = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
+  const zone = unmapped.indexOf('%');
+  return zone < 0 ? unmapped : unmapped.slice(0, zone);
+}
+
+function sameIdentity(one: Identity, other: Identity): boolean {
+  if (one.scheme !== other.scheme) return false;
+  const left = Buffer.from(one.id);
+  const right = Buffer.from(other.id);
+  return left.length === right.length && timingSafeEqual(left, right);
+}
