@@ -1,0 +1,63 @@
+/** What the parts of a replica share: one of each, made at recovery, alive as long as the process. */
+import type { Zxid } from '../protocol/model.ts';
+import type { SessionId } from '../protocol/model.ts';
+import type { StreamId } from '../protocol/coordination.ts';
+import { WatchTable } from '../sessions/index.ts';
+import type { Clock, ReplicaLog, ReplicaSettings, Scheduler } from './host.ts';
+import { Outbox } from './outbox.ts';
+import type { EventRing } from './ring.ts';
+import type { StateMachine } from './state-machine.ts';
+import type { Stream } from './stream.ts';
+
+/** Numbers since the start, for the metrics page. */
+export class Counters {
+  transactionsApplied = 0;
+  refusals = 0;
+  reads = 0;
+  eventsSent = 0;
+  sessionsExpired = 0;
+  znodesReaped = 0;
+  snapshotsTaken = 0;
+  /** Duration of the last snapshot, milliseconds. */
+  snapshotMs = 0;
+}
+
+export interface CoreParts {
+  readonly settings: ReplicaSettings;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly log: ReplicaLog;
+  readonly state: StateMachine;
+  readonly ring: EventRing;
+}
+
+export class Core {
+  readonly settings: ReplicaSettings;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly log: ReplicaLog;
+  readonly state: StateMachine;
+  readonly ring: EventRing;
+  readonly watches = new WatchTable();
+  readonly outbox = new Outbox();
+  readonly counters = new Counters();
+  readonly streams = new Map<StreamId, Stream>();
+  /** The stream that each session is attached to on this node: the newest wins. */
+  readonly attached = new Map<SessionId, Stream>();
+  /** Streams whose cursor lags, for the metrics page. */
+  lagging = 0;
+
+  constructor(parts: CoreParts) {
+    this.settings = parts.settings;
+    this.clock = parts.clock;
+    this.scheduler = parts.scheduler;
+    this.log = parts.log;
+    this.state = parts.state;
+    this.ring = parts.ring;
+  }
+
+  /** The state that a local read is answered from. */
+  get zxid(): Zxid {
+    return this.state.zxid;
+  }
+}

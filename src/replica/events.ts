@@ -1,0 +1,254 @@
+/**
+ * From transactions to events. A transaction that is applied fires the watches at once; a stream whose
+ * socket is full, or that resumes, is a cursor on the ring and gets the same events from there, at its
+ * pace. Which change fires what is `WatchTable`'s trigger table (ZooKeeper's `WatchManager`); who may see
+ * it is judged here, by the ACL of the znode right after the change (right before, for a deletion; the
+ * parent's for a children event) against the identities that the stream has at delivery.
+ */
+import { assert } from '../protocol/assert.ts';
+import type { StreamEvent, StreamId } from '../protocol/coordination.ts';
+import type { EventType, Stat, ZnodePath, Zxid } from '../protocol/model.ts';
+import { parentPath } from '../protocol/path.ts';
+import { canRead, decodeTransaction } from '../tree/index.ts';
+import type {
+  AclId,
+  Change,
+  CreateChange,
+  DeleteChange,
+  SetAclChange,
+  SetChange,
+  Transaction,
+} from '../tree/index.ts';
+import type { Core } from './core.ts';
+import type { Stream } from './stream.ts';
+
+/** A change that watches can see. */
+type ZnodeChange = CreateChange | SetChange | DeleteChange | SetAclChange;
+
+/** Records that one step of a replay reads before others get their turn. */
+const REPLAY_RECORDS_PER_STEP = 256;
+/** Events that one step of a replay sends before the socket is asked again. */
+const REPLAY_EVENTS_PER_STEP = 512;
+
+export class EventDelivery {
+  readonly #core: Core;
+  /** The change that is being delivered, for the callbacks below. */
+  #zxid: Zxid = 0;
+  #time = 0;
+  #change: ZnodeChange | undefined;
+  /** The events of the change, made once and shared by all streams that get them. */
+  #nodeEvents: readonly StreamEvent[] | undefined;
+  #parentEvents: readonly StreamEvent[] | undefined;
+  #touched: Stream[] = [];
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** Fires the watches of a transaction that has just been applied. */
+  deliver(zxid: Zxid, transaction: Transaction): void {
+    if (this.#core.watches.count === 0) return;
+    this.#zxid = zxid;
+    this.#time = transaction.time;
+    for (const change of transaction.changes) {
+      if (!isZnodeChange(change)) continue;
+      this.#begin(change);
+      this.#core.watches.trigger({ kind: change.type, path: change.path }, this.#emit, this.#skip);
+    }
+    this.#finish();
+  }
+
+  /** Brings the stream's cursor forward, as far as its socket and this turn allow. */
+  pump(stream: Stream): void {
+    if (stream.ended || stream.blocked || !stream.lagging) return;
+    const sentBefore = this.#core.counters.eventsSent;
+    for (let step = 0; step < REPLAY_RECORDS_PER_STEP; step++) {
+      this.#releaseDeferred(stream);
+      if (stream.cursor === this.#core.zxid) {
+        this.#caughtUp(stream);
+        return;
+      }
+      this.#replayNext(stream);
+      if (this.#core.counters.eventsSent - sentBefore > REPLAY_EVENTS_PER_STEP) break;
+    }
+    this.schedulePump(stream);
+  }
+
+  /** Goes on with the replay after the input that is already there, so that others are not delayed. */
+  schedulePump(stream: Stream): void {
+    if (stream.pumping) return;
+    stream.pumping = true;
+    this.#core.scheduler.defer(() => {
+      stream.pumping = false;
+      this.pump(stream);
+      this.#core.outbox.flush();
+    });
+  }
+
+  /** From now on the stream gets its events from the ring, after `cursor`. */
+  startLagging(stream: Stream, cursor: Zxid): void {
+    if (stream.lagging) return;
+    stream.lagging = true;
+    stream.cursor = cursor;
+    this.#core.lagging++;
+  }
+
+  /** To be called when a stream ends. */
+  forget(stream: Stream): void {
+    if (stream.lagging) this.#core.lagging--;
+    stream.lagging = false;
+    stream.deferred = [];
+    stream.deferredBytes = 0;
+  }
+
+  #replayNext(stream: Stream): void {
+    const { ring } = this.#core;
+    if (!ring.canResumeFrom(stream.cursor)) {
+      this.#core.outbox.push({
+        type: 'gone',
+        stream: stream.id,
+        oldestZxid: ring.oldestResumeZxid,
+        currentZxid: this.#core.zxid,
+      });
+      stream.cursor = this.#core.zxid;
+      return;
+    }
+    const record = ring.at(stream.cursor + 1);
+    stream.cursor = record.zxid;
+    if (record.kind === 'epoch') return;
+    this.#zxid = record.zxid;
+    const transaction = decodeTransaction(record.payload);
+    this.#time = transaction.time;
+    for (const change of transaction.changes) {
+      if (!isZnodeChange(change)) continue;
+      this.#begin(change);
+      const { path, type } = change;
+      this.#core.watches.triggerFor(stream.id, { kind: type, path }, this.#emit);
+    }
+    this.#finish();
+  }
+
+  #releaseDeferred(stream: Stream): void {
+    let released = 0;
+    for (const { horizon, answer } of stream.deferred) {
+      if (horizon > stream.cursor) break;
+      this.#core.outbox.push(answer);
+      released++;
+    }
+    if (released > 0) stream.deferred = stream.deferred.slice(released);
+  }
+
+  #caughtUp(stream: Stream): void {
+    assert(stream.deferred.length === 0, 'an answer waits for a zxid that has not been applied');
+    stream.lagging = false;
+    stream.deferredBytes = 0;
+    this.#core.lagging--;
+  }
+
+  #begin(change: ZnodeChange): void {
+    this.#change = change;
+    this.#nodeEvents = undefined;
+    this.#parentEvents = undefined;
+  }
+
+  #finish(): void {
+    const touched = this.#touched;
+    if (touched.length === 0) return;
+    this.#touched = [];
+    for (const stream of touched) {
+      const events = stream.collected;
+      assert(events !== undefined, 'a touched stream has events');
+      stream.collected = undefined;
+      this.#core.counters.eventsSent += events.length;
+      this.#core.outbox.push({ type: 'events', stream: stream.id, zxid: this.#zxid, events });
+    }
+  }
+
+  readonly #skip = (id: StreamId): boolean => {
+    const stream = this.#core.streams.get(id);
+    assert(stream !== undefined, 'a watch belongs to an open stream');
+    if (!stream.lagging && stream.blocked) this.startLagging(stream, this.#zxid - 1);
+    return stream.lagging;
+  };
+
+  readonly #emit = (id: StreamId, type: EventType | 'change', path: ZnodePath): void => {
+    const stream = this.#core.streams.get(id);
+    const change = this.#change;
+    assert(stream !== undefined, 'a watch belongs to an open stream');
+    assert(change !== undefined, 'an event belongs to a change');
+    if (type === 'change') {
+      this.#core.outbox.push({ type: 'change', stream: id, zxid: this.#zxid, path });
+      return;
+    }
+    const aclId = type === 'NodeChildrenChanged' ? parentAclOf(change) : change.acl;
+    if (!this.#mayRead(stream, aclId)) return;
+    const events = this.#eventsFor(stream, change, type);
+    collect(stream, events, this.#touched);
+  };
+
+  #mayRead(stream: Stream, aclId: AclId): boolean {
+    const { state, settings } = this.#core;
+    return canRead(state.tree, aclId, {
+      identities: stream.caller.identities,
+      superIdentity: settings.superIdentity,
+    });
+  }
+
+  /** One array of one event for all streams that want it plain; own ones where data or stat are asked. */
+  #eventsFor(stream: Stream, change: ZnodeChange, type: EventType): readonly StreamEvent[] {
+    if (type === 'NodeChildrenChanged') {
+      this.#parentEvents ??= [{ type, path: parentPath(change.path) }];
+      return this.#parentEvents;
+    }
+    if (stream.with !== undefined && (change.type === 'create' || change.type === 'set')) {
+      const stat = statAfter(change, this.#zxid, this.#time);
+      const full = { type, path: change.path, stat };
+      return [stream.with === 'data' ? { ...full, data: change.data } : full];
+    }
+    this.#nodeEvents ??= [{ type, path: change.path }];
+    return this.#nodeEvents;
+  }
+}
+
+/** The first events of a transaction may be shared between streams; more make an array of the stream's own. */
+function collect(stream: Stream, events: readonly StreamEvent[], touched: Stream[]): void {
+  if (stream.collected === undefined) {
+    stream.collected = events;
+    stream.collectedOwn = undefined;
+    touched.push(stream);
+    return;
+  }
+  stream.collectedOwn ??= [...stream.collected];
+  stream.collectedOwn.push(...events);
+  stream.collected = stream.collectedOwn;
+}
+
+function isZnodeChange(change: Change): change is ZnodeChange {
+  const { type } = change;
+  return type === 'create' || type === 'set' || type === 'delete' || type === 'setAcl';
+}
+
+function parentAclOf(change: ZnodeChange): AclId {
+  assert('parentAcl' in change, 'only a creation or deletion changes the children of the parent');
+  return change.parentAcl;
+}
+
+/** The stat as of the change, from the record alone: a replay has no tree of that time. */
+function statAfter(change: CreateChange | SetChange, zxid: Zxid, time: number): Stat {
+  const set = change.type === 'set' ? change : undefined;
+  return {
+    czxid: set?.czxid ?? zxid,
+    mzxid: zxid,
+    pzxid: set?.pzxid ?? zxid,
+    ctime: set?.ctime ?? time,
+    mtime: time,
+    version: set?.version ?? 0,
+    cversion: set?.cversion ?? 0,
+    aversion: set?.aversion ?? 0,
+    ephemeralOwner: change.ephemeralOwner,
+    dataLength: change.data.length,
+    numChildren: set?.numChildren ?? 0,
+    kind: change.kind,
+    ...(change.kind === 'ttl' ? { ttlMs: change.ttlMs } : {}),
+  };
+}

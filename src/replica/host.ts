@@ -1,0 +1,79 @@
+/**
+ * What the replica needs from the world around it, and nothing else: so that the same code runs in a
+ * process and in a simulated world.
+ */
+import type { Identity, SessionId, Zxid } from '../protocol/model.ts';
+import type { Limits } from '../protocol/limits.ts';
+
+export interface Clock {
+  /** Never goes back; for deadlines and session timeouts. */
+  monotonicMs(): number;
+  /** The wall clock; only enters transactions, as ctime and mtime. */
+  wallMs(): number;
+}
+
+export interface Scheduler {
+  /** Runs `task` after the input that is already there has been taken in (setImmediate). */
+  defer(task: () => void): void;
+  /** Runs `task` every `ms` milliseconds until the returned function is called. */
+  every(ms: number, task: () => void): () => void;
+}
+
+/** Where operating conditions worth an operator's attention go; never secrets. */
+export interface ReplicaLog {
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+}
+
+export interface ReplicaSettings {
+  /** This node's id. */
+  readonly self: number;
+  readonly voters: readonly number[];
+  readonly limits: Limits;
+  /** Unit of session expiry, milliseconds. */
+  readonly tickMs: number;
+  readonly sessionTimeoutMinMs: number;
+  readonly sessionTimeoutMaxMs: number;
+  readonly sessionTimeoutDefaultMs: number;
+  /** Pace of the search for empty containers and expired TTL znodes, milliseconds. */
+  readonly containerCheckMs: number;
+  /** A container that never had a child goes after this time, milliseconds. */
+  readonly containerNeverUsedMs: number;
+  /** A snapshot is begun after about so many transactions. */
+  readonly snapshotEveryTransactions: number;
+  /** The identity that passes every ACL; absent = nobody does. */
+  readonly superIdentity?: Identity;
+}
+
+/** Numbers for the metrics page; gauges at the moment of the call, the rest since the start. */
+export interface ReplicaMetrics {
+  readonly appliedZxid: Zxid;
+  readonly epoch: number;
+  readonly znodes: number;
+  readonly treeBytes: number;
+  readonly sessions: number;
+  readonly watches: number;
+  readonly streams: number;
+  readonly streamsLagging: number;
+  readonly outstandingTransactions: number;
+  readonly outstandingBytes: number;
+  readonly ringTransactions: number;
+  readonly ringBytes: number;
+  readonly ringOldestZxid: Zxid;
+  readonly idempotencyKeys: number;
+  readonly transactionsApplied: number;
+  readonly refusals: number;
+  readonly reads: number;
+  readonly eventsSent: number;
+  readonly sessionsExpired: number;
+  readonly znodesReaped: number;
+  readonly snapshotsTaken: number;
+  readonly snapshotMs: number;
+  readonly digest: string;
+}
+
+/** A session as the stream it is attached to sees it. */
+export interface SessionBinding {
+  readonly id: SessionId;
+  readonly timeoutMs: number;
+}

@@ -1,0 +1,57 @@
+/**
+ * Everything that leaves the replica for the front doors, in order, one batch per turn. An answer of a
+ * stream whose events still wait in the ring waits behind them, so that no answer overtakes an event.
+ */
+import { assert } from '../protocol/assert.ts';
+import type { CoordinatorAnswer } from '../protocol/coordination.ts';
+import type { Zxid } from '../protocol/model.ts';
+import type { Stream } from './stream.ts';
+
+type Listener = (answers: readonly CoordinatorAnswer[]) => void;
+
+export class Outbox {
+  #batch: CoordinatorAnswer[] = [];
+  #listener: Listener | undefined;
+
+  listen(listener: Listener): void {
+    assert(this.#listener === undefined, 'the coordinator has one listener');
+    this.#listener = listener;
+  }
+
+  /** Sends now, whatever the stream's state. */
+  push(answer: CoordinatorAnswer): void {
+    this.#batch.push(answer);
+  }
+
+  /** Sends, or defers until the stream's cursor has reached `horizon`. */
+  pushTo(stream: Stream, horizon: Zxid, answer: CoordinatorAnswer): void {
+    if (stream.ended) return;
+    if (!stream.lagging) {
+      this.#batch.push(answer);
+      return;
+    }
+    stream.deferred.push({ horizon, answer });
+    stream.deferredBytes += weightOf(answer);
+  }
+
+  /** Hands the batch over. Answers that the listener provokes go into the next batch. */
+  flush(): void {
+    while (this.#batch.length > 0) {
+      const batch = this.#batch;
+      this.#batch = [];
+      this.#listener?.(batch);
+    }
+  }
+}
+
+/** About as many bytes as the answer will take on the wire. */
+function weightOf(answer: CoordinatorAnswer): number {
+  const base = 300;
+  if (answer.type !== 'result') return base;
+  const { result } = answer;
+  if ('data' in result) return base + result.data.length;
+  if ('children' in result) return base + result.children.length * 40;
+  if ('nodes' in result) return base + result.nodes.length * 300;
+  if ('results' in result) return base + result.results.length * 300;
+  return base;
+}

@@ -1,0 +1,195 @@
+/** Reads: answered from the local tree at one zxid, with the watch that some of them leave. */
+import { CoordinationError } from '../protocol/errors.ts';
+import { unreachable } from '../protocol/assert.ts';
+import type { Identity, SessionId, Stat, ZnodePath } from '../protocol/model.ts';
+import type {
+  ChildrenOperation,
+  EphemeralsOperation,
+  EphemeralsResult,
+  ExistsOperation,
+  GetOperation,
+  ReadOperation,
+  Result,
+  SessionInfoOperation,
+  SessionInfoResult,
+  StreamWatchMode,
+  WatchOperation,
+  WatchResult,
+  WhoamiResult,
+} from '../protocol/operations.ts';
+import {
+  readAcl,
+  readChildren,
+  readCount,
+  readExists,
+  readGet,
+  readMulti,
+  readTree,
+} from '../tree/index.ts';
+import type { ReadContext } from '../tree/index.ts';
+import type { Core } from './core.ts';
+import type { ResolvedCaller } from './pending.ts';
+import type { Stream } from './stream.ts';
+
+const nothing = {};
+
+export interface Reader {
+  readonly caller: ResolvedCaller;
+  readonly stream: Stream | undefined;
+}
+
+export class Reads {
+  readonly #core: Core;
+  readonly #expiresInMs: (id: SessionId) => number;
+  /** The context of the last reader: consecutive reads of one caller share it. */
+  #context: ReadContext;
+
+  constructor(core: Core, expiresInMs: (id: SessionId) => number) {
+    this.#core = core;
+    this.#expiresInMs = expiresInMs;
+    this.#context = this.#contextFor([]);
+  }
+
+  /** @throws CoordinationError as the operation has it */
+  execute(operation: ReadOperation, reader: Reader): Result {
+    this.#core.counters.reads++;
+    const { tree } = this.#core.state;
+    switch (operation.type) {
+      case 'get':
+        return this.#get(operation, reader);
+      case 'exists':
+        return this.#exists(operation, reader);
+      case 'children':
+        return this.#children(operation, reader);
+      case 'tree':
+        return operation.count === true
+          ? readCount(tree, operation, this.#contextOf(reader))
+          : readTree(tree, operation, this.#contextOf(reader));
+      case 'acl':
+        return readAcl(tree, operation, this.#contextOf(reader));
+      case 'multiRead':
+        return readMulti(tree, operation, this.#contextOf(reader));
+      case 'ephemerals':
+        return this.#ephemerals(operation, reader);
+      case 'sessionInfo':
+        return this.#sessionInfo(operation);
+      case 'whoami':
+        return whoami(reader.caller);
+      case 'sync':
+      case 'ping':
+        return nothing;
+      default:
+        return unreachable(operation);
+    }
+  }
+
+  /** Registers a watch on the stream. @throws CoordinationError */
+  watch(operation: WatchOperation, reader: Reader): WatchResult {
+    this.addWatch(reader.stream, operation.path, operation.mode);
+    if (reader.stream !== undefined && operation.with !== undefined) {
+      reader.stream.with = operation.with;
+    }
+    if (operation.initial !== true) return nothing;
+    return { initial: this.#present(operation, reader) };
+  }
+
+  /** @throws CoordinationError BADARGUMENTS without a stream, QUOTAEXCEEDED at a limit */
+  addWatch(stream: Stream | undefined, path: ZnodePath, mode: StreamWatchMode): void {
+    if (stream === undefined) {
+      throw new CoordinationError('BADARGUMENTS', 'watch: needs a stream, not a single request');
+    }
+    const { watches, settings } = this.#core;
+    const { watchesMax, watchesPerStreamMax } = settings.limits;
+    if (watches.countOf(stream.id) >= watchesPerStreamMax) {
+      throw tooManyWatches(`of one connection, at most ${String(watchesPerStreamMax)}`);
+    }
+    if (watches.count >= watchesMax) {
+      throw tooManyWatches(`of this node, at most ${String(watchesMax)}`);
+    }
+    watches.add(stream.id, path, mode);
+  }
+
+  #get(operation: GetOperation, reader: Reader): Result {
+    const result = readGet(this.#core.state.tree, operation, this.#contextOf(reader));
+    if (operation.watch === true) this.addWatch(reader.stream, operation.path, 'data');
+    return result;
+  }
+
+  #exists(operation: ExistsOperation, reader: Reader): Result {
+    const { tree } = this.#core.state;
+    if (operation.watch !== true) return readExists(tree, operation, this.#contextOf(reader));
+    // The watch of exists is left on a missing znode too; without READ on a present one it is not.
+    if (tree.find(operation.path) === -1) {
+      this.addWatch(reader.stream, operation.path, 'exists');
+    }
+    const result = readExists(tree, operation, this.#contextOf(reader));
+    this.addWatch(reader.stream, operation.path, 'exists');
+    return result;
+  }
+
+  #children(operation: ChildrenOperation, reader: Reader): Result {
+    const result = readChildren(this.#core.state.tree, operation, this.#contextOf(reader));
+    if (operation.watch === true) this.addWatch(reader.stream, operation.path, 'children');
+    return result;
+  }
+
+  /** The state that an event stream starts from; a znode without READ is refused as a read is. */
+  #present(
+    operation: WatchOperation,
+    reader: Reader,
+  ): { path: ZnodePath; stat?: Stat; data?: Uint8Array } {
+    const { path } = operation;
+    const { tree } = this.#core.state;
+    if (tree.find(path) === -1) return { path };
+    const { stat, data } = readGet(tree, { type: 'get', path }, this.#contextOf(reader));
+    return operation.with === 'data' ? { path, stat, data } : { path, stat };
+  }
+
+  #ephemerals(operation: EphemeralsOperation, reader: Reader): EphemeralsResult {
+    const session = operation.session ?? reader.caller.session;
+    if (session === 0) {
+      throw new CoordinationError('SESSIONREQUIRED', 'ephemerals: the request has no session');
+    }
+    const paths = this.#core.state.tree.ephemeralsOf(session);
+    const prefix = operation.prefix ?? '/';
+    return { paths: prefix === '/' ? paths : paths.filter((path) => path.startsWith(prefix)) };
+  }
+
+  #sessionInfo(operation: SessionInfoOperation): SessionInfoResult {
+    const id = operation.session;
+    const { sessions, tree } = this.#core.state;
+    const record = sessions.get(id);
+    if (record === undefined) throw sessionGone(id);
+    return {
+      id,
+      timeoutMs: record.timeoutMs,
+      expiresInMs: this.#expiresInMs(id),
+      ephemerals: tree.ephemeralCount(id),
+      connected: this.#core.attached.has(id),
+    };
+  }
+
+  #contextOf(reader: Reader): ReadContext {
+    const { identities } = reader.caller;
+    if (this.#context.identities !== identities) this.#context = this.#contextFor(identities);
+    return this.#context;
+  }
+
+  #contextFor(identities: readonly Identity[]): ReadContext {
+    const { limits, superIdentity } = this.#core.settings;
+    return { identities, superIdentity, limits };
+  }
+}
+
+export function sessionGone(id: SessionId): CoordinationError {
+  return new CoordinationError('SESSIONEXPIRED', `session ${String(id)} is not live`);
+}
+
+function tooManyWatches(which: string): CoordinationError {
+  return new CoordinationError('QUOTAEXCEEDED', `watch: too many watches ${which}`);
+}
+
+function whoami(caller: ResolvedCaller): WhoamiResult {
+  const { identities, session } = caller;
+  return session === 0 ? { identities } : { identities, session };
+}

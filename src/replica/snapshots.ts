@@ -1,0 +1,146 @@
+/**
+ * Snapshots: the replicated state at one zxid, exact although writes go on meanwhile, made in slices
+ * between events. A snapshot is a sequence of chunks; the first byte of each says what it holds.
+ *
+ *   1 header   JSON: format, zxid, digest
+ *   2 tree     a chunk of `TreeSnapshot`
+ *   3 sessions a chunk of the session table
+ *   4 answers  JSON: remembered idempotency answers, oldest first
+ *   5 end      empty: whatever ends without it is incomplete
+ */
+import { assert } from '../protocol/assert.ts';
+import type { Zxid } from '../protocol/model.ts';
+import type { SessionSnapshot } from '../sessions/index.ts';
+import type { TreeSnapshot } from '../tree/index.ts';
+import type { RememberedAnswer } from './idempotency.ts';
+import type { StateMachine } from './state-machine.ts';
+
+const HEADER = 1;
+const TREE = 2;
+const SESSIONS = 3;
+const ANSWERS = 4;
+const END = 5;
+
+const FORMAT = 1;
+/** Bytes of one slice of the tree: about a millisecond of work. */
+const SLICE_BYTES = 128 * 1024;
+const ANSWERS_PER_CHUNK = 500;
+
+interface Header {
+  readonly format: number;
+  readonly zxid: Zxid;
+  readonly digest: string;
+}
+
+type StoredAnswer = readonly [key: string, fingerprint: string, zxid: Zxid, result: string];
+
+/** The state of this very moment, to be read chunk by chunk while the state moves on. */
+export class StateSnapshot {
+  readonly #header: Header;
+  readonly #tree: TreeSnapshot;
+  readonly #sessions: SessionSnapshot;
+  readonly #answers: (readonly [string, RememberedAnswer])[];
+
+  constructor(state: StateMachine) {
+    this.#header = { format: FORMAT, zxid: state.zxid, digest: state.digest() };
+    this.#tree = state.tree.beginSnapshot();
+    this.#sessions = state.sessions.startSnapshot();
+    this.#answers = state.idempotency.entries();
+  }
+
+  *chunks(): Generator<Uint8Array> {
+    yield tagged(HEADER, text(this.#header));
+    for (let slice = this.#tree.next(SLICE_BYTES); slice; slice = this.#tree.next(SLICE_BYTES)) {
+      yield tagged(TREE, slice);
+    }
+    for (let slice = this.#sessions.next(); slice; slice = this.#sessions.next()) {
+      yield tagged(SESSIONS, slice);
+    }
+    for (let at = 0; at < this.#answers.length; at += ANSWERS_PER_CHUNK) {
+      const stored = this.#answers.slice(at, at + ANSWERS_PER_CHUNK).map(store);
+      yield tagged(ANSWERS, text(stored));
+    }
+    yield tagged(END, new Uint8Array(0));
+  }
+
+  /** Gives up: the state stops keeping before-images. */
+  abort(): void {
+    this.#tree.abort();
+    this.#sessions.abandon();
+  }
+}
+
+/**
+ * Loads a snapshot into a fresh state and verifies its digest.
+ * @throws Error when it is incomplete, of an unknown format, or not what its digest says
+ */
+export async function loadSnapshot(
+  state: StateMachine,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  let header: Header | undefined;
+  let ended = false;
+  for await (const chunk of chunks) {
+    if (ended) throw new Error('snapshot: something stands behind its end');
+    const body = chunk.subarray(1);
+    if (chunk[0] === HEADER) header = readHeader(body);
+    else if (header === undefined) throw new Error('snapshot: its header is missing');
+    else if (chunk[0] === END) ended = true;
+    else loadChunk(state, chunk[0], body);
+  }
+  if (header === undefined || !ended) throw new Error('snapshot: it is incomplete');
+  state.tree.finishLoad({ zxid: header.zxid });
+  const digest = state.digest();
+  if (digest !== header.digest) {
+    throw new Error(`snapshot: its digest is ${header.digest}, its content has ${digest}`);
+  }
+}
+
+function loadChunk(state: StateMachine, tag: number | undefined, body: Uint8Array): void {
+  switch (tag) {
+    case TREE:
+      state.tree.loadChunk(body);
+      return;
+    case SESSIONS:
+      state.sessions.decodeChunk(body);
+      return;
+    case ANSWERS:
+      for (const [key, fingerprint, zxid, result] of parse(body) as StoredAnswer[]) {
+        state.idempotency.remember(zxid, { key, fingerprint, result: encoder.encode(result) });
+      }
+      return;
+    default:
+      throw new Error(`snapshot: unknown chunk ${String(tag)}`);
+  }
+}
+
+function readHeader(body: Uint8Array): Header {
+  const header = parse(body) as Header;
+  if (header.format !== FORMAT) {
+    throw new Error(`snapshot: format ${String(header.format)} is not known to this version`);
+  }
+  return header;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+function text(value: unknown): Uint8Array {
+  return encoder.encode(JSON.stringify(value));
+}
+
+function parse(bytes: Uint8Array): unknown {
+  return JSON.parse(decoder.decode(bytes)) as unknown;
+}
+
+function store([key, answer]: readonly [string, RememberedAnswer]): StoredAnswer {
+  return [key, answer.fingerprint, answer.zxid, decoder.decode(answer.result)];
+}
+
+function tagged(tag: number, body: Uint8Array): Uint8Array {
+  assert(tag > 0 && tag < 256, 'a tag is one byte');
+  const chunk = new Uint8Array(body.length + 1);
+  chunk[0] = tag;
+  chunk.set(body, 1);
+  return chunk;
+}

@@ -1,0 +1,133 @@
+/**
+ * One ordered stream (a WebSocket, an event stream, a long poll): its caller, its requests in order, its
+ * place in the event ring while its reader is slow.
+ */
+import type { CoordinatorAnswer, StreamEvent, StreamId } from '../protocol/coordination.ts';
+import type { Identity, Zxid } from '../protocol/model.ts';
+import type { SessionBinding } from './host.ts';
+import type { Pending, ResolvedCaller } from './pending.ts';
+
+/** An answer that must wait until the stream's cursor has passed `horizon`. */
+export interface DeferredAnswer {
+  readonly horizon: Zxid;
+  readonly answer: CoordinatorAnswer;
+}
+
+export class Stream {
+  readonly id: StreamId;
+  /** What its requests are judged by, as of the last one started. */
+  #caller: ResolvedCaller;
+  #reader: { readonly caller: ResolvedCaller; readonly stream: Stream };
+  #session: SessionBinding | undefined;
+  /** Requests not yet answered, in order; the part before `#head` is answered. */
+  #queue: Pending[] = [];
+  #head = 0;
+  /** How many of the queue, from its head, have been started. */
+  started = 0;
+  /** Started requests ahead that a later request must not overtake by taking effect. */
+  blocking = 0;
+  /** True while the socket is full: events wait in the ring. */
+  blocked = false;
+  /** True while `cursor` is behind the applied zxid: events have been left in the ring. */
+  lagging = false;
+  /** All events up to this zxid have been sent; only meaningful while lagging. */
+  cursor: Zxid = 0;
+  /** True while its requests are being started and answered: no recursion into that. */
+  advancing = false;
+  /** True while a replay step of this stream is scheduled. */
+  pumping = false;
+  deferred: DeferredAnswer[] = [];
+  deferredBytes = 0;
+  /** Events of the transaction that is being applied; undefined = none yet. */
+  collected: readonly StreamEvent[] | undefined;
+  /** The same array, where it belongs to this stream alone. */
+  collectedOwn: StreamEvent[] | undefined;
+  /** What its watches ask to be added to events. */
+  with: 'stat' | 'data' | undefined;
+  /** Set when it has ended: nothing of it takes effect any more, nothing is sent to it. */
+  ended = false;
+  /** Set when its own `endSession` is in the log: the end is no surprise. */
+  endingSession = false;
+
+  constructor(id: StreamId, identities: readonly Identity[]) {
+    this.id = id;
+    this.#caller = { identities, session: 0 };
+    this.#reader = { caller: this.#caller, stream: this };
+  }
+
+  get caller(): ResolvedCaller {
+    return this.#caller;
+  }
+
+  /** What the reads of the stream need: one object for all of them. */
+  get reader(): { readonly caller: ResolvedCaller; readonly stream: Stream } {
+    return this.#reader;
+  }
+
+  get session(): SessionBinding | undefined {
+    return this.#session;
+  }
+
+  bind(session: SessionBinding | undefined): void {
+    this.#session = session;
+    this.#become({ identities: this.#caller.identities, session: session?.id ?? 0 });
+  }
+
+  /** Adds identities; they cannot be removed. @returns all of them */
+  identify(added: readonly Identity[]): readonly Identity[] {
+    const known = this.#caller.identities;
+    const fresh = added.filter(
+      ({ scheme, id }) => !known.some((other) => other.scheme === scheme && other.id === id),
+    );
+    if (fresh.length > 0) {
+      this.#become({ identities: [...known, ...fresh], session: this.#caller.session });
+    }
+    return this.#caller.identities;
+  }
+
+  #become(caller: ResolvedCaller): void {
+    this.#caller = caller;
+    this.#reader = { caller, stream: this };
+  }
+
+  get queueLength(): number {
+    return this.#queue.length - this.#head;
+  }
+
+  enqueue(pending: Pending): void {
+    this.#queue.push(pending);
+  }
+
+  /** The request whose turn it is to be answered. */
+  peek(): Pending | undefined {
+    return this.#queue[this.#head];
+  }
+
+  /** The first request that has not been started. */
+  peekUnstarted(): Pending | undefined {
+    return this.#queue[this.#head + this.started];
+  }
+
+  /** Removes the head, which has been answered. */
+  shift(): void {
+    this.#head++;
+    if (this.started > 0) this.started--;
+    if (this.#head === this.#queue.length) {
+      this.#queue = [];
+      this.#head = 0;
+    } else if (this.#head > 256 && this.#head * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** Takes all requests out, oldest first. */
+  drain(): readonly Pending[] {
+    const rest = this.#queue.slice(this.#head);
+    this.#queue = [];
+    this.#head = 0;
+    this.started = 0;
+    this.blocking = 0;
+    return rest;
+  }
+}

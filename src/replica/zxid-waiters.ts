@@ -1,0 +1,47 @@
+/** Requests that wait for a state at or after a zxid, in the order of that zxid. */
+import type { Zxid } from '../protocol/model.ts';
+import type { Pending } from './pending.ts';
+
+interface Waiter {
+  readonly zxid: Zxid;
+  readonly pending: Pending;
+}
+
+export class ZxidWaiters {
+  /** Sorted by zxid, equal ones by arrival. */
+  #waiters: Waiter[] = [];
+
+  get size(): number {
+    return this.#waiters.length;
+  }
+
+  add(zxid: Zxid, pending: Pending): void {
+    let low = 0;
+    let high = this.#waiters.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const at = this.#waiters[middle];
+      if (at !== undefined && at.zxid <= zxid) low = middle + 1;
+      else high = middle;
+    }
+    this.#waiters.splice(low, 0, { zxid, pending });
+  }
+
+  /** Removes and returns those that a state at `zxid` satisfies. */
+  takeUpTo(zxid: Zxid): readonly Pending[] {
+    let count = 0;
+    for (const waiter of this.#waiters) {
+      if (waiter.zxid > zxid) break;
+      count++;
+    }
+    return count === 0 ? [] : this.#waiters.splice(0, count).map(({ pending }) => pending);
+  }
+
+  /** Removes and returns those whose deadline is at or before `nowMs`. */
+  takeOverdue(nowMs: number): readonly Pending[] {
+    const overdue = this.#waiters.filter(({ pending }) => pending.deadlineMs <= nowMs);
+    if (overdue.length === 0) return [];
+    this.#waiters = this.#waiters.filter(({ pending }) => pending.deadlineMs > nowMs);
+    return overdue.map(({ pending }) => pending);
+  }
+}
