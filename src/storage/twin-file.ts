@@ -1,0 +1,119 @@
+/**
+ * A small value in two checksummed copies, `<name>.a` and `<name>.b`, apart from the log, so that damage to
+ * the log (or to one copy) does not take it along. Each copy is one line of text:
+ *
+ *   <checksum of the JSON, 8 hexadecimal digits> {"generation":3,"value":{…}}
+ *
+ * A write replaces both, each by a synced temporary file and a rename, and syncs the directory before it
+ * resolves. So a crash leaves every copy as it was or as it should be, never damaged: a copy that does not
+ * match its checksum is damage, and worth an alarm. The copy of the greatest generation counts.
+ */
+import { assert } from '../protocol/assert.ts';
+import type { Checksum } from '../zab/types.ts';
+import type { Disk } from './disk.ts';
+
+const suffixes = ['.a', '.b'] as const;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export interface TwinState<Value> {
+  /** Undefined when no copy can be read. */
+  readonly value: Value | undefined;
+  /** What is wrong with the copies that are there, one text each. */
+  readonly damage: readonly string[];
+  /** Copies that are there, readable or not. */
+  readonly copies: number;
+  /** Both are there, and say the same. */
+  readonly isWhole: boolean;
+}
+
+export class TwinFile<Value extends object> {
+  readonly #disk: Disk;
+  readonly #name: string;
+  readonly #checksum: Checksum;
+  #generation = 0;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(disk: Disk, name: string, checksum: Checksum) {
+    this.#disk = disk;
+    this.#name = name;
+    this.#checksum = checksum;
+  }
+
+  /** Reads both copies; changes nothing. */
+  async read(): Promise<TwinState<Value>> {
+    const present = await this.#disk.list('');
+    const damage: string[] = [];
+    const generations: number[] = [];
+    let value: Value | undefined;
+    let copies = 0;
+    for (const suffix of suffixes) {
+      const path = this.#name + suffix;
+      if (!present.includes(path)) continue;
+      copies += 1;
+      const copy = this.#decode(await readWhole(this.#disk, path));
+      if (copy === undefined) {
+        damage.push(`${path} does not match its checksum`);
+        continue;
+      }
+      generations.push(copy.generation);
+      if (value === undefined || copy.generation > this.#generation) {
+        this.#generation = copy.generation;
+        value = copy.value;
+      }
+    }
+    const isWhole = generations.length === 2 && generations[0] === generations[1];
+    return { value, damage, copies, isWhole };
+  }
+
+  /** Resolves when both copies are on the disk. Writes take effect in the order of the calls. */
+  write(value: Value): Promise<void> {
+    const written = this.#writing.then(() => this.#replace(value));
+    // A later write must not be held up by the failure of this one, which its own caller is told.
+    this.#writing = written.catch(() => undefined);
+    return written;
+  }
+
+  async #replace(value: Value): Promise<void> {
+    this.#generation += 1;
+    const bytes = this.#encode({ generation: this.#generation, value });
+    for (const suffix of suffixes) {
+      const path = this.#name + suffix;
+      const file = await this.#disk.open(`${path}.tmp`, 'create');
+      try {
+        await file.write(0, bytes);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await this.#disk.rename(`${path}.tmp`, path);
+    }
+    await this.#disk.syncDirectory('');
+  }
+
+  #encode(content: { generation: number; value: Value }): Uint8Array {
+    const json = JSON.stringify(content);
+    const bytes = encoder.encode(`${this.#sum(json)} ${json}\n`);
+    assert(this.#decode(bytes) !== undefined, `${this.#name}: the copy cannot be read back`);
+    return bytes;
+  }
+
+  #decode(bytes: Uint8Array): { generation: number; value: Value } | undefined {
+    const [, sum, json] = /^([0-9a-f]{8}) (.*)\n$/s.exec(decoder.decode(bytes)) ?? [];
+    if (json === undefined || sum !== this.#sum(json)) return undefined;
+    return JSON.parse(json) as { generation: number; value: Value };
+  }
+
+  #sum(json: string): string {
+    return this.#checksum(encoder.encode(json), 0).toString(16).padStart(8, '0');
+  }
+}
+
+async function readWhole(disk: Disk, path: string): Promise<Uint8Array> {
+  const file = await disk.open(path, 'read');
+  try {
+    return await file.read(0, await file.size());
+  } finally {
+    await file.close();
+  }
+}
