@@ -32,11 +32,7 @@ export interface RecordHead {
 }
 
 /** Encodes a record; `payload` is copied into the frame. */
-export function encodeRecord(
-  head: RecordHead,
-  payload: Uint8Array,
-  checksum: Checksum,
-): LogRecord {
+export function encodeRecord(head: RecordHead, payload: Uint8Array, checksum: Checksum): LogRecord {
   const length = recordHeaderBytes + payload.length;
   assert(length <= recordBytesMax, `record of ${String(length)} bytes exceeds the frame limit`);
   const bytes = new Uint8Array(length);
