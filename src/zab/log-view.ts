@@ -18,8 +18,6 @@ export interface LogStart {
   readonly lastChain: number;
   /** The first kept record of each epoch in the log, in order. */
   readonly epochStarts: readonly LogPosition[];
-  /** The first record that the log still holds. */
-  readonly firstKept: LogPosition;
 }
 
 /** How many chains are remembered: as far back as a peer's position is verified from memory. */
@@ -39,7 +37,7 @@ export class LogView {
   #pending: LogRecord[] = [];
 
   constructor(start: LogStart, committed: LogPosition, checksum: Checksum) {
-    const { last, lastChain, epochStarts, firstKept } = start;
+    const { last, lastChain, epochStarts } = start;
     this.#checksum = checksum;
     this.#epochStarts = epochStarts.length === 0 ? [last] : [...epochStarts];
     this.#last = last;
@@ -54,7 +52,6 @@ export class LogView {
       this.#epochStarts.at(-1)?.epoch === last.epoch,
       'the last epoch is that of the last record',
     );
-    assert(firstKept.zxid <= last.zxid + 1, 'the log begins before its end');
     assert(comparePositions(committed, last) <= 0, 'nothing beyond the log is committed');
   }
 

@@ -41,8 +41,8 @@ export interface ZabOptions {
   readonly committed: LogPosition;
   /** From the promise file. */
   readonly promise: EpochPromise | undefined;
-  /** The configuration in force, for the `epoch` record. */
-  readonly config: Uint8Array;
+  /** The configuration in force, for the `epoch` record; absent while the voters are all there is to it. */
+  readonly config?: Uint8Array;
   /** What this node's software can apply. */
   readonly featureLevel?: number;
   readonly limits: OutstandingLimits;
@@ -145,6 +145,11 @@ export class Zab {
   /** How far records may be applied: committed, and durable here. */
   get applicable(): LogPosition {
     return this.#log.applicable;
+  }
+
+  /** Of the log, or of the cluster that this node is about to found. */
+  get clusterId(): string | undefined {
+    return this.#clusterId;
   }
 
   /** The zxid that the next `propose` assigns. */
@@ -293,12 +298,13 @@ export class Zab {
 
   #maybeLead(election: Election): void {
     if (election.winner() !== this.#options.self) return;
-    const { featureLevel = 1 } = this.#options;
+    const { featureLevel = 1, config = new Uint8Array() } = this.#options;
     const leader = new Leader({
       ...this.#options,
       clusterId: this.#clusterId,
       newClusterId: () => (this.#clusterId = this.#options.newClusterId()),
       featureLevel,
+      config,
       verifiers: this.#verifiers,
       log: this.#log,
       outbox: this.#outbox,
