@@ -168,6 +168,8 @@ export interface EphemeralsOperation {
 export interface SessionInfoOperation {
   readonly type: 'sessionInfo';
   readonly session: SessionId;
+  /** Keeps it alive as its own request would: a heartbeat, also by a caller with super rights. */
+  readonly touch?: boolean;
 }
 
 export interface WhoamiOperation {
