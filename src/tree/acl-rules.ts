@@ -1,0 +1,85 @@
+/** What a client may give as an ACL (`PrepRequestProcessor.fixupACL`). */
+import { CoordinationError } from '../protocol/errors.ts';
+import { Perms, type Acl, type AclEntry, type Identity } from '../protocol/model.ts';
+import { isIpRange } from './ip.ts';
+
+export interface AclRules {
+  readonly identities: readonly Identity[];
+  readonly entriesMax: number;
+}
+
+/**
+ * The ACL as it is stored: scheme `auth` expanded to the caller's digest identities, duplicates removed.
+ * @throws CoordinationError INVALIDACL, naming the entry and the rule
+ */
+export function fixAcl(acl: Acl, rules: AclRules): Acl {
+  if (acl.length === 0) throw invalid('it must not be empty');
+  if (acl.length > rules.entriesMax) throw tooMany(rules.entriesMax);
+  const fixed: AclEntry[] = [];
+  const seen = new Set<string>();
+  for (const [index, entry] of acl.entries()) {
+    for (const expanded of expand(entry, index, rules.identities)) {
+      const key = `${expanded.scheme}\n${expanded.id}\n${String(expanded.perms)}`;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      fixed.push(expanded);
+    }
+  }
+  if (fixed.length > rules.entriesMax) throw tooMany(rules.entriesMax);
+  return fixed;
+}
+
+function expand(
+  { scheme, id, perms }: AclEntry,
+  index: number,
+  identities: readonly Identity[],
+): readonly AclEntry[] {
+  if (!Number.isInteger(perms) || perms < 1 || perms > Perms.ALL) {
+    throw invalid(`entry ${String(index)}: perms must be one or more of "cdrwa"`);
+  }
+  if (scheme === 'auth') return expandAuth(perms, index, identities);
+  const problem = idProblem(scheme, id);
+  if (problem !== undefined) throw invalid(`entry ${String(index)}: ${problem}`);
+  return [{ scheme, id, perms }];
+}
+
+/** Only digest identities are authenticated: `ip` and `world` say where somebody is, not who. */
+function expandAuth(
+  perms: number,
+  index: number,
+  identities: readonly Identity[],
+): readonly AclEntry[] {
+  const authenticated = identities.filter(
+    ({ scheme, id }) => scheme === 'digest' && idProblem(scheme, id) === undefined,
+  );
+  if (authenticated.length === 0) {
+    throw invalid(`entry ${String(index)}: scheme "auth" needs an authenticated caller`);
+  }
+  return authenticated.map(({ scheme, id }) => ({ scheme, id, perms }));
+}
+
+/** The base64 of the 20 bytes of a SHA-1. */
+const DIGEST_ID = /^[^:]*:[A-Za-z0-9+/]{27}=$/;
+
+function idProblem(scheme: string, id: string): string | undefined {
+  switch (scheme) {
+    case 'world':
+      return id === 'anyone' ? undefined : 'the only id of scheme "world" is "anyone"';
+    case 'digest':
+      return DIGEST_ID.test(id)
+        ? undefined
+        : 'an id of scheme "digest" is user:base64(SHA1(user:password)), with exactly one ":"';
+    case 'ip':
+      return isIpRange(id) ? undefined : 'an id of scheme "ip" is an address or address/bits';
+    default:
+      return `the scheme ${JSON.stringify(scheme)} is unknown (world, auth, digest, ip)`;
+  }
+}
+
+function tooMany(entriesMax: number): CoordinationError {
+  return invalid(`it has more than ${String(entriesMax)} entries (limit aclEntriesMax)`);
+}
+
+function invalid(problem: string): CoordinationError {
+  return new CoordinationError('INVALIDACL', `acl: ${problem}`);
+}

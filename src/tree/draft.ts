@@ -1,0 +1,216 @@
+/**
+ * The transaction at hand while it is judged: what it sees, what it changes, what that costs. Thrown away
+ * when anything is refused, so that a refusal leaves no trace: no sequence number, no ACL, nothing.
+ */
+import { CoordinationError } from '../protocol/errors.ts';
+import type { Limits } from '../protocol/limits.ts';
+import {
+  Perms,
+  type Acl,
+  type Identity,
+  type SessionId,
+  type ZnodePath,
+  type Zxid,
+} from '../protocol/model.ts';
+import { openAcl } from './acl-table.ts';
+import { fixAcl } from './acl-rules.ts';
+import { aclKey } from './digest.ts';
+import type { Outstanding, Znode, Effects } from './outstanding.ts';
+import { canRead, isSuper, permits, type Who } from './permissions.ts';
+import { nodeOverheadBytes } from './store.ts';
+import { textBytes } from './text.ts';
+import type { AclId, Change } from './transaction.ts';
+
+export interface DraftOptions extends Who {
+  readonly outstanding: Outstanding;
+  readonly limits: Limits;
+  readonly session: SessionId;
+  readonly zxid: Zxid;
+  readonly time: number;
+}
+
+export class Draft implements Effects {
+  readonly limits: Limits;
+  readonly session: SessionId;
+  readonly zxid: Zxid;
+  readonly time: number;
+  readonly changes: Change[] = [];
+  readonly nodes = new Map<string, Znode>();
+  readonly acls = new Map<string, AclId>();
+  readonly sessionsOpened: SessionId[] = [];
+  readonly sessionsClosed: SessionId[] = [];
+  nodesAdded = 0;
+  bytesAdded = 0;
+  private readonly newAcls = new Map<AclId, Acl>();
+  private readonly outstanding: Outstanding;
+  private readonly who: Who;
+  private paths = 0;
+  private bytes = 0;
+
+  constructor(options: DraftOptions) {
+    this.outstanding = options.outstanding;
+    this.limits = options.limits;
+    this.who = options;
+    this.session = options.session;
+    this.zxid = options.zxid;
+    this.time = options.time;
+  }
+
+  get identities(): readonly Identity[] {
+    return this.who.identities;
+  }
+
+  /** The znode as this draft has it so far; undefined where there is none. */
+  find(path: ZnodePath): Znode | undefined {
+    const node = this.state(path);
+    return node?.exists === true ? node : undefined;
+  }
+
+  /** Like `find`, but also tells of a path that an outstanding transaction has emptied. */
+  state(path: ZnodePath): Znode | undefined {
+    const known = this.nodes.get(path);
+    if (known !== undefined) return known;
+    const loaded = this.outstanding.load(path);
+    if (loaded !== undefined) this.nodes.set(path, loaded);
+    return loaded;
+  }
+
+  /** The paths below `top` that an outstanding transaction or this draft has touched. */
+  statesBelow(isBelow: (path: ZnodePath) => boolean): Set<ZnodePath> {
+    const paths = new Set<ZnodePath>();
+    for (const { path } of this.outstanding.states()) if (isBelow(path)) paths.add(path);
+    for (const { path } of this.nodes.values()) if (isBelow(path)) paths.add(path);
+    return paths;
+  }
+
+  get tree(): Outstanding['tree'] {
+    return this.outstanding.tree;
+  }
+
+  /** @throws CoordinationError NOAUTH unless the znode's ACL gives any of `perms` */
+  authorize(node: Znode, perms: number): void {
+    if (node.acl === openAcl || permits(this.acl(node.acl), perms, this.who)) return;
+    const { path } = node;
+    throw new CoordinationError('NOAUTH', `the ACL of ${path} does not give ${letters(perms)}`, {
+      path,
+    });
+  }
+
+  mayRead(node: Znode): boolean {
+    return canRead(this, node.acl, this.who);
+  }
+
+  get callerIsSuper(): boolean {
+    return isSuper(this.who);
+  }
+
+  acl(id: AclId): Acl {
+    return this.newAcls.get(id) ?? this.outstanding.acl(id);
+  }
+
+  /** The ACL as it will be stored. @throws CoordinationError INVALIDACL */
+  fixAcl(acl: Acl): Acl {
+    return fixAcl(acl, { identities: this.identities, entriesMax: this.limits.aclEntriesMax });
+  }
+
+  /**
+   * The number of an ACL, new if need be.
+   * @throws CoordinationError QUOTAEXCEEDED when there are too many distinct ones
+   */
+  intern(acl: Acl): AclId {
+    const known = this.outstanding.findAcl(acl) ?? this.acls.get(aclKey(acl));
+    if (known !== undefined) return known;
+    const id = this.outstanding.aclCount + this.acls.size;
+    if (id >= this.limits.aclsMax) {
+      throw new CoordinationError(
+        'QUOTAEXCEEDED',
+        `there are already ${String(this.limits.aclsMax)} distinct ACLs (limit aclsMax)`,
+      );
+    }
+    this.acls.set(aclKey(acl), id);
+    this.newAcls.set(id, acl);
+    this.changes.push({ type: 'defineAcl', id, acl });
+    for (const entry of acl) this.bytes += entry.scheme.length + entry.id.length + 1;
+    return id;
+  }
+
+  /** Adds a change of a path, with the bytes it carries beside the path. */
+  emit(change: Change & { readonly path: ZnodePath }, dataBytes: number): void {
+    this.changes.push(change);
+    this.paths += 1;
+    this.bytes += textBytes(change.path) + dataBytes;
+  }
+
+  /** Counts growth (or shrinkage) of the tree. @throws CoordinationError QUOTAEXCEEDED */
+  grow(nodes: number, bytes: number): void {
+    this.nodesAdded += nodes;
+    this.bytesAdded += bytes;
+    if (nodes > 0) this.checkNodes();
+    if (bytes > 0) this.checkBytes();
+  }
+
+  /**
+   * Only what ends a session may exceed the limits of one transaction.
+   * @throws CoordinationError TOOLARGE
+   */
+  checkSize(): void {
+    const { transactionPathsMax, transactionBytesMax } = this.limits;
+    if (this.paths > transactionPathsMax) {
+      throw tooLarge('paths', transactionPathsMax, 'transactionPathsMax');
+    }
+    if (this.bytes > transactionBytesMax) {
+      throw tooLarge('bytes of paths and data', transactionBytesMax, 'transactionBytesMax');
+    }
+  }
+
+  /** Makes it visible to the requests behind it. */
+  commit(): void {
+    this.outstanding.add(this.zxid, this, this.newAcls);
+  }
+
+  private checkNodes(): void {
+    const { treeNodesMax } = this.limits;
+    if (this.outstanding.nodeCount + this.nodesAdded <= treeNodesMax) return;
+    throw new CoordinationError(
+      'QUOTAEXCEEDED',
+      `the tree would have more than ${String(treeNodesMax)} znodes (limit treeNodesMax)`,
+    );
+  }
+
+  private checkBytes(): void {
+    const { treeBytesMax } = this.limits;
+    if (this.outstanding.byteCount + this.bytesAdded <= treeBytesMax) return;
+    throw new CoordinationError(
+      'QUOTAEXCEEDED',
+      `the tree would have more than ${String(treeBytesMax)} bytes (limit treeBytesMax)`,
+    );
+  }
+}
+
+/** What a znode counts for in the tree's bytes. */
+export function nodeBytes(name: string, dataLength: number): number {
+  return nodeOverheadBytes + textBytes(name) + dataLength;
+}
+
+function tooLarge(what: string, limit: number, name: string): CoordinationError {
+  return new CoordinationError(
+    'TOOLARGE',
+    `the transaction has more than ${String(limit)} ${what} (limit ${name})`,
+  );
+}
+
+const permissionNames = [
+  [Perms.CREATE, 'CREATE'],
+  [Perms.DELETE, 'DELETE'],
+  [Perms.READ, 'READ'],
+  [Perms.WRITE, 'WRITE'],
+  [Perms.ADMIN, 'ADMIN'],
+] as const;
+
+/** The names of the permissions in a mask, as an error says them. */
+export function letters(perms: number): string {
+  return permissionNames
+    .filter(([bit]) => (perms & bit) !== 0)
+    .map(([, name]) => name)
+    .join(' or ');
+}

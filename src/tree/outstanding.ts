@@ -1,0 +1,240 @@
+/**
+ * What the next request is judged against: the tree, over it the transactions that are judged but not
+ * yet applied (`PrepRequestProcessor.outstandingChanges`), over those the draft of the one at hand.
+ */
+import { assert } from '../protocol/assert.ts';
+import type { Acl, NodeKind, SessionId, Stat, ZnodePath, Zxid } from '../protocol/model.ts';
+import { aclKey } from './digest.ts';
+import { seenCversion, type Tree } from './tree.ts';
+import type { AclId } from './transaction.ts';
+
+/** A path as a transaction leaves it; `exists` false where it deleted the znode. */
+export interface Znode {
+  readonly path: ZnodePath;
+  exists: boolean;
+  /** Changed by the draft that it belongs to. */
+  changed: boolean;
+  czxid: Zxid;
+  mzxid: Zxid;
+  pzxid: Zxid;
+  ctime: number;
+  mtime: number;
+  version: number;
+  /** The raw one. */
+  cversion: number;
+  aversion: number;
+  acl: AclId;
+  numChildren: number;
+  kind: NodeKind;
+  ephemeralOwner: SessionId;
+  ttlMs: number;
+  dataLength: number;
+}
+
+export function statOf(node: Znode): Stat {
+  const stat = {
+    czxid: node.czxid,
+    mzxid: node.mzxid,
+    pzxid: node.pzxid,
+    ctime: node.ctime,
+    mtime: node.mtime,
+    version: node.version,
+    cversion: seenCversion(node.cversion, node.numChildren),
+    aversion: node.aversion,
+    ephemeralOwner: node.ephemeralOwner,
+    dataLength: node.dataLength,
+    numChildren: node.numChildren,
+    kind: node.kind,
+  };
+  return node.kind === 'ttl' ? { ...stat, ttlMs: node.ttlMs } : stat;
+}
+
+/** What one judged transaction changes beside znodes, and what it adds to the totals. */
+export interface Effects {
+  readonly nodes: ReadonlyMap<string, Znode>;
+  readonly acls: ReadonlyMap<string, AclId>;
+  readonly nodesAdded: number;
+  readonly bytesAdded: number;
+  readonly sessionsOpened: readonly SessionId[];
+  readonly sessionsClosed: readonly SessionId[];
+}
+
+interface Judged {
+  readonly zxid: Zxid;
+  readonly changed: readonly Znode[];
+  readonly effects: Effects;
+}
+
+export class Outstanding {
+  readonly tree: Tree;
+  private readonly nodes = new Map<string, Znode>();
+  private readonly acls = new Map<string, { readonly id: AclId; readonly acl: Acl }>();
+  private readonly aclsById = new Map<AclId, Acl>();
+  /** Paths whose newest outstanding state is an ephemeral of the session. */
+  private readonly ephemerals = new Map<SessionId, Set<ZnodePath>>();
+  private readonly opened = new Set<SessionId>();
+  private readonly closing = new Set<SessionId>();
+  private queue: Judged[] = [];
+  private queueStart = 0;
+  private nodesAdded = 0;
+  private bytesAdded = 0;
+
+  constructor(tree: Tree) {
+    this.tree = tree;
+  }
+
+  /** Znodes of the tree when all is applied. */
+  get nodeCount(): number {
+    return this.tree.nodeCount + this.nodesAdded;
+  }
+
+  /** Bytes of the tree when all is applied. */
+  get byteCount(): number {
+    return this.tree.byteCount + this.bytesAdded;
+  }
+
+  get aclCount(): number {
+    return this.tree.aclCount + this.acls.size;
+  }
+
+  /** Sessions opened and not applied yet, less those of the table that are about to close. */
+  get sessionsAdded(): number {
+    return this.opened.size - this.closing.size;
+  }
+
+  isOpened(session: SessionId): boolean {
+    return this.opened.has(session);
+  }
+
+  isClosing(session: SessionId): boolean {
+    return this.closing.has(session);
+  }
+
+  /** The state of a path as the last judged transaction leaves it: a copy, for a draft. */
+  load(path: ZnodePath): Znode | undefined {
+    const known = this.nodes.get(path);
+    if (known !== undefined) return { ...known, changed: false };
+    const id = this.tree.find(path);
+    return id === -1 ? undefined : this.fromTree(path, id);
+  }
+
+  findAcl(acl: Acl): AclId | undefined {
+    if (this.acls.size === 0) return this.tree.findAcl(acl);
+    return this.acls.get(aclKey(acl))?.id ?? this.tree.findAcl(acl);
+  }
+
+  acl(id: AclId): Acl {
+    return this.aclsById.get(id) ?? this.tree.acl(id);
+  }
+
+  /** All outstanding states, for those who must look below a path. */
+  states(): Iterable<Znode> {
+    return this.nodes.values();
+  }
+
+  /** Paths that may be ephemerals of the session when all is applied. */
+  ephemeralCandidates(session: SessionId): Set<ZnodePath> {
+    const paths = new Set(this.tree.ephemeralsOf(session));
+    for (const path of this.ephemerals.get(session) ?? []) paths.add(path);
+    return paths;
+  }
+
+  /** Remembers what a transaction does, until it is applied. */
+  add(zxid: Zxid, effects: Effects, acls: ReadonlyMap<AclId, Acl>): void {
+    const last = this.queue.at(-1);
+    assert(last === undefined || last.zxid < zxid, 'prep: zxids grow');
+    const changed: Znode[] = [];
+    for (const node of effects.nodes.values()) {
+      if (!node.changed) continue;
+      changed.push(node);
+      this.replace(node);
+    }
+    for (const [key, id] of effects.acls) {
+      const acl = acls.get(id);
+      assert(acl !== undefined, 'prep: a new ACL has an id');
+      this.acls.set(key, { id, acl });
+      this.aclsById.set(id, acl);
+    }
+    for (const session of effects.sessionsOpened) this.opened.add(session);
+    for (const session of effects.sessionsClosed) this.closing.add(session);
+    this.nodesAdded += effects.nodesAdded;
+    this.bytesAdded += effects.bytesAdded;
+    this.queue.push({ zxid, changed, effects });
+  }
+
+  /** Forgets what the tree and the session table now say themselves. */
+  applied(zxid: Zxid): void {
+    for (;;) {
+      const first = this.queue[this.queueStart];
+      if (first === undefined || first.zxid > zxid) break;
+      this.queueStart += 1;
+      this.forget(first);
+    }
+    if (this.queueStart === this.queue.length) {
+      this.queue.length = 0;
+      this.queueStart = 0;
+    } else if (this.queueStart >= 1024 && this.queueStart * 2 >= this.queue.length) {
+      this.queue = this.queue.slice(this.queueStart);
+      this.queueStart = 0;
+    }
+  }
+
+  private replace(node: Znode): void {
+    const before = this.nodes.get(node.path);
+    if (before !== undefined && before.ephemeralOwner !== node.ephemeralOwner) {
+      this.removeEphemeral(before);
+    }
+    this.nodes.set(node.path, node);
+    if (node.ephemeralOwner === 0) return;
+    const paths = this.ephemerals.get(node.ephemeralOwner);
+    if (paths === undefined) this.ephemerals.set(node.ephemeralOwner, new Set([node.path]));
+    else paths.add(node.path);
+  }
+
+  private forget({ changed, effects }: Judged): void {
+    for (const node of changed) {
+      // A later transaction that touched the path has put a state of its own there.
+      if (this.nodes.get(node.path) !== node) continue;
+      this.nodes.delete(node.path);
+      this.removeEphemeral(node);
+    }
+    for (const [key, id] of effects.acls) {
+      this.acls.delete(key);
+      this.aclsById.delete(id);
+    }
+    for (const session of effects.sessionsOpened) this.opened.delete(session);
+    for (const session of effects.sessionsClosed) this.closing.delete(session);
+    this.nodesAdded -= effects.nodesAdded;
+    this.bytesAdded -= effects.bytesAdded;
+  }
+
+  private removeEphemeral(node: Znode): void {
+    if (node.ephemeralOwner === 0) return;
+    const paths = this.ephemerals.get(node.ephemeralOwner);
+    paths?.delete(node.path);
+    if (paths?.size === 0) this.ephemerals.delete(node.ephemeralOwner);
+  }
+
+  private fromTree(path: ZnodePath, id: number): Znode {
+    const stat = this.tree.stat(id);
+    return {
+      path,
+      exists: true,
+      changed: false,
+      czxid: stat.czxid,
+      mzxid: stat.mzxid,
+      pzxid: stat.pzxid,
+      ctime: stat.ctime,
+      mtime: stat.mtime,
+      version: stat.version,
+      cversion: this.tree.rawCversion(id),
+      aversion: stat.aversion,
+      acl: this.tree.aclOf(id),
+      numChildren: stat.numChildren,
+      kind: stat.kind,
+      ephemeralOwner: stat.ephemeralOwner,
+      ttlMs: stat.ttlMs ?? 0,
+      dataLength: stat.dataLength,
+    };
+  }
+}
