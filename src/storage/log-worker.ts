@@ -111,7 +111,6 @@ export class LogWorker {
 
   constructor() {
     this.#worker = new Worker(source, { eval: true, name: 'zoogate-log', execArgv: [] });
-    this.#worker.unref();
     this.#worker.on('message', (answer: LogAnswer) => this.#take(answer));
     this.#worker.on('error', (error) => this.#end(errorOf(error)));
     this.#worker.on('exit', () => this.#end(new Error('the thread of the log has ended')));
@@ -123,8 +122,6 @@ export class LogWorker {
         reject(this.#ended);
         return;
       }
-      // Work in flight keeps the process alive; an idle thread does not.
-      if (this.#waiting.length === 0) this.#worker.ref();
       this.#waiting.push({ resolve, reject });
       this.#worker.postMessage(job);
     });
@@ -136,7 +133,6 @@ export class LogWorker {
 
   #take(answer: LogAnswer): void {
     const waiter = this.#waiting.shift();
-    if (this.#waiting.length === 0) this.#worker.unref();
     if ('value' in answer) waiter?.resolve(answer.value);
     else waiter?.reject(new LogWriteError(answer));
   }

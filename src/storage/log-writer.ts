@@ -3,7 +3,7 @@
  * the next batch. The first error ends it: what was queued or on its way is never reported durable.
  */
 import { assert } from '../protocol/assert.ts';
-import type { Checksum, LogPosition, LogRecord } from '../zab/types.ts';
+import { comparePositions, type Checksum, type LogPosition, type LogRecord } from '../zab/types.ts';
 import type { Disk, LogFile } from './disk.ts';
 import { errorOf } from './errors.ts';
 import {
@@ -14,6 +14,7 @@ import {
   type LogEnd,
 } from './log-format.ts';
 import { segmentPath, type OpenSegment, type Segment } from './log-recovery.ts';
+import { RecordQueue } from './record-queue.ts';
 import { sparePath, type SpareSegment } from './spare-segment.ts';
 
 export interface LogWriterOptions {
@@ -39,28 +40,22 @@ interface CurrentSegment {
 
 export class LogWriter {
   readonly #options: LogWriterOptions;
+  readonly #queue = new RecordQueue();
   #segment: CurrentSegment | undefined;
-  /** End of what has been queued. */
+  /** End of what has been appended, on its way or not. */
   #queuedEnd: LogPosition;
-  /** End of what has been handed to the disk. */
-  #writtenEnd: LogEnd;
+  /** End of what has been taken from the queue for the disk. */
+  #takenEnd: LogEnd;
   #durable: LogPosition;
-  #queue: LogRecord[] = [];
-  /** Records of the queue that have been taken already. */
-  #taken = 0;
   #pumping: Promise<void> | undefined;
+  #isTruncating = false;
   #failure: Error | undefined;
-  #paused = false;
 
   constructor(options: LogWriterOptions, end: LogEnd) {
     this.#options = options;
     this.#queuedEnd = end.position;
-    this.#writtenEnd = end;
+    this.#takenEnd = end;
     this.#durable = end.position;
-  }
-
-  get failure(): Error | undefined {
-    return this.#failure;
   }
 
   /** The last position that is known to be on the disk. */
@@ -68,49 +63,71 @@ export class LogWriter {
     return this.#durable;
   }
 
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** Goes on at the end of a segment that is there. */
   async resume(segment: OpenSegment): Promise<void> {
     const { offset, capacity, salt } = segment;
-    this.#segment = {
-      file: await this.#options.disk.openLog(segment.path),
-      offset,
-      capacity,
-      salt,
-    };
+    const file = await this.#options.disk.openLog(segment.path);
+    this.#segment = { file, offset, capacity, salt };
+  }
+
+  /** Makes a segment without records, which says where the log goes on. */
+  async begin(): Promise<void> {
+    await this.#roll([], this.#takenEnd);
   }
 
   append(records: readonly LogRecord[]): void {
     if (this.#failure !== undefined) return;
     for (const record of records) {
-      const { epoch, zxid } = this.#queuedEnd;
-      assert(record.zxid === zxid + 1, `zxid ${record.zxid} is appended after ${zxid}`);
-      assert(record.epoch >= epoch, `epoch ${record.epoch} is appended after ${epoch}`);
+      const before = this.#queuedEnd;
+      assert(record.zxid === before.zxid + 1, `zxid ${record.zxid} appended after ${before.zxid}`);
+      assert(record.epoch >= before.epoch, `epoch ${record.epoch} after ${before.epoch}`);
       this.#queuedEnd = { epoch: record.epoch, zxid: record.zxid };
       this.#queue.push(record);
     }
     this.#start();
   }
 
-  /** Makes a segment without records, to say where the log goes on. */
-  async begin(): Promise<void> {
-    await this.#roll([]);
+  /**
+   * Forgets what was appended after `position`. From the call on nothing beyond it is reported durable, and
+   * what is appended follows it.
+   * @param cut changes the files, while nothing is being written; not called if they need no change
+   */
+  async truncate(
+    position: LogPosition,
+    cut: () => Promise<{ end: LogEnd; current: OpenSegment }>,
+  ): Promise<void> {
+    assert(!this.#isTruncating, 'one truncation at a time');
+    assert(comparePositions(position, this.#queuedEnd) <= 0, 'truncated after the end of the log');
+    this.#queuedEnd = position;
+    if (comparePositions(position, this.#takenEnd.position) >= 0) {
+      const last = this.#queue.dropAfter(position.zxid) ?? this.#takenEnd.position;
+      assert(
+        comparePositions(position, last) === 0,
+        'the log is truncated after one of its records',
+      );
+      return;
+    }
+    this.#queue.clear();
+    this.#isTruncating = true;
+    if (comparePositions(position, this.#durable) < 0) this.#durable = position;
+    await this.#pumping;
+    await this.#segment?.file.close();
+    this.#segment = undefined;
+    const { end, current } = await cut();
+    await this.resume(current);
+    this.#takenEnd = end;
+    this.#isTruncating = false;
+    if (comparePositions(position, this.#durable) > 0) this.#report(position);
+    this.#start();
   }
 
-  /** Resolves when the queue is empty and nothing is on its way, or after a failure. */
+  /** Resolves when nothing is queued or on its way any more, or after a failure. */
   async drain(): Promise<void> {
     while (this.#pumping !== undefined) await this.#pumping;
-  }
-
-  /** Lets nothing more out, and resolves when nothing is on its way. */
-  async pause(): Promise<void> {
-    this.#paused = true;
-    await this.drain();
-  }
-
-  /** Ends a pause, at another end of the log if one is given. */
-  continue(): void {
-    this.#paused = false;
-    this.#start();
   }
 
   async close(): Promise<void> {
@@ -122,111 +139,91 @@ export class LogWriter {
   fail(error: Error): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
-    this.#queue = [];
-    this.#taken = 0;
+    this.#queue.clear();
     this.#options.onFailure(error);
   }
 
   #start(): void {
-    if (this.#pumping !== undefined || this.#paused) return;
-    if (this.#queue.length === 0 || this.#failure !== undefined) return;
+    if (this.#pumping !== undefined || !this.#mayTake()) return;
     // A microtask later, so that all that is appended in one go is one batch.
     this.#pumping = Promise.resolve()
       .then(() => this.#pump())
       .catch((error: unknown) => this.fail(errorOf(error)))
-      .finally(() => {
+      .then(() => {
         this.#pumping = undefined;
         this.#start();
       });
   }
 
+  #mayTake(): boolean {
+    return !this.#queue.isEmpty && !this.#isTruncating && this.#failure === undefined;
+  }
+
   /** The next batch leaves before the last one is reported, so that the disk never waits for listeners. */
   async #pump(): Promise<void> {
-    let durable: LogPosition | undefined;
-    for (;;) {
-      const batch = this.#paused ? [] : this.#takeBatch();
-      const writing = batch.length === 0 ? undefined : this.#write(batch);
-      if (durable !== undefined) this.#report(durable);
-      durable = undefined;
-      if (writing !== undefined) {
-        await writing;
-        durable = positionOf(batch);
-      } else if (this.#paused || this.#taken >= this.#queue.length) {
-        return;
-      }
+    let written: LogPosition | undefined;
+    while (written !== undefined || this.#mayTake()) {
+      const writing = this.#mayTake() ? this.#writeNext() : undefined;
+      if (written !== undefined) this.#report(written);
+      written = await writing;
     }
   }
 
-  #report(durable: LogPosition): void {
-    if (this.#failure !== undefined) return;
-    this.#durable = durable;
-    this.#options.onDurable(durable);
+  #report(position: LogPosition): void {
+    if (this.#failure !== undefined || this.#isTruncating) return;
+    this.#durable = position;
+    this.#options.onDurable(position);
   }
 
-  #takeBatch(): readonly LogRecord[] {
-    const { batchBytesMax } = this.#options;
-    const from = this.#taken;
-    let bytes = 0;
-    let index = from;
-    for (; index < this.#queue.length; index += 1) {
-      const record = this.#queue[index];
-      if (record === undefined) break;
-      bytes += record.bytes.length;
-      if (bytes > batchBytesMax && index > from) break;
-    }
-    const batch = this.#queue.slice(from, index);
-    this.#taken = index;
-    if (this.#taken === this.#queue.length) {
-      this.#queue = [];
-      this.#taken = 0;
-    } else if (this.#taken > 4096) {
-      this.#queue = this.#queue.slice(this.#taken);
-      this.#taken = 0;
-    }
-    return batch;
-  }
-
-  async #write(batch: readonly LogRecord[]): Promise<void> {
-    let length = batchHeaderBytes;
-    for (const record of batch) length += record.bytes.length;
+  /** @returns the last position of the batch once it is on the disk */
+  async #writeNext(): Promise<LogPosition> {
+    const batch = this.#queue.take(this.#options.batchBytesMax);
+    const before = this.#takenEnd;
+    this.#takenEnd = endOf(batch, before);
+    const { position } = this.#takenEnd;
+    let bytes = batchHeaderBytes;
+    for (const record of batch) bytes += record.bytes.length;
     const segment = this.#segment;
-    if (segment === undefined || !hasRoom(segment, length)) {
-      await this.#roll(batch);
-      return;
-    }
-    const { salt, offset } = segment;
-    const bytes = encodeBatch(batch, this.#writtenEnd, this.#context(salt));
-    segment.offset += bytes.length;
-    this.#writtenEnd = endOf(batch, this.#writtenEnd);
-    await segment.file.append({ offset, bytes, hint: this.#mark(salt) });
+    if (segment === undefined || !hasRoom(segment, bytes)) await this.#roll(batch, before);
+    else await this.#appendTo(segment, batch, before);
+    return position;
   }
 
-  /** Begins a segment with `batch`; it gets its name, and the batch counts, once both are durable. */
-  async #roll(batch: readonly LogRecord[]): Promise<void> {
+  async #appendTo(
+    segment: CurrentSegment,
+    batch: readonly LogRecord[],
+    before: LogEnd,
+  ): Promise<void> {
+    const { file, offset, salt } = segment;
+    const bytes = encodeBatch(batch, before, this.#context(salt));
+    segment.offset += bytes.length;
+    await file.append({ offset, bytes, hint: this.#mark(endOf(batch, before), salt) });
+  }
+
+  /** Begins a segment with `batch`; it gets its name once both are on the disk, and then the batch counts. */
+  async #roll(batch: readonly LogRecord[], before: LogEnd): Promise<void> {
     const { disk, checksum, spare, onSegment } = this.#options;
     const old = this.#segment?.file;
-    const previous = this.#writtenEnd;
     const salt = this.#options.salt();
     await spare.take();
     const file = await disk.openLog(sparePath);
-    const header = encodeSegmentHeader({ previous, salt }, checksum);
-    const room = { ...this.#context(salt), room: segmentHeaderBytes };
-    const bytes = batch.length === 0 ? header : encodeBatch(batch, previous, room);
+    const header = encodeSegmentHeader({ previous: before, salt }, checksum);
+    const context = { ...this.#context(salt), room: segmentHeaderBytes };
+    const bytes = batch.length === 0 ? header : encodeBatch(batch, before, context);
     bytes.set(header);
-    this.#writtenEnd = endOf(batch, previous);
-    await file.append({ offset: 0, bytes, hint: this.#mark(salt) });
-    const firstZxid = previous.position.zxid + 1;
+    const offset = bytes.length;
+    await file.append({ offset: 0, bytes, hint: this.#mark(endOf(batch, before), salt) });
+    const firstZxid = before.position.zxid + 1;
     const path = segmentPath(firstZxid);
     await file.publish(path);
-    const capacity = Math.max(spare.bytes, bytes.length);
-    this.#segment = { file, salt, capacity, offset: bytes.length };
+    this.#segment = { file, salt, capacity: spare.bytes, offset };
     onSegment({ path, firstZxid });
     await old?.close();
     spare.prepare();
   }
 
-  #mark(salt: number): Uint8Array {
-    return encodeBatch([], this.#writtenEnd, this.#context(salt));
+  #mark(end: LogEnd, salt: number): Uint8Array {
+    return encodeBatch([], end, this.#context(salt));
   }
 
   #context(salt: number): { salt: number; checksum: Checksum } {
@@ -238,11 +235,6 @@ export class LogWriter {
 function hasRoom(segment: CurrentSegment, bytes: number): boolean {
   const { offset, capacity } = segment;
   return offset === segmentHeaderBytes || offset + bytes + batchHeaderBytes <= capacity;
-}
-
-function positionOf(batch: readonly LogRecord[]): LogPosition | undefined {
-  const last = batch.at(-1);
-  return last === undefined ? undefined : { epoch: last.epoch, zxid: last.zxid };
 }
 
 function endOf(batch: readonly LogRecord[], before: LogEnd): LogEnd {

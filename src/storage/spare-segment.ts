@@ -2,7 +2,7 @@
  * The next segment, filled with zeros before it is needed, so that rolling costs a rename and appending
  * never changes the length of a file (which would make each fdatasync write the file system's journal too).
  */
-import type { Disk } from './disk.ts';
+import type { Disk, DiskFile } from './disk.ts';
 import { logDirectory } from './log-recovery.ts';
 
 export const sparePath = `${logDirectory}/spare`;
@@ -45,28 +45,43 @@ export class SpareSegment {
     await fillWithZeros(this.#disk, sparePath, this.#bytes);
   }
 
-  /** Resolves when nothing goes on in the background. */
-  async settle(): Promise<void> {
+  /** The last one could not be filled: a full disk, most likely. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Removes what is not in use. */
+  async discard(): Promise<void> {
+    if (this.#ready === undefined) return;
     await this.#ready;
+    this.#ready = undefined;
+    await this.#disk.remove(sparePath);
   }
 }
 
 async function fillWithZeros(disk: Disk, path: string, bytes: number): Promise<void> {
   const file = await disk.open(path, 'create');
   try {
-    const zeros = new Uint8Array(Math.min(bytes, WRITE_BYTES));
-    let unsynced = 0;
-    for (let offset = 0; offset < bytes; offset += zeros.length) {
-      const length = Math.min(zeros.length, bytes - offset);
-      await file.write(offset, zeros.subarray(0, length));
-      unsynced += length;
-      if (unsynced >= SYNC_BYTES) {
-        await file.sync();
-        unsynced = 0;
-      }
-    }
-    await file.sync();
+    await writeZeros(file, { from: 0, until: bytes });
   } finally {
     await file.close();
   }
+}
+
+/** Writes zeros, a few at a time, and syncs the file. */
+export async function writeZeros(
+  file: DiskFile,
+  range: { readonly from: number; readonly until: number },
+): Promise<void> {
+  const zeros = new Uint8Array(Math.max(0, Math.min(range.until - range.from, WRITE_BYTES)));
+  let unsynced = 0;
+  for (let offset = range.from; offset < range.until; offset += zeros.length) {
+    await file.write(offset, zeros.subarray(0, Math.min(zeros.length, range.until - offset)));
+    unsynced += zeros.length;
+    if (unsynced >= SYNC_BYTES) {
+      await file.sync();
+      unsynced = 0;
+    }
+  }
+  await file.sync();
 }

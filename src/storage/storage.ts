@@ -27,11 +27,13 @@ import {
   recoverLog,
   type RecoveredLog,
   type Segment,
+  type TornTail,
 } from './log-recovery.ts';
+import { rewrittenPath, truncateLog } from './log-truncation.ts';
 import { LogWriter } from './log-writer.ts';
 import { readSnapshotFile } from './snapshot-file.ts';
 import { Snapshots, snapshotDirectory, snapshotPath, type SnapshotInfo } from './snapshots.ts';
-import { SpareSegment } from './spare-segment.ts';
+import { SpareSegment, sparePath, writeZeros } from './spare-segment.ts';
 import { TwinFile, type TwinState } from './twin-file.ts';
 
 const KIB = 1024;
@@ -98,12 +100,15 @@ interface Found {
 export class Storage {
   readonly #parts: Parts;
   readonly #spare: SpareSegment;
+  readonly #salt: () => number;
   readonly #writer: LogWriter;
   readonly #durableListeners: DurableListener[] = [];
   readonly #failureListeners: FailureListener[] = [];
   #identity: Identity;
   #promise: EpochPromise | undefined;
   #segments: Segment[];
+  /** The last of the changes to the set of segments, which go one after another. */
+  #changing: Promise<unknown> = Promise.resolve();
 
   private constructor(parts: Parts, found: Found, identity: Identity) {
     this.#parts = parts;
@@ -111,6 +116,7 @@ export class Storage {
     this.#promise = found.promise.value;
     this.#segments = [...found.log.segments];
     const { disk, checksum, batchBytesMax, segmentBytes, randomId } = parts.options;
+    this.#salt = () => checksum(new TextEncoder().encode(randomId()), 0);
     this.#spare = new SpareSegment(disk, segmentBytes);
     this.#writer = new LogWriter(
       {
@@ -118,7 +124,7 @@ export class Storage {
         checksum,
         spare: this.#spare,
         batchBytesMax,
-        salt: () => checksum(new TextEncoder().encode(randomId()), 0),
+        salt: this.#salt,
         onDurable: (position) => {
           for (const listener of this.#durableListeners) listener(position);
         },
@@ -199,8 +205,29 @@ export class Storage {
     const info = await snapshots.write(at, chunks);
     await snapshots.retire(this.#parts.options.snapshotsRetained);
     const oldest = snapshots.list()[0]?.zxid ?? 0;
-    await this.#purge(Math.min(oldest + 1, options.keepRecordsFrom ?? Infinity));
+    const keepFrom = Math.min(oldest + 1, options.keepRecordsFrom ?? Infinity);
+    await this.#alone(() => this.#purge(keepFrom));
     return info;
+  }
+
+  /**
+   * Cuts the log after `position`. From the call on nothing beyond it is reported durable, and what is
+   * appended follows it; the promise resolves when the disk says so too.
+   * @throws InvariantError for a position that is not in the log, or before the newest snapshot
+   */
+  async truncateAfter(position: LogPosition): Promise<void> {
+    const newest = this.listSnapshots().at(-1)?.zxid ?? 0;
+    assert(position.zxid >= newest, 'what a snapshot holds is committed, and never truncated');
+    const truncated = this.#writer.truncate(position, () =>
+      this.#alone(async () => {
+        const { disk, checksum, segmentBytes } = this.#parts.options;
+        const log = { disk, checksum, segmentBytes, segments: this.#segments, salt: this.#salt };
+        const result = await truncateLog(log, position);
+        this.#segments = [...result.segments];
+        return result;
+      }),
+    );
+    await this.#orFail(truncated);
   }
 
   /** Oldest first. */
@@ -224,13 +251,13 @@ export class Storage {
   }
 
   async nearlyFull(): Promise<boolean> {
-    return (await this.freeBytes()) < this.reserveBytes;
+    return this.#spare.hasFailed || (await this.freeBytes()) < this.reserveBytes;
   }
 
   /** Writes what is queued, and gives the data directory back. */
   async close(): Promise<void> {
     await this.#writer.close();
-    await this.#spare.settle();
+    if (!this.#writer.hasFailed) await this.#spare.discard();
     await this.#parts.options.disk.close();
   }
 
@@ -246,17 +273,21 @@ export class Storage {
 
   /** Removes segments of which every record is before `zxid`; never the one that is being written. */
   async #purge(zxid: number): Promise<void> {
-    let removed = false;
     for (;;) {
       const [oldest, next] = this.#segments;
-      if (oldest === undefined || next === undefined || next.firstZxid > zxid) break;
+      if (oldest === undefined || next === undefined || next.firstZxid > zxid) return;
       await this.#parts.options.disk.remove(oldest.path);
       this.#segments.shift();
       // The next one goes only when this one is gone for good: the log never gets a hole.
       await this.#parts.options.disk.syncDirectory(logDirectory);
-      removed = true;
     }
-    assert(!removed || this.#segments.length > 0, 'the log keeps its last segment');
+  }
+
+  /** Runs `change` when the changes before it have ended, well or not. */
+  #alone<Result>(change: () => Promise<Result>): Promise<Result> {
+    const changed = this.#changing.then(change);
+    this.#changing = changed.catch(() => undefined);
+    return changed;
   }
 
   async #orFail(written: Promise<void>): Promise<void> {
@@ -334,15 +365,23 @@ async function repair(parts: Parts, found: Found): Promise<readonly string[]> {
   await repairTwin(parts.identityFile, identity);
   await repairTwin(parts.promiseFile, promise);
   for (const { path } of snapshot.damaged) await disk.rename(path, `${path}.damaged`);
-  const names = await disk.list(snapshotDirectory);
-  const unfinished = names.filter((name) => name.endsWith('.tmp'));
-  for (const name of unfinished) await disk.remove(`${snapshotDirectory}/${name}`);
   await disk.syncDirectory(snapshotDirectory);
+  await removeUnfinished(disk);
   return [
     ...[...identity.damage, ...promise.damage].map((text) => `${text}; the other copy replaces it`),
     ...snapshot.damaged.map(({ alarm }) => alarm),
     ...(log.torn === undefined ? [] : [log.torn.alarm]),
   ];
+}
+
+/** Files that never got their names; whether they stay gone does not matter. */
+async function removeUnfinished(disk: Disk): Promise<void> {
+  const inLog = (await disk.list(logDirectory)).map((name) => `${logDirectory}/${name}`);
+  const inSnapshots = (await disk.list(snapshotDirectory))
+    .filter((name) => name.endsWith('.tmp'))
+    .map((name) => `${snapshotDirectory}/${name}`);
+  const unfinished = inLog.filter((path) => path === sparePath || path === rewrittenPath);
+  for (const path of [...unfinished, ...inSnapshots]) await disk.remove(path);
 }
 
 async function repairTwin<Value extends object>(
@@ -353,17 +392,10 @@ async function repairTwin<Value extends object>(
 }
 
 /** Zeros in place of a torn tail, durable before anything is appended: it must never be read again. */
-async function eraseTail(
-  disk: Disk,
-  torn: { readonly path: string; readonly from: number; readonly to: number },
-): Promise<void> {
+async function eraseTail(disk: Disk, torn: TornTail): Promise<void> {
   const file = await disk.open(torn.path, 'write');
   try {
-    const zeros = new Uint8Array(MIB);
-    for (let offset = torn.from; offset < torn.to; offset += MIB) {
-      await file.write(offset, zeros.subarray(0, Math.min(MIB, torn.to - offset)));
-    }
-    await file.sync();
+    await writeZeros(file, { from: torn.from, until: torn.to });
   } finally {
     await file.close();
   }
