@@ -34,7 +34,8 @@ const version = integer('As `If-Match` of that version; -1 is as `If-Match: *`.'
 /** Of every read. */
 export const readQuery = { consistency, wait: minZxidWait } as const;
 
-const longPollQuery = {
+/** Of the reads that may wait. */
+export const longPollQuery = {
   consistency,
   wait: duration(
     'Long poll: answers as soon as the ETag differs from `If-None-Match` (or `until` holds), at the ' +

@@ -1,0 +1,105 @@
+/** The front doors as one Fastify app: no `listen`, no environment, no process. */
+import fastify from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import type { Coordinator } from './coordinator.ts';
+import type { GatewayLogger, HttpContext } from './rest/context.ts';
+import {
+  MethodTable,
+  allowOrigin,
+  answerMalformed,
+  fallbackAnswer,
+  maxHeaderBytes,
+} from './rest/fallback.ts';
+import { registerRest } from './rest/index.ts';
+import { answerFailure } from './rest/runner.ts';
+import type { Documents } from './rest/service.ts';
+import { sendAnswer } from './rest/answer.ts';
+import { Shutdown, shuttingDown } from './rest/shutdown.ts';
+import { CoordinatorRouter } from './router.ts';
+import type { GatewaySettings } from './settings.ts';
+import { OriginRules } from './shared/origins.ts';
+import { registerSse } from './sse/index.ts';
+
+export interface AppOptions {
+  readonly coordinator: Coordinator;
+  readonly settings: GatewaySettings;
+  readonly logger: GatewayLogger;
+  readonly documents: Documents;
+  /** Adds what the process serves beside the doors (health, metrics), under the same rules. */
+  readonly extraRoutes?: (app: FastifyInstance, router: CoordinatorRouter) => void | Promise<void>;
+}
+
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { coordinator, settings, logger } = options;
+  const router = new CoordinatorRouter(coordinator, { streamsMax: settings.limits.streamsMax });
+  const context: HttpContext = { router, settings, logger, shutdown: new Shutdown() };
+  const app = createFastify(context);
+  guard(app, context);
+  answerTheRest(app, context);
+  registerRest(app, context, options.documents);
+  registerSse(app, context);
+  await options.extraRoutes?.(app, router);
+  return app;
+}
+
+function createFastify(context: HttpContext): FastifyInstance {
+  const app = fastify({
+    // The doors log failures themselves; a logger here would make a child of itself for each request.
+    logger: false,
+    trustProxy: context.settings.trustProxy,
+    exposeHeadRoutes: true,
+    forceCloseConnections: 'idle',
+    // The guard below answers in our own form.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: maxHeaderBytes },
+    http: { maxHeaderSize: maxHeaderBytes },
+    clientErrorHandler: (error, socket) => answerMalformed(error, socket),
+    frameworkErrors: (error, request, reply) => {
+      reply.hijack();
+      answerFailure(context, error, { raw: request.raw, response: reply.raw });
+    },
+  });
+  // The doors read bodies themselves (`rest/body.ts`), so the framework must leave them alone.
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+    app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
+  }
+  return app;
+}
+
+/** Before anything else of a request: is the node closing, may this browser call. */
+function guard(app: FastifyInstance, { settings, shutdown }: HttpContext): void {
+  const origins = new OriginRules(settings);
+  app.addHook('onRequest', (request, reply, done) => {
+    try {
+      const { headers } = request.raw;
+      const kind = origins.check(headers);
+      if (kind === 'foreign' && headers.origin !== undefined) {
+        allowOrigin(reply.raw, headers.origin);
+      }
+      if (shutdown.begun) throw shuttingDown();
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  app.addHook('preClose', (done) => {
+    shutdown.begin();
+    done();
+  });
+}
+
+/** Unknown routes, wrong methods, and whatever a route or plugin throws. */
+function answerTheRest(app: FastifyInstance, context: HttpContext): void {
+  const table = new MethodTable();
+  app.addHook('onRoute', ({ url, method }) => table.add(url, method));
+  app.setErrorHandler((error, request, reply) => {
+    reply.hijack();
+    answerFailure(context, error, { raw: request.raw, response: reply.raw });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const { raw } = request;
+    const answer = fallbackAnswer(table, raw, reply.raw);
+    reply.hijack();
+    sendAnswer(reply.raw, answer);
+  });
+}

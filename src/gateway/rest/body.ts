@@ -1,0 +1,99 @@
+/**
+ * Request bodies. The doors read them themselves: znode data is raw bytes whatever its content type says,
+ * and each limit names both numbers.
+ */
+import type { IncomingMessage } from 'node:http';
+import { CoordinationError } from '../../protocol/errors.ts';
+
+const nothing = Buffer.alloc(0);
+
+/**
+ * The whole body.
+ * @throws CoordinationError TOOLARGE, UNSUPPORTEDMEDIATYPE for an encoded body
+ */
+export function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> | Buffer {
+  const encoding = request.headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    const detail = `Content-Encoding ${JSON.stringify(encoding.slice(0, 40))} is not supported, send the body as it is`;
+    throw new CoordinationError('UNSUPPORTEDMEDIATYPE', detail);
+  }
+  const declared = declaredLength(request);
+  if (declared === 0) return nothing;
+  if (declared !== undefined && declared > bytesMax) throw tooLarge(String(declared), bytesMax);
+  return collect(request, bytesMax);
+}
+
+/**
+ * A JSON body, decoded; undefined when there is none.
+ * @throws CoordinationError UNSUPPORTEDMEDIATYPE, TOOLARGE, BADARGUMENTS when it is no JSON
+ */
+export async function readJson(request: IncomingMessage, bytesMax: number): Promise<unknown> {
+  const bytes = await readBody(request, bytesMax);
+  const type = request.headers['content-type'];
+  if (bytes.length === 0 && type === undefined) return undefined;
+  checkJsonType(type);
+  if (bytes.length === 0) return undefined;
+  return parseJson(bytes);
+}
+
+/** Bytes of body that have been declared; undefined for a chunked one. */
+export function declaredLength(request: IncomingMessage): number | undefined {
+  const length = request.headers['content-length'];
+  if (length !== undefined) return Number(length);
+  return request.headers['transfer-encoding'] === undefined ? 0 : undefined;
+}
+
+function collect(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const onData = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes <= bytesMax) {
+        chunks.push(chunk);
+        return;
+      }
+      // The stream flows on without a listener: what still comes is thrown away, not kept.
+      request.removeListener('data', onData);
+      reject(tooLarge(`at least ${bytes}`, bytesMax));
+    };
+    request.on('data', onData);
+    request.on('end', () => resolve(join(chunks, bytes)));
+    request.on('error', () => reject(bodyCutOff()));
+  });
+}
+
+function join(chunks: readonly Buffer[], bytes: number): Buffer {
+  const [first] = chunks;
+  if (first === undefined) return nothing;
+  return chunks.length === 1 ? first : Buffer.concat(chunks, bytes);
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    const problem = error instanceof SyntaxError ? error.message : 'unreadable';
+    throw new CoordinationError('BADARGUMENTS', `body: no valid JSON: ${problem.slice(0, 200)}`);
+  }
+}
+
+/** `application/json` and the types built on it (`application/merge-patch+json`). */
+function checkJsonType(type: string | undefined): void {
+  const [essence = ''] = (type ?? '').toLowerCase().split(';', 1);
+  if (/^application\/(?:[\w.-]+\+)?json$/.test(essence.trim())) return;
+  const given = type === undefined ? 'no Content-Type' : JSON.stringify(type.slice(0, 80));
+  const hint = essence.includes('x-www-form-urlencoded') ? ' (curl -d sends that by default)' : '';
+  const detail = `the body must come with Content-Type: application/json, not ${given}${hint}`;
+  throw new CoordinationError('UNSUPPORTEDMEDIATYPE', detail);
+}
+
+function tooLarge(bytes: string, bytesMax: number): CoordinationError {
+  const detail = `a body of ${bytes} bytes exceeds the limit of ${bytesMax} bytes`;
+  return new CoordinationError('TOOLARGE', detail);
+}
+
+/** Nobody is left to read it, but the request must come to an end. */
+function bodyCutOff(): CoordinationError {
+  return new CoordinationError('MARSHALLINGERROR', 'the connection ended inside the body');
+}

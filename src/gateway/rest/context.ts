@@ -1,0 +1,16 @@
+/** What all handlers of the HTTP doors share. */
+import type { CoordinatorRouter } from '../router.ts';
+import type { GatewaySettings } from '../settings.ts';
+import type { Shutdown } from './shutdown.ts';
+
+export interface GatewayLogger {
+  error(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface HttpContext {
+  readonly router: CoordinatorRouter;
+  readonly settings: GatewaySettings;
+  readonly logger: GatewayLogger;
+  readonly shutdown: Shutdown;
+}

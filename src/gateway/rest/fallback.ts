@@ -1,0 +1,171 @@
+/**
+ * What no route answers: unknown routes, wrong methods, OPTIONS and preflights, requests that the
+ * framework refuses, and text that is no HTTP at all. Each gets the same problem body.
+ */
+import { STATUS_CODES } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { CoordinationError } from '../../protocol/errors.ts';
+import type { ErrorCode } from '../../protocol/errors.ts';
+import { requestHeaders, responseHeaders } from '../../protocol/rest/headers.ts';
+import { problemOf } from '../shared/problems.ts';
+import { corsHeader } from './answer.ts';
+import type { Answer } from './answer.ts';
+
+const exposedHeaders = [...Object.keys(responseHeaders), 'Retry-After'].join(', ');
+const acceptedHeaders = [
+  ...Object.keys(requestHeaders),
+  ...['Accept', 'Authorization', 'Content-Type'],
+].join(', ');
+const preflightMaxAgeS = '600';
+
+/** Lets a page of an allowed origin read the answer; must come before anything is written. */
+export function allowOrigin(response: ServerResponse, origin: string): void {
+  response.setHeader(corsHeader, origin);
+  response.setHeader('Vary', 'Origin');
+  response.setHeader('Access-Control-Expose-Headers', exposedHeaders);
+}
+
+/** Remembers which methods each URL pattern takes, also those of plugins. */
+export class MethodTable {
+  readonly #methods = new Map<string, Set<string>>();
+  #patterns: { readonly pattern: RegExp; readonly methods: ReadonlySet<string> }[] | undefined;
+
+  add(url: string, methods: string | readonly string[]): void {
+    const known = this.#methods.get(url) ?? new Set();
+    for (const method of typeof methods === 'string' ? [methods] : methods) known.add(method);
+    this.#methods.set(url, known);
+    this.#patterns = undefined;
+  }
+
+  /** The methods of the URL's path, sorted; empty when no route has it. */
+  allowed(url: string): readonly string[] {
+    this.#patterns ??= [...this.#methods].map(([pattern, methods]) => ({
+      pattern: urlPattern(pattern),
+      methods,
+    }));
+    const [path = ''] = url.split('?', 1);
+    const methods = new Set<string>();
+    for (const { pattern, methods: known } of this.#patterns) {
+      if (pattern.test(path)) known.forEach((method) => methods.add(method));
+    }
+    return [...methods].sort();
+  }
+}
+
+/** A route's URL as a regular expression: `*` is anything, `:id` one name. */
+function urlPattern(url: string): RegExp {
+  const source = url
+    .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+    .replace(/\*/g, '.*')
+    .replace(/:[A-Za-z]+/g, '[^/]+');
+  return new RegExp(`^${source}$`);
+}
+
+/**
+ * The answer where no route matches.
+ * @throws CoordinationError NOTFOUND, or METHODNOTALLOWED after setting `Allow`
+ */
+export function fallbackAnswer(
+  table: MethodTable,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Answer {
+  const { method = 'GET', url = '/' } = request;
+  const everywhere = method === 'OPTIONS' && url === '*';
+  const methods = everywhere ? ['DELETE', 'GET', 'HEAD', 'POST', 'PUT'] : table.allowed(url);
+  if (methods.length === 0) {
+    const [path = ''] = url.split('?', 1);
+    throw new CoordinationError('NOTFOUND', `no route ${JSON.stringify(path.slice(0, 200))}`);
+  }
+  const allow = [...methods, 'OPTIONS'].join(', ');
+  if (method === 'OPTIONS') {
+    return {
+      status: 204,
+      headers: ['Allow', allow, ...preflightHeaders(request, response, allow)],
+    };
+  }
+  response.setHeader('Allow', allow);
+  const detail = `${method} is not allowed here, allowed are ${allow}`;
+  throw new CoordinationError('METHODNOTALLOWED', detail);
+}
+
+function preflightHeaders(
+  request: IncomingMessage,
+  response: ServerResponse,
+  allow: string,
+): readonly string[] {
+  const asked = request.headers['access-control-request-method'];
+  if (asked === undefined || !response.hasHeader(corsHeader)) return [];
+  return [
+    ...['Access-Control-Allow-Methods', allow, 'Access-Control-Allow-Headers', acceptedHeaders],
+    ...['Access-Control-Max-Age', preflightMaxAgeS],
+  ];
+}
+
+/** An error of the framework as one of ours; anything else is returned as it is. */
+export function frameworkError(error: unknown): unknown {
+  if (error instanceof CoordinationError || !isFrameworkError(error)) return error;
+  const code = frameworkCodes.get(error.statusCode);
+  return code === undefined ? error : new CoordinationError(code, error.message);
+}
+
+const frameworkCodes: ReadonlyMap<number, ErrorCode> = new Map([
+  [400, 'BADARGUMENTS'],
+  [404, 'NOTFOUND'],
+  [413, 'TOOLARGE'],
+  [414, 'BADARGUMENTS'],
+  [415, 'UNSUPPORTEDMEDIATYPE'],
+]);
+
+function isFrameworkError(error: unknown): error is Error & { readonly statusCode: number } {
+  return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number';
+}
+
+interface Malformed {
+  readonly status: number;
+  readonly code: ErrorCode;
+  readonly detail: string;
+}
+
+/** Answers what Node's parser could not read, on the bare socket, since there is no response yet. */
+export function answerMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { status, code, detail } = malformed(error);
+  const body = JSON.stringify(problemOf({ code, detail }, { status }));
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    'Content-Type: application/problem+json',
+    'X-Content-Type-Options: nosniff',
+    'Cache-Control: no-store',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+function malformed(error: NodeJS.ErrnoException): Malformed {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return {
+        status: 431,
+        code: 'HEADERSTOOLARGE',
+        detail: `the request line and headers exceed the limit of ${maxHeaderBytes} bytes`,
+      };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return {
+        status: 408,
+        code: 'MARSHALLINGERROR',
+        detail: 'the request did not arrive in time',
+      };
+    default:
+      return { status: 400, code: 'MARSHALLINGERROR', detail: 'this is no readable HTTP request' };
+  }
+}
+
+/** A path of the longest kind, percent-encoded, and an ACL fit in. */
+export const maxHeaderBytes = 64 * 1024;

@@ -1,0 +1,44 @@
+/** Idempotency keys: what makes two requests the same request. */
+import { createHash } from 'node:crypto';
+import { CoordinationError } from '../../protocol/errors.ts';
+import type { QuerySpec } from '../../protocol/rest/query.ts';
+import type { Idempotency } from '../coordinator.ts';
+import type { RestRequest } from './request.ts';
+
+const conditionHeaders = ['if-match', 'if-none-match', 'zk-acl'] as const;
+
+/**
+ * The key of the request with the fingerprint of all that it says. The caller's address is no part of it,
+ * since a retry may come by another way; whoever proves an identity must prove the same again.
+ * @throws CoordinationError BADARGUMENTS for an unreadable key
+ */
+export function idempotencyOf<Q extends QuerySpec>(
+  request: RestRequest<Q>,
+  body: Uint8Array,
+): Idempotency | undefined {
+  const header = request.header('idempotency-key');
+  if (header === undefined) return undefined;
+  const key = readKey(header, request.context.settings.limits.idempotencyKeyLengthMax);
+  const parts = [
+    request.raw.method,
+    request.pathText,
+    Object.entries(request.query).sort(([one], [other]) => (one < other ? -1 : 1)),
+    conditionHeaders.map((name) => request.header(name) ?? null),
+    request.session()?.id ?? 0,
+    createHash('sha256').update(body).digest('base64'),
+    request.identities().filter(({ scheme }) => scheme !== 'ip'),
+  ];
+  const fingerprint = createHash('sha256').update(JSON.stringify(parts)).digest('base64');
+  return { key, fingerprint };
+}
+
+/** A structured string as the draft standard has it, or the same without its quotes. */
+function readKey(header: string, lengthMax: number): string {
+  const [, quoted] = /^"([\x20\x21\x23-\x5b\x5d-\x7e]*)"$/.exec(header) ?? [];
+  const key = quoted ?? header;
+  if (key.length === 0 || key.length > lengthMax) {
+    const detail = `Idempotency-Key: a length of ${key.length} is not between 1 and ${lengthMax}`;
+    throw new CoordinationError('BADARGUMENTS', detail);
+  }
+  return key;
+}

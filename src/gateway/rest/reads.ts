@@ -1,0 +1,153 @@
+/** Reads of one znode: data, stat, children, subtree, ACL. */
+import type {
+  AclResult,
+  ChildrenResult,
+  CountResult,
+  DataResult,
+  StatResult,
+  TreeOperation,
+  TreeResult,
+} from '../../protocol/operations.ts';
+import type { ResultAnswer } from '../coordinator.ts';
+import { znodePath } from '../shared/operations.ts';
+import { wireAcl, wireChildren, wireData } from '../shared/results.ts';
+import { aclTag, childrenTag, dataTag, statTag } from '../shared/stat.ts';
+import { wantsJson } from './accept.ts';
+import type { Answer } from './answer.ts';
+import type { Handlers } from './handler.ts';
+import { answerRead } from './long-poll.ts';
+import type { PolledRead, PollRequest } from './long-poll.ts';
+import { envelopeHeaders, jsonAnswer, representationAnswer } from './representations.ts';
+import type { Representation } from './representations.ts';
+
+type ReadId = 'getZnode' | 'headZnode' | 'getStat' | 'getChildren' | 'getSubtree' | 'getAcl';
+
+export const readHandlers: Handlers<ReadId> = {
+  getZnode: async (request) => {
+    const path = request.path();
+    const { encoding } = request.query;
+    if (wantsJson(request.raw.headers.accept)) {
+      return poll(request, { type: 'get', path }, (answer) =>
+        jsonZnode(answer.result as DataResult, encoding),
+      );
+    }
+    return poll(request, { type: 'get', path }, (answer) => rawZnode(answer.result as DataResult));
+  },
+
+  headZnode: async (request) => {
+    const path = request.path();
+    // The length of the JSON form is known only by making it; that of the bytes stands in the stat.
+    if (wantsJson(request.raw.headers.accept)) {
+      const { encoding } = request.query;
+      return poll(request, { type: 'get', path }, (answer) =>
+        jsonZnode(answer.result as DataResult, encoding),
+      );
+    }
+    return poll(request, { type: 'exists', path }, (answer) => headOf(answer.result as StatResult));
+  },
+
+  getStat: async (request) =>
+    poll(request, { type: 'exists', path: request.path() }, (answer) => {
+      const { path, stat } = answer.result as StatResult;
+      return {
+        ...{ stat, tag: statTag(stat), type: 'application/json', varies: true },
+        body: () => JSON.stringify({ path, stat }),
+      };
+    }),
+
+  getChildren: async (request) => {
+    const path = request.path();
+    const { limit, after, with: extra, encoding } = request.query;
+    // A page, or what the children hold, changes without the set of children.
+    const tagged = limit === undefined && after === undefined && extra === undefined;
+    const operation = {
+      ...{ type: 'children' as const, path },
+      ...(limit !== undefined && { limit }),
+      ...(after !== undefined && { after }),
+      ...(extra !== undefined && { with: extra }),
+    };
+    return poll(request, operation, (answer) => {
+      const result = answer.result as ChildrenResult;
+      const detailed = extra !== undefined;
+      return {
+        stat: result.stat,
+        tag: tagged ? childrenTag(result.stat) : undefined,
+        type: 'application/json',
+        body: () => JSON.stringify(wireChildren(result, { detailed, encoding })),
+      };
+    });
+  },
+
+  getSubtree: async (request) => {
+    const path = request.path();
+    const { settings } = request.context;
+    const { depth, limit, after, count } = request.query;
+    const operation: TreeOperation = {
+      ...{ type: 'tree', path },
+      ...(depth !== undefined && { depth }),
+      ...(limit !== undefined && { limit }),
+      ...(after !== undefined && { after: znodePath(after, settings.limits, 'after') }),
+      ...(count === true && { count }),
+    };
+    const answer = await request.read(operation);
+    return jsonAnswer(envelopeHeaders(settings, answer), subtreeBody(answer));
+  },
+
+  getAcl: async (request) => {
+    const known = request.tags('if-none-match');
+    const answer = await request.read({ type: 'acl', path: request.path() });
+    const result = answer.result as AclResult;
+    const what: Representation = {
+      stat: result.stat,
+      tag: aclTag(result.stat),
+      type: 'application/json',
+      body: () => JSON.stringify(wireAcl(result)),
+    };
+    return representationAnswer(request.context.settings, answer, { what, known });
+  },
+};
+
+function poll(
+  request: PollRequest,
+  operation: PolledRead['operation'],
+  represent: PolledRead['represent'],
+): Promise<Answer> {
+  return answerRead(request, { operation, represent });
+}
+
+function rawZnode({ data, stat }: DataResult): Representation {
+  return {
+    stat,
+    tag: dataTag(stat),
+    type: 'application/octet-stream',
+    body: () => data,
+  };
+}
+
+function headOf({ stat }: StatResult): Representation {
+  return {
+    stat,
+    tag: dataTag(stat),
+    type: 'application/octet-stream',
+    body: () => '',
+    bodyLength: stat.dataLength,
+  };
+}
+
+function jsonZnode(result: DataResult, encoding: 'utf8' | 'base64' | undefined): Representation {
+  const { stat } = result;
+  return {
+    stat,
+    tag: statTag(stat),
+    type: 'application/json',
+    body: () => JSON.stringify(wireData(result, encoding)),
+    varies: true,
+  };
+}
+
+function subtreeBody(answer: ResultAnswer): object {
+  const result = answer.result as TreeResult | CountResult;
+  if ('descendants' in result) return { path: result.path, descendants: result.descendants };
+  const { path, nodes, next, truncated } = result;
+  return { path, zxid: answer.zxid, nodes, ...(next !== undefined && { next }), truncated };
+}

@@ -1,0 +1,208 @@
+/**
+ * One REST request: reads path, query and headers on demand, in the order of checks that the doors
+ * promise (form, then session, then identity), and turns them into messages for the coordinator.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { CoordinationError } from '../../protocol/errors.ts';
+import type { Acl, Identity, ZnodePath, Zxid } from '../../protocol/model.ts';
+import type { ReadOperation, StreamOperation, WriteOperation } from '../../protocol/operations.ts';
+import { parseQuery } from '../../protocol/rest/query.ts';
+import type { QuerySpec, QueryValues, RawQuery } from '../../protocol/rest/query.ts';
+import type { Caller, Consistency, ResultAnswer, SessionCredential } from '../coordinator.ts';
+import type { StandaloneRequest } from '../router.ts';
+import { parseAclText } from '../shared/acl.ts';
+import { identitiesOf } from '../shared/identities.ts';
+import { znodePath } from '../shared/operations.ts';
+import { parseEntityTags } from '../shared/preconditions.ts';
+import type { EntityTags } from '../shared/preconditions.ts';
+import { parseToken } from '../shared/tokens.ts';
+import type { HttpContext } from './context.ts';
+
+/** What the framework knows of the request. */
+export interface RequestParts {
+  readonly raw: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Of the peer, or what a trusted proxy says of it. */
+  readonly address: string;
+  /** Decoded; `*` is the znode path without its leading slash. */
+  readonly params: Readonly<Record<string, string | undefined>>;
+  readonly query: RawQuery;
+}
+
+/** Values of the common query parameters of reads and writes, where a route has them. */
+interface CommonQuery {
+  readonly consistency?: Consistency;
+  readonly wait?: number;
+  readonly acks?: number | 'all';
+}
+
+export class RestRequest<Q extends QuerySpec = QuerySpec> {
+  readonly context: HttpContext;
+  readonly raw: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly query: QueryValues<Q>;
+  readonly params: RequestParts['params'];
+  /** The precondition in force: it makes a failure a 412. */
+  condition: 'If-Match' | 'If-None-Match' | undefined;
+  readonly #address: string;
+  #session: SessionCredential | undefined;
+
+  /** @throws CoordinationError BADARGUMENTS for a query that the route does not take */
+  constructor(context: HttpContext, spec: Q, parts: RequestParts) {
+    this.context = context;
+    this.raw = parts.raw;
+    this.response = parts.response;
+    this.params = parts.params;
+    this.#address = parts.address;
+    this.query = parseQuery(spec, parts.query);
+  }
+
+  /** A header's text; repeated ones are joined by Node, except those that may not be. */
+  header(name: string): string | undefined {
+    const value = this.raw.headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  /** The text of the path in the URL, with its leading slash. */
+  get pathText(): string {
+    return `/${this.params['*'] ?? ''}`;
+  }
+
+  /** @throws CoordinationError BADARGUMENTS */
+  path(): ZnodePath {
+    return znodePath(this.pathText, this.context.settings.limits);
+  }
+
+  /** A number in the URL. @throws CoordinationError BADARGUMENTS */
+  number(name: string): number {
+    const text = this.params[name] ?? '';
+    if (/^(?:0|[1-9][0-9]{0,15})$/.test(text) && Number.isSafeInteger(Number(text))) {
+      return Number(text);
+    }
+    const detail = `${name} ${JSON.stringify(text.slice(0, 40))} must be a whole number`;
+    throw new CoordinationError('BADARGUMENTS', detail);
+  }
+
+  /** @throws CoordinationError BADARGUMENTS */
+  tags(header: 'if-match' | 'if-none-match'): EntityTags | undefined {
+    const text = this.header(header);
+    if (text === undefined) return undefined;
+    return parseEntityTags(text, header === 'if-match' ? 'If-Match' : 'If-None-Match');
+  }
+
+  /** The ACL of the `Zk-Acl` header. @throws CoordinationError INVALIDACL */
+  aclHeader(): Acl | undefined {
+    const text = this.header('zk-acl');
+    if (text === undefined) return undefined;
+    return parseAclText(text, this.context.settings.limits.aclEntriesMax);
+  }
+
+  /** @throws CoordinationError BADARGUMENTS */
+  get askedMinZxid(): Zxid | undefined {
+    const text = this.raw.headers['zk-min-zxid'];
+    if (text === undefined) return undefined;
+    const zxid = Number(text);
+    if (typeof text === 'string' && /^[0-9]{1,16}$/.test(text) && Number.isSafeInteger(zxid)) {
+      return zxid;
+    }
+    throw new CoordinationError('BADARGUMENTS', 'Zk-Min-Zxid: must be an integer from 0 to 2^53-1');
+  }
+
+  /** Whether the request carries a session at all, readable or not. */
+  get hasSession(): boolean {
+    return this.raw.headers['zk-session'] !== undefined;
+  }
+
+  /** @throws CoordinationError AUTHFAILED */
+  session(): SessionCredential | undefined {
+    const text = this.raw.headers['zk-session'];
+    if (text === undefined) return undefined;
+    this.#session ??= parseToken(String(text));
+    return this.#session;
+  }
+
+  /** @throws CoordinationError AUTHFAILED */
+  identities(): readonly Identity[] {
+    const { authorization } = this.raw.headers;
+    const { superIdentity } = this.context.settings;
+    return identitiesOf({ address: this.#address, authorization, superIdentity });
+  }
+
+  /** Who asks. @throws CoordinationError AUTHFAILED */
+  caller(): Caller {
+    const session = this.session();
+    const identities = this.identities();
+    return session === undefined ? { identities } : { identities, session };
+  }
+
+  /** Who asks, by nothing but its address and session: to judge a session before an identity. */
+  addressCaller(): Caller {
+    const session = this.session();
+    const identities = identitiesOf({ address: this.#address });
+    return session === undefined ? { identities } : { identities, session };
+  }
+
+  /** Sends a read. @throws RequestRefused (by rejection) */
+  read(
+    operation: ReadOperation | StreamOperation,
+    consistency?: Consistency,
+  ): Promise<ResultAnswer> {
+    const query = this.query as CommonQuery;
+    const chosen = consistency ?? query.consistency ?? this.context.settings.restConsistencyDefault;
+    return this.context.router.request(this.#positioned({ operation, consistency: chosen }));
+  }
+
+  /** Sends a write. @throws RequestRefused (by rejection); CoordinationError BADARGUMENTS for `acks` */
+  write(
+    operation: WriteOperation,
+    idempotency?: StandaloneRequest['idempotency'],
+  ): Promise<ResultAnswer> {
+    const { acks } = this.query as CommonQuery;
+    if (acks !== undefined) this.#checkAcks(acks);
+    const request = this.#positioned({
+      operation,
+      ...(acks !== undefined && { acks }),
+      ...(idempotency !== undefined && { idempotency }),
+    });
+    return this.context.router.request(request);
+  }
+
+  /**
+   * Where the state must have come to: a token's id is a zxid that its holder has seen.
+   * @throws CoordinationError BADARGUMENTS for a `wait` that bounds nothing
+   */
+  minZxid(): Zxid | undefined {
+    const asked = this.askedMinZxid;
+    const { wait } = this.query as CommonQuery;
+    if (wait !== undefined && asked === undefined && !this.hasSession) {
+      const detail = 'query parameter "wait": waits for nothing, give Zk-Min-Zxid or a condition';
+      throw new CoordinationError('BADARGUMENTS', detail);
+    }
+    const session = this.session();
+    if (session === undefined) return asked;
+    return Math.max(asked ?? 0, session.id);
+  }
+
+  /** `wait`, at most what the node grants. */
+  get waitMs(): number | undefined {
+    const { wait } = this.query as CommonQuery;
+    return wait === undefined
+      ? undefined
+      : Math.min(wait, this.context.settings.limits.longPollMaxMs);
+  }
+
+  #positioned(request: Omit<StandaloneRequest, 'caller'>): StandaloneRequest {
+    const minZxid = this.minZxid();
+    const caller = this.caller();
+    if (minZxid === undefined) return { ...request, caller };
+    const minZxidWaitMs = this.waitMs;
+    return { ...request, caller, minZxid, ...(minZxidWaitMs !== undefined && { minZxidWaitMs }) };
+  }
+
+  #checkAcks(acks: number | 'all'): void {
+    const { voters } = this.context.router.status();
+    if (acks === 'all' || acks <= voters) return;
+    const detail = `query parameter "acks": "${acks}" must be all or a number from 1 to ${voters}`;
+    throw new CoordinationError('BADARGUMENTS', detail);
+  }
+}

@@ -1,0 +1,184 @@
+/** Writes of one znode: put, create, delete, ACL. */
+import { CoordinationError } from '../../protocol/errors.ts';
+import type { StatResult, VersionCondition, WriteOperation } from '../../protocol/operations.ts';
+import { CreateBodySchema } from '../../protocol/rest/schemas.ts';
+import { AclSchema } from '../../protocol/schemas.ts';
+import { fromWireAcl } from '../shared/acl.ts';
+import { createKind, createOperation, createPath } from '../shared/operations.ts';
+import type { CreateKind } from '../shared/operations.ts';
+import { conditionOfTags, conditionOfVersion } from '../shared/preconditions.ts';
+import { aclTag, statHeader } from '../shared/stat.ts';
+import { validatorOf } from '../shared/validation.ts';
+import { prefersMinimal } from './accept.ts';
+import type { Answer } from './answer.ts';
+import { readBody, readJson } from './body.ts';
+import type { Handlers, QueryOf } from './handler.ts';
+import { idempotencyOf } from './idempotency.ts';
+import {
+  emptyAnswer,
+  envelopeHeaders,
+  jsonAnswer,
+  minimalAnswer,
+  writtenAnswer,
+} from './representations.ts';
+import type { RestRequest } from './request.ts';
+
+type WriteId = 'putZnode' | 'createZnode' | 'deleteZnode' | 'putAcl';
+
+/** JSON text may take up to six bytes for one of the data (`\u0000`). */
+const jsonExpansion = 6;
+const jsonOverheadBytes = 64 * 1024;
+
+const checkCreateBody = validatorOf(CreateBodySchema);
+const checkAclBody = validatorOf(AclSchema);
+
+export const writeHandlers: Handlers<WriteId> = {
+  putZnode: async (request) => {
+    const plan = planPut(request);
+    const data = await readBody(request.raw, request.context.settings.limits.znodeDataBytesMax);
+    return write(request, plan(data), data);
+  },
+
+  createZnode: async (request) => {
+    const { limits } = request.context.settings;
+    refuseHeader(request, 'if-match', 'a create-only request');
+    checkCreateOnly(request);
+    const acl = request.aclHeader();
+    const bytesMax = limits.znodeDataBytesMax * jsonExpansion + jsonOverheadBytes;
+    const body = checkCreateBody((await readJson(request.raw, bytesMax)) ?? {});
+    if (acl !== undefined && body.acl !== undefined) {
+      throw new CoordinationError('BADARGUMENTS', 'acl: is given in Zk-Acl too');
+    }
+    const created = createOperation(request.pathText, body, { limits });
+    const operation = acl === undefined ? created : { ...created, acl };
+    if (operation.kind === 'ephemeral') requireSession(request);
+    return write(request, operation, Buffer.from(JSON.stringify(body)));
+  },
+
+  deleteZnode: async (request) => {
+    const path = request.path();
+    const { recursive } = request.query;
+    refuseHeader(request, 'if-none-match', 'a deletion');
+    const condition = writeCondition(request);
+    const operation = {
+      ...{ type: 'delete' as const, path },
+      ...(condition !== undefined && { condition }),
+      ...(recursive === true && { recursive }),
+    };
+    const answer = await request.write(operation, idempotencyOf(request, new Uint8Array(0)));
+    return emptyAnswer(request.context.settings, answer);
+  },
+
+  putAcl: async (request) => {
+    const { settings } = request.context;
+    const path = request.path();
+    refuseHeader(request, 'if-none-match', 'an ACL');
+    const condition = writeCondition(request);
+    const entries = checkAclBody(await readJson(request.raw, settings.limits.znodeDataBytesMax));
+    const acl = fromWireAcl(entries, settings.limits.aclEntriesMax);
+    const operation = {
+      ...{ type: 'setAcl' as const, path, acl },
+      ...(condition !== undefined && { condition }),
+    };
+    const body = Buffer.from(JSON.stringify(entries));
+    const answer = await request.write(operation, idempotencyOf(request, body));
+    const { stat } = answer.result as StatResult;
+    const headers = envelopeHeaders(settings, answer);
+    headers.push('ETag', aclTag(stat), 'Zk-Version', String(stat.version));
+    headers.push('Zk-Stat', statHeader(stat));
+    if (prefersMinimal(request.header('prefer'))) return minimalAnswer(headers, 200);
+    return jsonAnswer(headers, { path, stat, zxid: answer.zxid });
+  },
+};
+
+type PutRequest = RestRequest<QueryOf<'putZnode'>>;
+
+/** Checks everything but the body, so that a bad request is refused before its data is read. */
+function planPut(request: PutRequest): (data: Uint8Array) => WriteOperation {
+  const kind = putKind(request);
+  const { parents } = request.query;
+  const condition = writeCondition(request);
+  const acl = request.aclHeader();
+  const createOnly = checkCreateOnly(request) || kind !== undefined;
+  const options = {
+    ...(parents === true && { parents }),
+    ...(acl !== undefined && { acl }),
+  };
+  if (!createOnly) {
+    const path = request.path();
+    if (condition === undefined) return (data) => ({ type: 'put', path, data, ...options });
+    if (acl !== undefined) throw badArgument('Zk-Acl: this request only replaces, see /acl');
+    return (data) => ({ type: 'set', path, data, condition });
+  }
+  if (condition !== undefined) throw badArgument('If-Match: this request only creates');
+  const create = kind ?? { kind: 'persistent', sequential: false };
+  const path = createPath(request.pathText, create.sequential, request.context.settings.limits);
+  if (create.kind === 'ephemeral') requireSession(request);
+  return (data) => ({ type: 'create', path, data, ...create, ...options });
+}
+
+/** The kind that the query asks for; undefined when it leaves creating or replacing open. */
+function putKind({ query }: PutRequest): CreateKind | undefined {
+  const { ephemeral, sequential, container, ttl } = query;
+  if (ephemeral !== true && sequential !== true && container !== true && ttl === undefined) {
+    return undefined;
+  }
+  return createKind({ ephemeral, sequential, container, ttlMs: ttl });
+}
+
+/** The condition of `If-Match` or `version`, which exclude one another. */
+function writeCondition(
+  request: RestRequest<Pick<QueryOf<'putZnode'>, 'version'>>,
+): Exclude<VersionCondition, undefined> | undefined {
+  const { version } = request.query;
+  const tags = request.tags('if-match');
+  if (tags === undefined && version === undefined) return undefined;
+  if (tags !== undefined && version !== undefined) {
+    throw badArgument('If-Match and the query parameter "version" exclude one another');
+  }
+  request.condition = 'If-Match';
+  return tags === undefined ? conditionOfVersion(version ?? -1) : conditionOfTags(tags);
+}
+
+/** True under `If-None-Match: *`, which is all that a write takes. */
+function checkCreateOnly<Q extends QueryOf<'createZnode'>>(request: RestRequest<Q>): boolean {
+  const tags = request.tags('if-none-match');
+  if (tags === undefined) return false;
+  if (tags !== '*') throw badArgument('If-None-Match: a write takes only *');
+  if (request.condition !== undefined) {
+    throw badArgument('If-None-Match excludes If-Match and the query parameter "version"');
+  }
+  request.condition = 'If-None-Match';
+  return true;
+}
+
+async function write<Q extends QueryOf<'createZnode'>>(
+  request: RestRequest<Q>,
+  operation: WriteOperation,
+  body: Uint8Array,
+): Promise<Answer> {
+  const answer = await request.write(operation, idempotencyOf(request, body));
+  const minimal = prefersMinimal(request.header('prefer'));
+  return writtenAnswer(request.context.settings, answer, minimal);
+}
+
+/** An ephemeral znode belongs to a session. @throws CoordinationError SESSIONREQUIRED */
+function requireSession(request: Pick<RestRequest, 'hasSession'>): void {
+  if (request.hasSession) return;
+  const detail = 'an ephemeral znode needs the Zk-Session header of the session that owns it';
+  throw new CoordinationError('SESSIONREQUIRED', detail);
+}
+
+function refuseHeader<Q extends QueryOf<'createZnode'>>(
+  request: RestRequest<Q>,
+  header: 'if-match' | 'if-none-match',
+  what: string,
+): void {
+  if (request.header(header) === undefined) return;
+  const name = header === 'if-match' ? 'If-Match' : 'If-None-Match';
+  throw badArgument(`${name}: has no meaning for ${what}`);
+}
+
+function badArgument(detail: string): CoordinationError {
+  return new CoordinationError('BADARGUMENTS', detail);
+}
