@@ -1,0 +1,171 @@
+/**
+ * `npm run crosscheck -- [--operations 10000] [--seed N] [--door websocket|rest|both] [--self]`
+ *
+ * Runs the same random programs on a real ZooKeeper and on Zoogate, through each front door, and compares
+ * everything that a client can see. `--self` compares ZooKeeper with another ZooKeeper, which shows that
+ * the comparison itself finds nothing where there is nothing.
+ */
+import { parseArgs } from 'node:util';
+import { knownDifferences, type KnownDifference } from './known-differences.ts';
+import type { Target } from './observation.ts';
+import {
+  generateProgram,
+  restProfile,
+  websocketProfile,
+  type Profile,
+  type Step,
+} from './program.ts';
+import { printFailure, printStatistics } from './report.ts';
+import { emptyStatistics, runProgram, type Failure, type Statistics } from './runner.ts';
+import { shrink } from './shrink.ts';
+import { RestTarget } from './rest-target.ts';
+import { WebSocketTarget } from './websocket-target.ts';
+import { startZoogate } from './zoogate-server.ts';
+import { startZooKeeper, zooKeeperMissing } from './zookeeper-server.ts';
+import { ZooKeeperTarget } from './zookeeper-target.ts';
+
+const stepsPerProgram = 120;
+const shrinkTriesMax = 300;
+/** Nothing goes by itself during a program; the directed checks look at that. */
+const neverMs = 24 * 3_600_000;
+
+interface Comparison {
+  readonly title: string;
+  readonly expected: Target;
+  readonly actual: Target;
+  readonly profile: Profile;
+  readonly known: readonly KnownDifference[];
+}
+
+let bases = 0;
+
+async function compareOnce(
+  comparison: Comparison,
+  program: readonly Step[],
+  statistics: Statistics,
+): Promise<Failure | undefined> {
+  bases++;
+  return runProgram(program, `/crosscheck-${bases}`, { ...comparison, statistics });
+}
+
+/** @returns true where no program differed */
+async function compare(
+  comparison: Comparison,
+  operations: number,
+  firstSeed: number,
+): Promise<boolean> {
+  const statistics = emptyStatistics();
+  const programs = Math.ceil(operations / stepsPerProgram);
+  for (let index = 0; index < programs; index++) {
+    const seed = firstSeed + index;
+    const program = generateProgram(seed, stepsPerProgram, comparison.profile);
+    const failure = await compareOnce(comparison, program, statistics);
+    if (failure === undefined) continue;
+    await explain(comparison, program.slice(0, failure.at + 1), { failure, seed });
+    return false;
+  }
+  printStatistics(comparison.title, statistics, comparison.known);
+  return true;
+}
+
+async function explain(
+  comparison: Comparison,
+  program: readonly Step[],
+  { failure, seed }: { failure: Failure; seed: number },
+): Promise<void> {
+  console.log(`${comparison.title}: a difference; making the program small…`);
+  let last: Failure | undefined;
+  const fails = async (candidate: readonly Step[]): Promise<boolean> => {
+    const found = await compareOnce(comparison, candidate, emptyStatistics());
+    if (found !== undefined) last = found;
+    return found !== undefined;
+  };
+  const small = await shrink(program, fails, shrinkTriesMax);
+  printFailure(last ?? failure, last === undefined ? program : small, seed);
+}
+
+async function checkSelf(operations: number, seed: number): Promise<boolean> {
+  return withServers([startQuietZooKeeper, startQuietZooKeeper], ([first, second]) =>
+    compare(
+      {
+        title: 'ZooKeeper with another ZooKeeper',
+        expected: new ZooKeeperTarget(first.port),
+        actual: new ZooKeeperTarget(second.port, 'the other ZooKeeper'),
+        profile: websocketProfile,
+        known: [],
+      },
+      operations,
+      seed,
+    ),
+  );
+}
+
+const startQuietZooKeeper = (): Promise<Server> =>
+  startZooKeeper({ fsync: false, containerCheckMs: neverMs });
+const startQuietZoogate = (): Promise<Server> =>
+  startZoogate({ flags: ['--container-check-ms', String(neverMs)] });
+
+interface Server {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** Starts both servers, and stops them whatever happens. */
+async function withServers(
+  [startFirst, startSecond]: readonly [() => Promise<Server>, () => Promise<Server>],
+  use: (servers: readonly [Server, Server]) => Promise<boolean>,
+): Promise<boolean> {
+  const first = await startFirst();
+  try {
+    const second = await startSecond();
+    try {
+      return await use([first, second]);
+    } finally {
+      await second.stop();
+    }
+  } finally {
+    await first.stop();
+  }
+}
+
+async function checkDoors(operations: number, seed: number, doors: string): Promise<boolean> {
+  return withServers([startQuietZooKeeper, startQuietZoogate], async ([zooKeeper, zoogate]) => {
+    const expected = new ZooKeeperTarget(zooKeeper.port);
+    const known = knownDifferences;
+    let same = true;
+    if (doors !== 'rest') {
+      const actual = new WebSocketTarget(zoogate.port);
+      const comparison = { title: actual.name, expected, actual, profile: websocketProfile, known };
+      same = await compare(comparison, operations, seed);
+    }
+    if (doors !== 'websocket') {
+      const actual = new RestTarget(zoogate.port);
+      const comparison = { title: actual.name, expected, actual, profile: restProfile, known };
+      same = (await compare(comparison, operations, seed)) && same;
+      actual.close();
+    }
+    return same;
+  });
+}
+
+async function main(): Promise<boolean> {
+  const { values } = parseArgs({
+    options: {
+      operations: { type: 'string', default: '10000' },
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      door: { type: 'string', default: 'both' },
+      self: { type: 'boolean', default: false },
+    },
+  });
+  const missing = zooKeeperMissing();
+  if (missing !== undefined) {
+    console.log(`crosscheck: nothing compared, ZooKeeper is not installed: ${missing}`);
+    return process.env['CI'] === undefined;
+  }
+  const operations = Number(values.operations);
+  const seed = Number(values.seed);
+  console.log(`crosscheck: seed ${seed}`);
+  return values.self ? checkSelf(operations, seed) : checkDoors(operations, seed, values.door);
+}
+
+process.exitCode = (await main()) ? 0 : 1;
