@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 
-/** Everything that needs nothing but Node; what takes minutes or a real ZooKeeper has its own file. */
+/** Everything that needs nothing but Node; what takes minutes is in test/long and has its own configuration. */
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, 'test/long/**', 'test/crosscheck/**'],
+    exclude: [...configDefaults.exclude, 'test/long/**'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 20_000,
