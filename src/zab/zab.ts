@@ -53,7 +53,7 @@ export interface ZabOptions {
 export interface ZabTimeouts {
   /** A leader without a quorum that it has heard from within this time gives up. */
   readonly peerMs: number;
-  /** The same while peers are still connecting: from the start of its role. */
+  /** For so long from the start of its role, until it is established, it waits for peers to connect. */
   readonly connectMs: number;
 }
 
@@ -93,6 +93,8 @@ export class Zab {
   readonly #barriers = new Barriers();
   /** Until when each peer counts as alive, milliseconds of the caller's clock. */
   readonly #aliveUntil = new Map<number, number>();
+  /** Until when a leader that is not established waits for its peers. */
+  #connectUntil = 0;
   #role: Role = { name: 'looking', election: undefined };
   #tenure = 0;
   /** The greatest epoch ever promised, durable or not: it is never promised twice. */
@@ -181,6 +183,7 @@ export class Zab {
   tick(nowMs: number): void {
     if (nowMs > this.#nowMs) this.#nowMs = nowMs;
     if (this.#role.name === 'looking') return;
+    if (!this.#role.leader.established && this.#nowMs <= this.#connectUntil) return;
     const isAlive = (voter: number): boolean =>
       voter === this.#options.self || (this.#aliveUntil.get(voter) ?? 0) >= this.#nowMs;
     if (!isQuorum(this.#verifiers, isAlive)) this.stepDown('no quorum within its deadline');
@@ -310,9 +313,7 @@ export class Zab {
       outbox: this.#outbox,
     });
     this.#enter({ name: 'leading', leader });
-    for (const voter of this.#options.voters) {
-      this.#aliveUntil.set(voter, this.#nowMs + this.#timeouts.connectMs);
-    }
+    this.#connectUntil = this.#nowMs + this.#timeouts.connectMs;
     leader.begin(this.#promise);
     this.#notePromise();
   }
