@@ -53,6 +53,8 @@ export interface DriveParts {
   readonly prep: Prep;
   readonly storage: Storage;
   readonly events: EventDelivery;
+  /** The disk has failed: the process must end without acknowledging anything more. */
+  readonly onFatal: (error: Error) => void;
 }
 
 export class Drive {
@@ -61,6 +63,7 @@ export class Drive {
   readonly #prep: Prep;
   readonly #storage: Storage;
   readonly #events: EventDelivery;
+  readonly #onFatal: (error: Error) => void;
   #hooks: DriveHooks | undefined;
   /** In log order; the part before `#head` has been applied. */
   #unapplied: Unapplied[] = [];
@@ -74,6 +77,8 @@ export class Drive {
   #running = false;
   #established = false;
   #stopped = false;
+  /** Checked now and then: growth is refused, deletes and session ends go on. */
+  diskNearlyFull = false;
 
   constructor(parts: DriveParts) {
     this.#core = parts.core;
@@ -82,6 +87,11 @@ export class Drive {
     this.#storage = parts.storage;
     this.#events = parts.events;
     this.#committed = parts.core.state.applied;
+    this.#onFatal = (error) => {
+      this.#stopped = true;
+      parts.onFatal(error);
+    };
+    parts.storage.onFailure(this.#onFatal);
     parts.storage.onDurable((position) => {
       if (this.#stopped) return;
       this.#zab.durable(this.#zab.status.tenure, position);
@@ -240,11 +250,11 @@ export class Drive {
     assert(ready.messages.length === 0, 'an ensemble of one has nobody to send to');
     assert(ready.truncateAfter === undefined, 'an ensemble of one truncates nothing');
     if (promise !== undefined) {
-      void this.#storage.writePromise(promise).then(() => {
+      this.#storage.writePromise(promise).then(() => {
         if (this.#stopped) return;
         this.#zab.promiseDurable(tenure, promise);
         this.run();
-      });
+      }, this.#onFatal);
     }
     if (append.length > 0) {
       for (const record of append) if (record.kind === 'epoch') this.#enqueueEpoch(record);
@@ -266,6 +276,19 @@ export class Drive {
   #enqueue(entry: Unapplied): void {
     this.#unapplied.push(entry);
     this.#unappliedBytes += entry.record.bytes.length;
+  }
+
+  /** Looks at the disk; to be called every few seconds. */
+  checkDisk(): void {
+    this.#storage.nearlyFull().then((full) => {
+      if (full !== this.diskNearlyFull) {
+        this.#core.log.warn(
+          { nearlyFull: full },
+          full ? 'the disk is nearly full: growth is refused' : 'the disk has room again',
+        );
+      }
+      this.diskNearlyFull = full;
+    }, this.#onFatal);
   }
 
   #applyTo(committed: LogPosition): void {

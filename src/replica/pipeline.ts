@@ -23,6 +23,7 @@ import type {
   Result,
   UnwatchOperation,
   WatchOperation,
+  WriteOperation,
 } from '../protocol/operations.ts';
 import type { LogPosition } from '../zab/index.ts';
 import type { Attachments } from './attachments.ts';
@@ -276,6 +277,9 @@ export class Pipeline {
     this.#requireServing();
     if (this.#answerRemembered(pending)) return;
     if (this.#drive.full) throw new CoordinationError('THROTTLEDOP', 'too many writes outstanding');
+    if (this.#drive.diskNearlyFull && grows(operation)) {
+      throw new CoordinationError('QUOTAEXCEEDED', 'the disk of this node is nearly full');
+    }
     const acks = this.#acksBeyondMajority(message.acks);
     this.#drive.propose(operation, pending.caller, pending);
     const key = message.idempotency?.key;
@@ -535,6 +539,20 @@ function isPlainLocalRead(message: RequestMessage): boolean {
     message.consistency !== 'linearizable' &&
     message.minZxid === undefined
   );
+}
+
+/** What a nearly full disk refuses; deletes and session ends make room. */
+function grows(operation: WriteOperation): boolean {
+  switch (operation.type) {
+    case 'delete':
+    case 'closeSession':
+    case 'reap':
+      return false;
+    case 'multi':
+      return operation.operations.some(({ type }) => type === 'create' || type === 'set');
+    default:
+      return true;
+  }
 }
 
 /** What is judged by the leader and ends its stream when its outcome is uncertain. */

@@ -26,7 +26,7 @@ import {
   readMulti,
   readTree,
 } from '../tree/index.ts';
-import type { ReadContext } from '../tree/index.ts';
+import type { Reader as TreeReader } from '../tree/index.ts';
 import type { Core } from './core.ts';
 import type { ResolvedCaller } from './pending.ts';
 import type { Stream } from './stream.ts';
@@ -42,7 +42,7 @@ export class Reads {
   readonly #core: Core;
   readonly #expiresInMs: (id: SessionId) => number;
   /** The context of the last reader: consecutive reads of one caller share it. */
-  #context: ReadContext;
+  #context: TreeReader;
 
   constructor(core: Core, expiresInMs: (id: SessionId) => number) {
     this.#core = core;
@@ -169,13 +169,13 @@ export class Reads {
     };
   }
 
-  #contextOf(reader: Reader): ReadContext {
+  #contextOf(reader: Reader): TreeReader {
     const { identities } = reader.caller;
     if (this.#context.identities !== identities) this.#context = this.#contextFor(identities);
     return this.#context;
   }
 
-  #contextFor(identities: readonly Identity[]): ReadContext {
+  #contextFor(identities: readonly Identity[]): TreeReader {
     const { limits, superIdentity } = this.#core.settings;
     return { identities, superIdentity, limits };
   }

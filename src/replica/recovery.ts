@@ -17,6 +17,8 @@ export interface ReplicaOptions {
   readonly scheduler: Scheduler;
   readonly log: ReplicaLog;
   readonly randomBytes: (count: number) => Uint8Array;
+  /** The disk has failed or an invariant is broken: the process must end at once. */
+  readonly onFatal: (error: Error) => void;
 }
 
 /**

@@ -36,6 +36,9 @@ import { Stream } from './stream.ts';
 /** How often deadlines are looked at, milliseconds; less where the tick is shorter. */
 const HEARTBEAT_MS = 100;
 
+/** How often the free space of the disk is looked at, milliseconds. */
+const DISK_CHECK_MS = 5000;
+
 /** What recovery hands over. */
 export interface ReplicaParts {
   readonly settings: ReplicaSettings;
@@ -47,6 +50,7 @@ export interface ReplicaParts {
   readonly ring: EventRing;
   readonly zab: Zab;
   readonly storage: Storage;
+  readonly onFatal: (error: Error) => void;
   /** Records beyond the snapshot, oldest first: not applied before the new epoch commits them. */
   readonly unapplied: readonly LogRecord[];
 }
@@ -61,7 +65,7 @@ export class Replica implements DriveHooks {
   readonly #events: EventDelivery;
   readonly #housekeeper: Housekeeper;
   readonly #snapshotter: Snapshotter;
-  #cancelTick: () => void = () => undefined;
+  #cancelTimers: (() => void)[] = [];
   #stopping = false;
   #whenServing: (() => void)[] = [];
 
@@ -76,7 +80,7 @@ export class Replica implements DriveHooks {
       limits: settings.limits,
       ...(settings.superIdentity === undefined ? {} : { superIdentity: settings.superIdentity }),
     });
-    const drive = new Drive({ core, zab, prep, storage, events });
+    const drive = new Drive({ core, zab, prep, storage, events, onFatal: parts.onFatal });
     const reads = new Reads(core, (id) => this.#attachments.expiresInMs(id));
     const { randomBytes } = parts;
     this.#attachments = new Attachments({ core, drive, reads, events, expiry, randomBytes });
@@ -159,7 +163,7 @@ export class Replica implements DriveHooks {
   /** Takes no more writes, makes durable what is in the log's queue, and ends. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#cancelTick();
+    for (const cancel of this.#cancelTimers) cancel();
     await this.#snapshotter.stop();
     this.#drive.stop();
     await this.#storage.close();
@@ -229,9 +233,14 @@ export class Replica implements DriveHooks {
   #start(unapplied: readonly LogRecord[]): void {
     const { scheduler, settings } = this.#core;
     const everyMs = Math.max(5, Math.min(HEARTBEAT_MS, Math.floor(settings.tickMs / 4)));
-    this.#cancelTick = scheduler.every(everyMs, () => {
-      this.tick();
-    });
+    this.#cancelTimers = [
+      scheduler.every(everyMs, () => {
+        this.tick();
+      }),
+      scheduler.every(DISK_CHECK_MS, () => {
+        this.#drive.checkDisk();
+      }),
+    ];
     this.#drive.start(this, unapplied);
   }
 
