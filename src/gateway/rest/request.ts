@@ -169,10 +169,12 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
 
   /**
    * Where the state must have come to: a token's id is a zxid that its holder has seen.
+   * @param implied by another parameter of the request
    * @throws CoordinationError BADARGUMENTS for a `wait` that bounds nothing
    */
-  minZxid(): Zxid | undefined {
-    const asked = this.askedMinZxid;
+  minZxid(implied?: Zxid): Zxid | undefined {
+    const header = this.askedMinZxid;
+    const asked = implied === undefined ? header : Math.max(implied, header ?? 0);
     const { wait } = this.query as CommonQuery;
     if (wait !== undefined && asked === undefined && !this.hasSession) {
       const detail = 'query parameter "wait": waits for nothing, give Zk-Min-Zxid or a condition';

@@ -1,0 +1,219 @@
+/** One open event stream: the coordinator's answers in, text out, at the pace of its reader. */
+import type { ServerResponse } from 'node:http';
+import { CoordinationError } from '../../protocol/errors.ts';
+import type { Identity, WatchMode, Zxid, ZnodePath } from '../../protocol/model.ts';
+import type { WatchOperation, WatchResult } from '../../protocol/operations.ts';
+import type { CoordinatorAnswer, ErrorAnswer, EventsAnswer, ResultAnswer } from '../coordinator.ts';
+import { shuttingDown } from '../rest/shutdown.ts';
+import { RequestRefused } from '../router.ts';
+import type { CoordinatorRouter, StreamHandle, StreamMessage } from '../router.ts';
+import type { DataEncoding } from '../shared/data.ts';
+import {
+  bookmarkFrame,
+  eventsFrame,
+  eventsFrom,
+  goneFrame,
+  stateFrame,
+  streamHead,
+} from './frames.ts';
+import type { StreamPosition } from './position.ts';
+
+const watchRequest = 1;
+const existsRequest = 2;
+const firstBookmarkRequest = 3;
+
+export interface EventStreamOptions {
+  readonly router: CoordinatorRouter;
+  readonly response: ServerResponse;
+  readonly identities: readonly Identity[];
+  readonly path: ZnodePath;
+  readonly mode: WatchMode;
+  readonly position: StreamPosition;
+  readonly initial: boolean;
+  readonly with: 'stat' | 'data' | undefined;
+  readonly encoding: DataEncoding | undefined;
+  readonly minZxid: Zxid | undefined;
+  readonly minZxidWaitMs: number | undefined;
+  /** Unsent bytes above which events wait in the ring. */
+  readonly highWaterBytes: number;
+  /** Writes status and headers; called once, before anything else is written. */
+  readonly writeHead: (zxid: Zxid) => void;
+  /** The stream has ended; called once. */
+  readonly onEnd: () => void;
+}
+
+type State = 'starting' | 'open' | 'ended';
+
+export class EventStream {
+  readonly #options: EventStreamOptions;
+  readonly #oneShot: boolean;
+  readonly handle: StreamHandle;
+  #state: State = 'starting';
+  /** Settles `started`. */
+  #begun: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
+  #watched: ResultAnswer | undefined;
+  #blocked = false;
+  #nextRequest = firstBookmarkRequest;
+  #bookmarkUnderWay = false;
+
+  /** Resolves when the head is written, rejects with what refuses the stream. */
+  readonly started: Promise<void>;
+
+  /** @throws CoordinationError THROTTLEDOP when the node has as many streams as it may */
+  constructor(options: EventStreamOptions) {
+    this.#options = options;
+    const { mode, response } = options;
+    this.#oneShot = mode === 'data' || mode === 'exists' || mode === 'children';
+    this.started = new Promise((resolve, reject) => (this.#begun = { resolve, reject }));
+    this.handle = options.router.openStream(options.identities, {
+      answers: (batch) => batch.forEach((answer) => this.#take(answer)),
+    });
+    response.on('drain', () => this.#drained());
+    response.on('close', () => this.end());
+    this.handle.send(this.#firstRequests());
+  }
+
+  /** A request whose answer becomes a bookmark; undefined while the reader is behind anyway. */
+  bookmark(): StreamMessage | undefined {
+    if (this.#state !== 'open' || this.#blocked || this.#bookmarkUnderWay) return undefined;
+    this.#bookmarkUnderWay = true;
+    return { type: 'request', id: this.#nextRequest++, operation: { type: 'ping' } };
+  }
+
+  /** Ends the response; may be called again. Before the head is written it is a refusal. */
+  end(): void {
+    if (this.#state === 'starting' && !this.#options.response.destroyed) {
+      this.#refuse(shuttingDown());
+      return;
+    }
+    if (this.#leave()) this.#options.response.end();
+  }
+
+  #firstRequests(): StreamMessage[] {
+    const { path, mode, position, initial, minZxid, minZxidWaitMs } = this.#options;
+    const operation: WatchOperation = {
+      ...{ type: 'watch', path, mode },
+      ...(position.from !== undefined && { from: position.from }),
+      ...(initial && { initial }),
+      ...(this.#options.with !== undefined && { with: this.#options.with }),
+    };
+    const watch: StreamMessage = {
+      ...{ type: 'request', id: watchRequest, operation },
+      ...(minZxid !== undefined && { minZxid }),
+      ...(minZxidWaitMs !== undefined && { minZxidWaitMs }),
+    };
+    if (!this.#oneShot) return [watch];
+    // ZooKeeper leaves these watches with a read, which is what says whether the znode is there to watch.
+    return [watch, { type: 'request', id: existsRequest, operation: { type: 'exists', path } }];
+  }
+
+  #take(answer: CoordinatorAnswer): void {
+    if (this.#state === 'ended') return;
+    switch (answer.type) {
+      case 'result':
+        this.#takeResult(answer);
+        return;
+      case 'error':
+        this.#takeError(answer);
+        return;
+      case 'events':
+        this.#takeEvents(answer);
+        return;
+      case 'gone': {
+        const { oldestZxid, currentZxid } = answer;
+        if (this.#state === 'open') this.#write(goneFrame(answer));
+        const detail = `events after ${oldestZxid} are kept, older ones are gone`;
+        this.#refuse(new CoordinationError('EVENTSGONE', detail, { oldestZxid, currentZxid }));
+        return;
+      }
+      case 'change':
+      case 'session':
+        // Neither a change watch nor a session belongs to this stream.
+        return;
+    }
+  }
+
+  #takeResult(answer: ResultAnswer): void {
+    if (answer.id === watchRequest) {
+      this.#watched = answer;
+      if (!this.#oneShot) this.#start(answer);
+    } else if (answer.id === existsRequest) {
+      this.#start(this.#watched ?? answer);
+    } else {
+      this.#bookmarkUnderWay = false;
+      this.#write(bookmarkFrame(answer.zxid));
+    }
+  }
+
+  #takeError(answer: ErrorAnswer): void {
+    const { mode } = this.#options;
+    if (answer.id === existsRequest && mode === 'exists' && answer.error.code === 'NONODE') {
+      this.#start(this.#watched ?? answer);
+      return;
+    }
+    this.#refuse(new RequestRefused(answer));
+  }
+
+  #takeEvents(answer: EventsAnswer): void {
+    // The event of a one-shot watch may come before the answer to the question whether there is a znode.
+    this.#start(this.#watched ?? answer);
+    const { position, encoding } = this.#options;
+    const received = position.received?.zxid === answer.zxid ? position.received : undefined;
+    if (received === undefined) this.#write(eventsFrame(answer, encoding));
+    else this.#write(eventsFrom(answer, received.index + 1, encoding));
+    if (this.#oneShot) this.end();
+  }
+
+  #start(at: { readonly zxid: Zxid }): void {
+    if (this.#state !== 'starting') return;
+    const { writeHead, position, encoding } = this.#options;
+    this.#state = 'open';
+    writeHead(at.zxid);
+    this.#write(streamHead);
+    const { initial } = (this.#watched?.result ?? {}) as WatchResult;
+    if (initial !== undefined) {
+      const asked = this.#options.with;
+      const resume = Math.min(position.from ?? at.zxid, at.zxid);
+      this.#write(stateFrame({ initial, zxid: at.zxid, resume, with: asked, encoding }));
+    }
+    this.#begun?.resolve();
+    // The first bookmark gives a client without any event a place to resume from.
+    const bookmark = this.bookmark();
+    if (bookmark !== undefined) this.handle.send([bookmark]);
+  }
+
+  /** Before the head is written the refusal is the answer; afterwards there is nothing but the end. */
+  #refuse(error: Error): void {
+    if (this.#state === 'open') {
+      this.end();
+      return;
+    }
+    if (this.#leave()) this.#begun?.reject(error);
+  }
+
+  /** Gives the stream up, whoever began it; false when that was done before. */
+  #leave(): boolean {
+    if (this.#state === 'ended') return false;
+    const starting = this.#state === 'starting';
+    this.#state = 'ended';
+    this.handle.close();
+    this.#options.onEnd();
+    // Nobody is left to be answered when the client went away first.
+    if (starting && this.#options.response.destroyed) this.#begun?.resolve();
+    return true;
+  }
+
+  #write(text: string | Uint8Array): void {
+    const { response, highWaterBytes } = this.#options;
+    response.write(text);
+    if (this.#blocked || response.writableLength <= highWaterBytes) return;
+    this.#blocked = true;
+    this.handle.send([{ type: 'flow', ready: false }]);
+  }
+
+  #drained(): void {
+    if (!this.#blocked || this.#state === 'ended') return;
+    this.#blocked = false;
+    this.handle.send([{ type: 'flow', ready: true }]);
+  }
+}
