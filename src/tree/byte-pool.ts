@@ -7,6 +7,7 @@
  * for none. Whoever holds a handle also knows the length, from which the slot's size follows.
  */
 import { assert } from '../protocol/assert.ts';
+import { copyBytes } from './slab.ts';
 
 const PAGE_BYTES = 1024 * 1024;
 /** Handles count units of 8 bytes, so that every slot can also be read as 32-bit words. */
@@ -153,8 +154,7 @@ export class BytePool {
   /** A copy of the `length` bytes behind the handle. */
   copy(handle: number, length: number): Uint8Array {
     if (handle === 0) return new Uint8Array(0);
-    const start = this.byteOffset(handle);
-    return this.bytes(handle).slice(start, start + length);
+    return copyBytes(this.bytes(handle), this.byteOffset(handle), length);
   }
 
   private pageOf(handle: number): Page {

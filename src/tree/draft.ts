@@ -15,7 +15,7 @@ import {
 import { openAcl } from './acl-table.ts';
 import { fixAcl } from './acl-rules.ts';
 import { aclKey } from './digest.ts';
-import type { Outstanding, Znode, Effects } from './outstanding.ts';
+import type { Effects, InternedAcl, Outstanding, Znode } from './outstanding.ts';
 import { canRead, isSuper, permits, type Who } from './permissions.ts';
 import { nodeOverheadBytes } from './store.ts';
 import { textBytes } from './text.ts';
@@ -36,12 +36,11 @@ export class Draft implements Effects {
   readonly time: number;
   readonly changes: Change[] = [];
   readonly nodes = new Map<string, Znode>();
-  readonly acls = new Map<string, AclId>();
-  readonly sessionsOpened: SessionId[] = [];
-  readonly sessionsClosed: SessionId[] = [];
+  newAcls: Map<string, InternedAcl> | undefined;
+  sessionOpened: SessionId = 0;
+  sessionClosed: SessionId = 0;
   nodesAdded = 0;
   bytesAdded = 0;
-  private readonly newAcls = new Map<AclId, Acl>();
   private readonly outstanding: Outstanding;
   private readonly who: Who;
   private paths = 0;
@@ -105,7 +104,10 @@ export class Draft implements Effects {
   }
 
   acl(id: AclId): Acl {
-    return this.newAcls.get(id) ?? this.outstanding.acl(id);
+    for (const interned of this.newAcls?.values() ?? []) {
+      if (interned.id === id) return interned.acl;
+    }
+    return this.outstanding.acl(id);
   }
 
   /** The ACL as it will be stored. @throws CoordinationError INVALIDACL */
@@ -118,17 +120,18 @@ export class Draft implements Effects {
    * @throws CoordinationError QUOTAEXCEEDED when there are too many distinct ones
    */
   intern(acl: Acl): AclId {
-    const known = this.outstanding.findAcl(acl) ?? this.acls.get(aclKey(acl));
+    const key = aclKey(acl);
+    const known = this.outstanding.findAcl(key) ?? this.newAcls?.get(key)?.id;
     if (known !== undefined) return known;
-    const id = this.outstanding.aclCount + this.acls.size;
+    const id = this.outstanding.aclCount + (this.newAcls?.size ?? 0);
     if (id >= this.limits.aclsMax) {
       throw new CoordinationError(
         'QUOTAEXCEEDED',
         `there are already ${String(this.limits.aclsMax)} distinct ACLs (limit aclsMax)`,
       );
     }
-    this.acls.set(aclKey(acl), id);
-    this.newAcls.set(id, acl);
+    this.newAcls ??= new Map();
+    this.newAcls.set(key, { id, acl });
     this.changes.push({ type: 'defineAcl', id, acl });
     for (const entry of acl) this.bytes += entry.scheme.length + entry.id.length + 1;
     return id;
@@ -165,7 +168,7 @@ export class Draft implements Effects {
 
   /** Makes it visible to the requests behind it. */
   commit(): void {
-    this.outstanding.add(this.zxid, this, this.newAcls);
+    this.outstanding.add(this.zxid, this);
   }
 
   private checkNodes(): void {

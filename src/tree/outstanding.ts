@@ -4,7 +4,6 @@
  */
 import { assert } from '../protocol/assert.ts';
 import type { Acl, NodeKind, SessionId, Stat, ZnodePath, Zxid } from '../protocol/model.ts';
-import { aclKey } from './digest.ts';
 import { seenCversion, type Tree } from './tree.ts';
 import type { AclId } from './transaction.ts';
 
@@ -52,11 +51,18 @@ export function statOf(node: Znode): Stat {
 /** What one judged transaction changes beside znodes, and what it adds to the totals. */
 export interface Effects {
   readonly nodes: ReadonlyMap<string, Znode>;
-  readonly acls: ReadonlyMap<string, AclId>;
+  /** Present where there are any. */
+  readonly newAcls: ReadonlyMap<string, InternedAcl> | undefined;
   readonly nodesAdded: number;
   readonly bytesAdded: number;
-  readonly sessionsOpened: readonly SessionId[];
-  readonly sessionsClosed: readonly SessionId[];
+  /** 0 for none. */
+  readonly sessionOpened: SessionId;
+  readonly sessionClosed: SessionId;
+}
+
+export interface InternedAcl {
+  readonly id: AclId;
+  readonly acl: Acl;
 }
 
 interface Judged {
@@ -68,7 +74,7 @@ interface Judged {
 export class Outstanding {
   readonly tree: Tree;
   private readonly nodes = new Map<string, Znode>();
-  private readonly acls = new Map<string, { readonly id: AclId; readonly acl: Acl }>();
+  private readonly acls = new Map<string, InternedAcl>();
   private readonly aclsById = new Map<AclId, Acl>();
   /** Paths whose newest outstanding state is an ephemeral of the session. */
   private readonly ephemerals = new Map<SessionId, Set<ZnodePath>>();
@@ -118,9 +124,9 @@ export class Outstanding {
     return id === -1 ? undefined : this.fromTree(path, id);
   }
 
-  findAcl(acl: Acl): AclId | undefined {
-    if (this.acls.size === 0) return this.tree.findAcl(acl);
-    return this.acls.get(aclKey(acl))?.id ?? this.tree.findAcl(acl);
+  /** By its `aclKey`. */
+  findAcl(key: string): AclId | undefined {
+    return this.acls.get(key)?.id ?? this.tree.findAcl(key);
   }
 
   acl(id: AclId): Acl {
@@ -140,7 +146,7 @@ export class Outstanding {
   }
 
   /** Remembers what a transaction does, until it is applied. */
-  add(zxid: Zxid, effects: Effects, acls: ReadonlyMap<AclId, Acl>): void {
+  add(zxid: Zxid, effects: Effects): void {
     const last = this.queue.at(-1);
     assert(last === undefined || last.zxid < zxid, 'prep: zxids grow');
     const changed: Znode[] = [];
@@ -149,14 +155,14 @@ export class Outstanding {
       changed.push(node);
       this.replace(node);
     }
-    for (const [key, id] of effects.acls) {
-      const acl = acls.get(id);
-      assert(acl !== undefined, 'prep: a new ACL has an id');
-      this.acls.set(key, { id, acl });
-      this.aclsById.set(id, acl);
+    if (effects.newAcls !== undefined) {
+      for (const [key, interned] of effects.newAcls) {
+        this.acls.set(key, interned);
+        this.aclsById.set(interned.id, interned.acl);
+      }
     }
-    for (const session of effects.sessionsOpened) this.opened.add(session);
-    for (const session of effects.sessionsClosed) this.closing.add(session);
+    if (effects.sessionOpened !== 0) this.opened.add(effects.sessionOpened);
+    if (effects.sessionClosed !== 0) this.closing.add(effects.sessionClosed);
     this.nodesAdded += effects.nodesAdded;
     this.bytesAdded += effects.bytesAdded;
     this.queue.push({ zxid, changed, effects });
@@ -198,12 +204,14 @@ export class Outstanding {
       this.nodes.delete(node.path);
       this.removeEphemeral(node);
     }
-    for (const [key, id] of effects.acls) {
-      this.acls.delete(key);
-      this.aclsById.delete(id);
+    if (effects.newAcls !== undefined) {
+      for (const [key, { id }] of effects.newAcls) {
+        this.acls.delete(key);
+        this.aclsById.delete(id);
+      }
     }
-    for (const session of effects.sessionsOpened) this.opened.delete(session);
-    for (const session of effects.sessionsClosed) this.closing.delete(session);
+    if (effects.sessionOpened !== 0) this.opened.delete(effects.sessionOpened);
+    if (effects.sessionClosed !== 0) this.closing.delete(effects.sessionClosed);
     this.nodesAdded -= effects.nodesAdded;
     this.bytesAdded -= effects.bytesAdded;
   }

@@ -145,14 +145,14 @@ export class Prep {
       );
     }
     draft.changes.push({ type: 'createSession', timeoutMs, secretHash });
-    draft.sessionsOpened.push(draft.zxid);
+    draft.sessionOpened = draft.zxid;
     return {};
   }
 
   private closeSession(draft: Draft, session: SessionId): Result {
     this.requireLive(session);
     draft.changes.push({ type: 'closeSession', session });
-    draft.sessionsClosed.push(session);
+    draft.sessionClosed = session;
     deleteEphemerals(draft, this.outstanding, session);
     return {};
   }

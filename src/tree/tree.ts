@@ -145,9 +145,9 @@ export class Tree {
     return this.store.acls.acl(id);
   }
 
-  /** The id of an interned ACL. */
-  findAcl(acl: Acl): AclId | undefined {
-    return this.store.acls.find(aclKey(acl));
+  /** The id of the interned ACL with this `aclKey`. */
+  findAcl(key: string): AclId | undefined {
+    return this.store.acls.find(key);
   }
 
   /** The id that the next new ACL gets. */

@@ -1,5 +1,6 @@
 /** Bytes out and in, for log records and snapshots: integers of 7 bits a byte, texts and byte strings. */
 import { assert } from '../protocol/assert.ts';
+import { copyBytes } from './slab.ts';
 import { decodeText, encodeText } from './text.ts';
 
 const FIRST_BYTES = 4096;
@@ -90,7 +91,7 @@ export class ByteWriter {
 
   /** A copy of what was written; the writer starts anew. */
   take(): Uint8Array {
-    const taken = this.buffer.slice(0, this.position);
+    const taken = copyBytes(this.buffer, 0, this.position);
     this.clear();
     return taken;
   }
