@@ -106,6 +106,8 @@ export class Storage {
   readonly #failureListeners: FailureListener[] = [];
   #identity: Identity;
   #promise: EpochPromise | undefined;
+  /** Of the promise that is on the disk. */
+  #promisedEpoch: number;
   #segments: Segment[];
   /** The last of the changes to the set of segments, which go one after another. */
   #changing: Promise<unknown> = Promise.resolve();
@@ -114,6 +116,7 @@ export class Storage {
     this.#parts = parts;
     this.#identity = identity;
     this.#promise = found.promise.value;
+    this.#promisedEpoch = found.promise.value?.epoch ?? 0;
     this.#segments = [...found.log.segments];
     const { disk, checksum, batchBytesMax, segmentBytes, randomId } = parts.options;
     this.#salt = () => checksum(new TextEncoder().encode(randomId()), 0);
@@ -159,8 +162,13 @@ export class Storage {
     }
   }
 
-  /** Queues records behind all that were appended before. @throws InvariantError for a gap */
+  /**
+   * Queues records behind all that were appended before.
+   * @throws InvariantError for a gap, or for an epoch that was not promised durably before
+   */
   append(records: readonly LogRecord[]): void {
+    const { epoch } = records.at(-1) ?? { epoch: 0 };
+    assert(epoch <= this.#promisedEpoch, `epoch ${epoch} is appended before it is promised`);
     this.#writer.append(records);
   }
 
@@ -179,6 +187,7 @@ export class Storage {
     assert(promise.epoch >= (this.#promise?.epoch ?? 0), 'a promise never gets lower');
     this.#promise = promise;
     await this.#orFail(this.#parts.promiseFile.write(promise));
+    this.#promisedEpoch = Math.max(this.#promisedEpoch, promise.epoch);
   }
 
   async setClusterId(clusterId: string): Promise<void> {
@@ -261,14 +270,15 @@ export class Storage {
     await this.#parts.options.disk.close();
   }
 
+  /** The log has its first segment before the directory has an identity: one without the other is a loss. */
   async #begin(found: Found): Promise<void> {
     if (found.log.current === undefined) {
       await this.#writer.begin();
-      await this.#parts.identityFile.write(this.#identity);
-      return;
+    } else {
+      await this.#writer.resume(found.log.current);
+      this.#spare.prepare();
     }
-    await this.#writer.resume(found.log.current);
-    this.#spare.prepare();
+    if (found.identity.value === undefined) await this.#parts.identityFile.write(this.#identity);
   }
 
   /** Removes segments of which every record is before `zxid`; never the one that is being written. */

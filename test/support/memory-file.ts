@@ -1,0 +1,115 @@
+/** What stands in one file of a `MemoryDisk`: as a reader sees it, and as a power loss would leave it. */
+import type { Random } from './random.ts';
+
+/** A disk writes whole sectors, or not at all. */
+const SECTOR_BYTES = 512;
+
+type Change =
+  | { readonly type: 'write'; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly type: 'truncate'; readonly length: number };
+
+class Content {
+  #bytes = new Uint8Array(0);
+  size = 0;
+
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.size);
+  }
+
+  apply(change: Change): void {
+    if (change.type === 'truncate') {
+      this.#bytes.fill(0, Math.min(change.length, this.size), this.size);
+      this.#grow(change.length);
+      this.size = change.length;
+      return;
+    }
+    const end = change.offset + change.bytes.length;
+    this.#grow(end);
+    this.#bytes.set(change.bytes, change.offset);
+    this.size = Math.max(this.size, end);
+  }
+
+  copy(): Content {
+    const copy = new Content();
+    copy.apply({ type: 'write', offset: 0, bytes: this.bytes });
+    return copy;
+  }
+
+  #grow(size: number): void {
+    if (size <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(size, 2 * this.#bytes.length));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+  }
+}
+
+export class MemoryFile {
+  #current = new Content();
+  #durable = new Content();
+  #pending: Change[] = [];
+
+  get size(): number {
+    return this.#current.size;
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    return this.#current.bytes.slice(offset, offset + length);
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    this.#change({ type: 'write', offset, bytes: bytes.slice() });
+  }
+
+  truncate(length: number): void {
+    this.#change({ type: 'truncate', length });
+  }
+
+  sync(): void {
+    for (const change of this.#pending) this.#durable.apply(change);
+    this.#pending = [];
+  }
+
+  /** The sync failed: of what it should have written each piece may be lost for good, unseen by readers. */
+  failSync(random: Random): void {
+    this.#pending = this.#pending.filter(() => random() < 0.5);
+  }
+
+  flipBit(offset: number, bit: number): void {
+    for (const content of [this.#current, this.#durable]) {
+      if (offset < content.size) content.bytes[offset] = (content.bytes[offset] ?? 0) ^ (1 << bit);
+    }
+  }
+
+  /** As it would be found after a power loss now; without `random` all that was not synced is lost. */
+  afterPowerLoss(random: Random | undefined): MemoryFile {
+    const survivor = new MemoryFile();
+    const content = this.#durable.copy();
+    for (const change of random === undefined ? [] : this.#pending) {
+      for (const part of survivingParts(change, random ?? (() => 0))) content.apply(part);
+    }
+    survivor.#durable = content;
+    survivor.#current = content.copy();
+    return survivor;
+  }
+
+  #change(change: Change): void {
+    this.#current.apply(change);
+    this.#pending.push(change);
+  }
+}
+
+/** A change that was not synced is lost, kept, or kept in some of its sectors. */
+function survivingParts(change: Change, random: Random): readonly Change[] {
+  const fate = random();
+  if (fate < 1 / 3) return [];
+  if (fate < 2 / 3 || change.type === 'truncate') return [change];
+  const parts: Change[] = [];
+  const end = change.offset + change.bytes.length;
+  for (let from = change.offset; from < end;) {
+    const until = Math.min(end, (Math.floor(from / SECTOR_BYTES) + 1) * SECTOR_BYTES);
+    const bytes = change.bytes.subarray(from - change.offset, until - change.offset);
+    if (random() < 0.5) parts.push({ type: 'write', offset: from, bytes });
+    from = until;
+  }
+  return parts;
+}
