@@ -1,0 +1,51 @@
+/** The first message of a connection, into what attaches its stream to a session. */
+import type { Limits } from '../../protocol/limits.ts';
+import type { Identity, WatchMode, Zxid } from '../../protocol/model.ts';
+import type { AttachOperation } from '../../protocol/operations.ts';
+import { credentialIdentities } from '../shared/identities.ts';
+import { znodePath } from '../shared/operations.ts';
+import { parseToken } from '../shared/tokens.ts';
+
+/** A `connect` that its schema has accepted. */
+export interface ConnectMessage {
+  readonly id: number;
+  readonly session?: string;
+  readonly timeoutMs?: number;
+  readonly auth?: readonly { readonly scheme: string; readonly credential: string }[];
+  readonly watches?: readonly { readonly path: string; readonly mode: WatchMode }[];
+  readonly resumeFrom?: Zxid;
+  readonly minZxid?: Zxid;
+  readonly batch?: boolean;
+}
+
+export interface ConnectContext {
+  readonly limits: Limits;
+  readonly superIdentity?: Identity;
+}
+
+/**
+ * @throws CoordinationError BADARGUMENTS for a bad path, AUTHFAILED for bad credentials or a token of
+ * another form
+ */
+export function attachOperation(message: ConnectMessage, context: ConnectContext): AttachOperation {
+  const { session, timeoutMs, auth = [], watches = [], resumeFrom } = message;
+  const { limits, superIdentity } = context;
+  return {
+    type: 'attach',
+    watches: watches.map(({ path, mode }, index) => ({
+      path: znodePath(path, limits, `watches[${index}].path`),
+      mode,
+    })),
+    identities: auth.flatMap(({ scheme, credential }) =>
+      credentialIdentities(scheme, credential, superIdentity),
+    ),
+    session: sessionOf(session),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(resumeFrom !== undefined && { resumeFrom }),
+  };
+}
+
+function sessionOf(text: string | undefined): AttachOperation['session'] {
+  if (text === undefined) return 'none';
+  return text === 'new' ? 'new' : parseToken(text);
+}

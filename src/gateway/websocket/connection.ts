@@ -1,0 +1,332 @@
+/**
+ * One WebSocket: how its frames come in and go out, what waits, what is given up, and how it ends. Ten
+ * thousand of them are idle at a time, so that what only a busy one needs is made when it is needed.
+ */
+import type { Duplex } from 'node:stream';
+import type { Identity } from '../../protocol/model.ts';
+import { closeCodes, closeReasons } from '../../protocol/websocket/server.ts';
+import type { CloseCode } from '../../protocol/websocket/server.ts';
+import type { CoordinatorAnswer } from '../coordinator.ts';
+import { Conversation } from './conversation.ts';
+import type { ConversationOwner } from './conversation.ts';
+import { eventsFrame } from './events.ts';
+import { frameOf, pieces, pingFrame } from './frames.ts';
+import type { Hub, Member } from './hub.ts';
+import { readFrame } from './intake.ts';
+import type { Frame } from './intake.ts';
+import { Outlet } from './outlet.ts';
+import type { OutletOwner } from './outlet.ts';
+import { goawayText } from './texts.ts';
+import type { WheelEntry } from './wheel.ts';
+
+/** Requests taken between two looks at whether their answers fill the socket. */
+const SLICE = 64;
+
+/** A connection without a session is given up when it has been silent for so many pings. */
+const SILENT_PULSES_MAX = 3;
+
+/** Places in a stream's queue that are kept for the door's own requests. */
+const RESERVED_REQUESTS = 2;
+
+/** What a connection wants of the library's socket. */
+export interface ClientSocket {
+  pause(): void;
+  resume(): void;
+  close(code: number, reason: string): void;
+  terminate(): void;
+}
+
+export interface ConnectionParts {
+  readonly hub: Hub;
+  readonly webSocket: ClientSocket;
+  /** What lies beneath it: whole frames are written to it directly. */
+  readonly socket: Duplex;
+  /** What the connection itself proves. */
+  readonly identities: readonly Identity[];
+}
+
+export class Connection implements ConversationOwner, Member, OutletOwner {
+  dueTick = 0;
+  previousEntry: WheelEntry | undefined = undefined;
+  nextEntry: WheelEntry | undefined = undefined;
+  readonly #hub: Hub;
+  readonly #webSocket: ClientSocket;
+  readonly #outlet: Outlet;
+  readonly #conversation: Conversation;
+  #closed = false;
+  /** Frames that must wait for their turn; the first may be partly taken. */
+  #inbox: Frame[] | undefined;
+  /** Of the frames whose requests have not all been answered. */
+  #inFlightBytes = 0;
+  #taking = false;
+  #reading = true;
+  #flowing = true;
+  #pulseMs = 0;
+  #heard = true;
+  #silentPulses = 0;
+  /** Set once the node drains. */
+  #retryAfterMs: number | undefined;
+
+  constructor({ hub, webSocket, socket, identities }: ConnectionParts) {
+    const { connectTimeoutMs, socketHighWaterBytes } = hub.settings.limits;
+    this.#hub = hub;
+    this.#webSocket = webSocket;
+    this.#outlet = new Outlet(socket, this, socketHighWaterBytes);
+    this.#conversation = new Conversation(hub, this, identities);
+    hub.add(this);
+    hub.schedule(this, connectTimeoutMs);
+  }
+
+  // From the socket.
+
+  receive(data: Buffer): void {
+    this.#heard = true;
+    if (this.#closed) return;
+    const frame = readFrame(data, this.#hub.settings.limits);
+    this.#inFlightBytes += frame.bytes;
+    this.#hub.inFlightBytes += frame.bytes;
+    if (this.#inbox !== undefined || !this.#take(frame)) {
+      this.#inbox ??= [];
+      this.#inbox.push(frame);
+      this.#conversation.touch();
+    } else if (frame.messages.length === 0) {
+      this.#conversation.touch();
+    }
+    this.#regulate();
+  }
+
+  /** A ping or a pong. */
+  receiveSign(): void {
+    this.#heard = true;
+    if (!this.#closed) this.#conversation.touch();
+  }
+
+  /** The client violates the protocol beneath, or the socket fails; whoever found that closes it. */
+  failed(): void {
+    this.#leave();
+  }
+
+  /** The last that is heard of the socket. */
+  ended(): void {
+    this.#leave();
+    this.#hub.remove(this);
+  }
+
+  // From the coordinator.
+
+  answers(batch: readonly CoordinatorAnswer[]): void {
+    if (this.#closed) return;
+    const [only] = batch;
+    if (only?.type === 'events' && batch.length === 1) {
+      this.#outlet.send(eventsFrame(only));
+      this.#settle();
+      return;
+    }
+    const texts: string[] = [];
+    for (const answer of batch) {
+      const closeCode = this.#conversation.answer(answer, texts);
+      if (closeCode === 0) continue;
+      if (closeCode === closeCodes.uncertain) this.#conversation.failAll(this.#untaken(), texts);
+      this.#finish(closeCode, texts);
+      return;
+    }
+    this.#sendTexts(texts);
+    this.#settle();
+  }
+
+  // From the conversation.
+
+  reply(text: string, closeCode: CloseCode | 0): void {
+    if (closeCode === 0) this.#outlet.send(frameOf(text));
+    else this.#finish(closeCode, [text]);
+  }
+
+  connected(timeoutMs: number | undefined): number {
+    const { bookmarkIntervalMs } = this.#hub.settings.limits;
+    this.#pulseMs = timeoutMs === undefined ? bookmarkIntervalMs : Math.floor(timeoutMs / 3);
+    this.#hub.schedule(this, this.#pulseMs);
+    return this.#pulseMs;
+  }
+
+  released(bytes: number): void {
+    this.#inFlightBytes -= bytes;
+    this.#hub.inFlightBytes -= bytes;
+  }
+
+  // From the outlet.
+
+  progressed(): void {
+    // A reader that catches up is alive, though nothing is read from it meanwhile.
+    this.receiveSign();
+    this.#hub.progressed(this);
+  }
+
+  drained(): void {
+    if (!this.#closed) this.#settle();
+  }
+
+  // From the hub.
+
+  due(): void {
+    if (this.#closed) return;
+    if (this.#conversation.isFresh) this.#finish(closeCodes.timeout);
+    else this.#pulse();
+  }
+
+  get isBehind(): boolean {
+    return this.#outlet.unreadBytes > this.#hub.settings.limits.unreadAnswerBytesMax;
+  }
+
+  giveUp(): void {
+    this.#outlet.drop();
+    this.#finish(closeCodes.tooMuch);
+  }
+
+  goAway(retryAfterMs: number): void {
+    this.#retryAfterMs = retryAfterMs;
+    if (this.#conversation.outstanding === 0) this.abandon();
+    else this.#regulate();
+  }
+
+  abandon(): void {
+    if (this.#closed) return;
+    const texts: string[] = [];
+    this.#conversation.failAll(this.#untaken(), texts);
+    texts.push(goawayText(this.#retryAfterMs ?? 0));
+    this.#finish(closeCodes.restart, texts);
+  }
+
+  terminate(): void {
+    this.#webSocket.terminate();
+  }
+
+  // The way in.
+
+  /** Takes messages of the frame as long as they may be taken; true when none is left. */
+  #take(frame: Frame): boolean {
+    const { messages } = frame;
+    this.#taking = true;
+    while (frame.next < messages.length && !this.#mustHold()) {
+      const item = messages[frame.next];
+      frame.next++;
+      this.#conversation.accept(item);
+      // Answers may come back before this returns, and fill the socket.
+      if (frame.next % SLICE === 0) this.#hub.flush();
+    }
+    this.#taking = false;
+    if (this.#closed) return true;
+    if (frame.next < messages.length) return false;
+    if (!this.#conversation.charge(frame.bytes)) this.released(frame.bytes);
+    return true;
+  }
+
+  #mustHold(): boolean {
+    const { mayTake, isFresh, outstanding } = this.#conversation;
+    if (isFresh) return this.#closed;
+    if (!mayTake || this.#outlet.isFull || this.#retryAfterMs !== undefined) return true;
+    const { streamRequestsMax, outstandingBytesMax } = this.#hub.settings.limits;
+    if (outstanding >= streamRequestsMax - RESERVED_REQUESTS) return true;
+    return outstanding > 0 && this.#hub.inFlightBytes > outstandingBytesMax;
+  }
+
+  /** Goes on with what had to wait. */
+  #pump(): void {
+    if (this.#taking) return;
+    for (;;) {
+      const inbox = this.#inbox;
+      if (inbox === undefined) return;
+      const [frame] = inbox;
+      if (frame === undefined) this.#inbox = undefined;
+      else if (this.#take(frame)) inbox.shift();
+      else return;
+    }
+  }
+
+  /** The messages that have not been taken, oldest first. */
+  #untaken(): readonly unknown[] {
+    return (this.#inbox ?? []).flatMap(({ messages, next }) => messages.slice(next));
+  }
+
+  // The way out.
+
+  #sendTexts(texts: readonly string[]): void {
+    const [only] = texts;
+    if (only === undefined) return;
+    if (texts.length === 1) this.#outlet.send(frameOf(only));
+    else for (const piece of pieces(texts, this.#conversation.batches)) this.#outlet.send(piece);
+  }
+
+  /** After something has been sent, or the reader has caught up. */
+  #settle(): void {
+    if (this.isBehind) this.#tooMuch();
+    if (this.#closed) return;
+    this.#pump();
+    if (this.#retryAfterMs !== undefined && this.#conversation.outstanding === 0) this.abandon();
+    else this.#regulate();
+  }
+
+  #tooMuch(): void {
+    const { unreadAnswerBytesMax, answerBytesMax } = this.#hub.settings.limits;
+    // A single answer may be larger than the limit, and reading takes time.
+    if (this.#outlet.unreadBytes > unreadAnswerBytesMax + ANSWERS_MAX * answerBytesMax) {
+      this.giveUp();
+    } else {
+      this.#hub.watch(this);
+    }
+  }
+
+  /** Stops and resumes reading, and the events, as the reader and the coordinator keep up or do not. */
+  #regulate(): void {
+    if (this.#closed) return;
+    const reading = this.#inbox === undefined && !this.#mustHold();
+    if (reading !== this.#reading) {
+      this.#reading = reading;
+      if (reading) this.#webSocket.resume();
+      else this.#webSocket.pause();
+    }
+    const flowing = !this.#outlet.isFull;
+    if (flowing === this.#flowing) return;
+    this.#flowing = flowing;
+    this.#conversation.flow(flowing);
+  }
+
+  // Time.
+
+  #pulse(): void {
+    this.#silentPulses = this.#heard ? 0 : this.#silentPulses + 1;
+    this.#heard = false;
+    if (this.#silentPulses >= SILENT_PULSES_MAX && !this.#conversation.hasSession) {
+      this.#finish(closeCodes.timeout);
+      return;
+    }
+    this.#hub.schedule(this, this.#pulseMs);
+    if (this.#outlet.isFull) return;
+    this.#outlet.send(pingFrame);
+    this.#conversation.askBookmark();
+  }
+
+  // The end.
+
+  #finish(code: CloseCode, texts: readonly string[] = []): void {
+    if (this.#closed) return;
+    this.#sendTexts(texts);
+    this.#leave();
+    this.#outlet.flush();
+    this.#webSocket.close(code, closeReasons[code]);
+    // The client's own close frame must be read.
+    if (!this.#reading) this.#webSocket.resume();
+  }
+
+  /** Nothing goes in or out any more. */
+  #leave(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#hub.retire(this);
+    this.released(this.#inFlightBytes);
+    this.#inbox = undefined;
+    this.#conversation.end();
+  }
+}
+
+/** So many of the largest answers may wait for a reader that moves. */
+const ANSWERS_MAX = 4;

@@ -1,0 +1,132 @@
+/** The AsyncAPI 3.0 document of the WebSocket, out of the message tables. */
+import type { TSchema } from '@sinclair/typebox';
+import { ProblemSchema } from '../schemas.ts';
+import { capitalised, requestSchema, requestTable, requestTypes, resultSchema } from './client.ts';
+import { subprotocol } from './client.ts';
+import type { RequestType } from './client.ts';
+import { closeCodes, closeReasons, serverMessages } from './server.ts';
+
+export interface AsyncApiOptions {
+  /** The version of the product. */
+  readonly version: string;
+}
+
+type Json = Record<string, unknown>;
+
+const channel = { $ref: '#/channels/ws' };
+
+/** Plain data, the same for the same options: what is committed is compared with it. */
+export function asyncApiDocument({ version }: AsyncApiOptions): Json {
+  const schemas: Json = {};
+  const messages = allMessages(schemas);
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'Zoogate WebSocket',
+      version,
+      description: description(),
+      license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+    },
+    defaultContentType: 'application/json',
+    servers: {
+      local: { host: '127.0.0.1:8181', protocol: 'ws', description: 'A node on this machine.' },
+    },
+    channels: {
+      ws: {
+        address: '/ws',
+        description: 'One connection is one ordered stream.',
+        messages: Object.fromEntries(
+          Object.keys(messages).map((name) => [name, { $ref: `#/components/messages/${name}` }]),
+        ),
+        bindings: { ws: { method: 'GET', bindingVersion: '0.1.0' } },
+      },
+    },
+    operations: operations(),
+    components: { messages, schemas },
+  };
+}
+
+function description(): string {
+  const codes = Object.values(closeCodes).map((code) => `- ${code}: ${closeReasons[code]}`);
+  return [
+    `Subprotocol \`${subprotocol}\`. A text frame holds one message or an array of up to 1,000, at most 2 MiB;`,
+    'the server sends arrays only to a client that said `"batch": true` in `connect`. Requests take effect',
+    'and are answered in order, and events stand in that same order.',
+    '',
+    'Close codes:',
+    '',
+    ...codes,
+  ].join('\n');
+}
+
+function allMessages(schemas: Json): Json {
+  const messages: Json = {};
+  const add = (name: string, schema: TSchema, summary?: string) => {
+    messages[name] = {
+      name,
+      ...(summary !== undefined && { summary }),
+      payload: jsonSchema(schema, schemas),
+    };
+  };
+  for (const type of requestTypes) {
+    add(`${type}Request`, requestSchema(type), requestTable[type].summary);
+    if (type !== 'connect') add(`${type}Result`, resultSchema(type));
+  }
+  for (const [name, schema] of Object.entries(serverMessages)) {
+    add(name, schema, String(schema.description));
+  }
+  jsonSchema(ProblemSchema, schemas);
+  return messages;
+}
+
+/** Seen from the server: it receives requests and replies; what it sends on its own comes last. */
+function operations(): Json {
+  const result: Json = {};
+  for (const type of requestTypes) {
+    result[type] = {
+      action: 'receive',
+      channel,
+      summary: requestTable[type].summary,
+      messages: [channelMessage(`${type}Request`)],
+      reply: { channel, messages: [channelMessage(replyName(type)), channelMessage('error')] },
+    };
+  }
+  for (const name of ['events', 'bookmark', 'gone', 'session', 'goaway'] as const) {
+    result[`send${capitalised(name)}`] = {
+      action: 'send',
+      channel,
+      summary: String(serverMessages[name].description),
+      messages: [channelMessage(name)],
+    };
+  }
+  return result;
+}
+
+function replyName(type: RequestType): string {
+  return type === 'connect' ? 'connected' : `${type}Result`;
+}
+
+function channelMessage(name: string): Json {
+  return { $ref: `#/channels/ws/messages/${name}` };
+}
+
+/** A plain JSON Schema; what has an `$id` becomes a component and is referred to. */
+function jsonSchema(schema: TSchema, schemas: Json): unknown {
+  const { $id: name, ...rest } = schema;
+  if (name === undefined) return plain(rest, schemas);
+  if (!(name in schemas)) {
+    // Entered before its parts, so that the order of the document is the order of mention.
+    schemas[name] = {};
+    schemas[name] = plain(rest, schemas);
+  }
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+function plain(value: unknown, schemas: Json): unknown {
+  if (Array.isArray(value)) return value.map((item: unknown) => plain(item, schemas));
+  if (typeof value !== 'object' || value === null) return value;
+  if ('$id' in value) return jsonSchema(value as TSchema, schemas);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, plain(item, schemas)]),
+  );
+}
