@@ -1,8 +1,12 @@
 /** The front doors as one Fastify app: no `listen`, no environment, no process. */
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
+import { openApiDocument } from '../protocol/rest/openapi.ts';
+import { asyncApiDocument } from '../protocol/websocket/asyncapi.ts';
 import type { Coordinator } from './coordinator.ts';
+import { sendAnswer } from './rest/answer.ts';
 import type { GatewayLogger, HttpContext } from './rest/context.ts';
+import { registerDocs } from './rest/docs.ts';
 import {
   MethodTable,
   allowOrigin,
@@ -12,33 +16,46 @@ import {
 } from './rest/fallback.ts';
 import { registerRest } from './rest/index.ts';
 import { answerFailure } from './rest/runner.ts';
-import type { Documents } from './rest/service.ts';
-import { sendAnswer } from './rest/answer.ts';
 import { Shutdown, shuttingDown } from './rest/shutdown.ts';
 import { CoordinatorRouter } from './router.ts';
 import type { GatewaySettings } from './settings.ts';
 import { OriginRules } from './shared/origins.ts';
 import { registerSse } from './sse/index.ts';
+import { registerWebSocket } from './websocket/index.ts';
+import type { WebSocketDoor } from './websocket/index.ts';
+
+/** What stands behind the doors, for routes that are none of theirs. */
+export interface AppParts {
+  readonly router: CoordinatorRouter;
+  readonly webSocket: WebSocketDoor;
+}
 
 export interface AppOptions {
   readonly coordinator: Coordinator;
   readonly settings: GatewaySettings;
   readonly logger: GatewayLogger;
-  readonly documents: Documents;
+  /** Of the product, for the generated documents. */
+  readonly version: string;
   /** Adds what the process serves beside the doors (health, metrics), under the same rules. */
-  readonly extraRoutes?: (app: FastifyInstance, router: CoordinatorRouter) => void | Promise<void>;
+  readonly extraRoutes?: (app: FastifyInstance, parts: AppParts) => void | Promise<void>;
 }
 
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { coordinator, settings, logger } = options;
+  const { coordinator, settings, logger, version } = options;
   const router = new CoordinatorRouter(coordinator, { streamsMax: settings.limits.streamsMax });
   const context: HttpContext = { router, settings, logger, shutdown: new Shutdown() };
+  const openapi = openApiDocument({ version });
   const app = createFastify(context);
   guard(app, context);
   answerTheRest(app, context);
-  registerRest(app, context, options.documents);
+  registerRest(app, context, {
+    openapi: JSON.stringify(openapi),
+    asyncapi: JSON.stringify(asyncApiDocument({ version })),
+  });
   registerSse(app, context);
-  await options.extraRoutes?.(app, router);
+  const webSocket = await registerWebSocket(app, { router, settings });
+  await registerDocs(app, openapi);
+  await options.extraRoutes?.(app, { router, webSocket });
   return app;
 }
 
@@ -48,7 +65,6 @@ function createFastify(context: HttpContext): FastifyInstance {
     logger: false,
     trustProxy: context.settings.trustProxy,
     exposeHeadRoutes: true,
-    forceCloseConnections: 'idle',
     // The guard below answers in our own form.
     return503OnClosing: false,
     routerOptions: { maxParamLength: maxHeaderBytes },

@@ -74,7 +74,8 @@ export function fallbackAnswer(
   const { method = 'GET', url = '/' } = request;
   const everywhere = method === 'OPTIONS' && url === '*';
   const methods = everywhere ? ['DELETE', 'GET', 'HEAD', 'POST', 'PUT'] : table.allowed(url);
-  if (methods.length === 0) {
+  // A plugin may have a route for the method and still find nothing there.
+  if (methods.length === 0 || methods.includes(method)) {
     const [path = ''] = url.split('?', 1);
     throw new CoordinationError('NOTFOUND', `no route ${JSON.stringify(path.slice(0, 200))}`);
   }

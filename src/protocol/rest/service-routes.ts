@@ -152,18 +152,6 @@ export const otherRoutes = {
     problems: [403, 431, 500],
     elsewhere: true,
   }),
-  openWebsocket: route({
-    method: 'GET',
-    path: '/ws',
-    tag: 'watching',
-    summary: 'Open a WebSocket: one ordered stream of requests, answers and events',
-    description: 'Subprotocol `zk.v1.json`; the messages are described in `/asyncapi.json`.',
-    query: {},
-    headers: [],
-    responses: { 101: { description: 'The connection is a WebSocket now.' } },
-    problems: [400, 401, 403, 426, 429, 431, 500, 503],
-    elsewhere: true,
-  }),
   getLive: route({
     method: 'GET',
     path: '/health/live',
