@@ -12,6 +12,7 @@
  */
 import { assert } from '../protocol/assert.ts';
 import type { SessionId } from '../protocol/model.ts';
+import { ShardedMap } from './sharded-map.ts';
 
 export interface ExpiryQueueOptions {
   /** Width of a bucket, milliseconds: a session ends between its timeout and one tick later. */
@@ -26,7 +27,7 @@ const NONE = -1;
 export class ExpiryQueue {
   readonly #tickMs: number;
   readonly #expiredPerPollMax: number;
-  readonly #slots = new Map<SessionId, number>();
+  readonly #slots = new ShardedMap<SessionId, number>((id) => id);
   readonly #closing = new Set<SessionId>();
   /** Bucket number (deadline / tick) to its first slot. */
   readonly #buckets = new Map<number, number>();

@@ -6,19 +6,21 @@
 import type { SessionRow } from './session-rows.ts';
 
 const TWO_32 = 4_294_967_296;
+const FIRST_SEED = 0x9e3779b9 | 0;
+const SECOND_SEED = 0x85ebca6b | 0;
 
 export class SessionDigest {
   #first = 0;
   #second = 0;
 
   add(row: SessionRow): void {
-    this.#first = (this.#first + hashRow(row, 0x9e3779b9)) | 0;
-    this.#second = (this.#second + hashRow(row, 0x85ebca6b)) | 0;
+    this.#first = (this.#first + hashRow(row, FIRST_SEED)) | 0;
+    this.#second = (this.#second + hashRow(row, SECOND_SEED)) | 0;
   }
 
   remove(row: SessionRow): void {
-    this.#first = (this.#first - hashRow(row, 0x9e3779b9)) | 0;
-    this.#second = (this.#second - hashRow(row, 0x85ebca6b)) | 0;
+    this.#first = (this.#first - hashRow(row, FIRST_SEED)) | 0;
+    this.#second = (this.#second - hashRow(row, SECOND_SEED)) | 0;
   }
 
   /** Both lanes as unsigned integers. */
@@ -31,8 +33,16 @@ function hashRow(row: SessionRow, seed: number): number {
   let hash = mix(seed, row.id % TWO_32);
   hash = mix(hash, Math.floor(row.id / TWO_32));
   hash = mix(hash, row.timeoutMs);
-  for (const byte of row.secretHash) hash = Math.imul(hash ^ byte, 0x01000193);
+  const { secretHash } = row;
+  for (let index = 0; index < secretHash.length; index += 4) {
+    hash = mix(hash, wordAt(secretHash, index));
+  }
   return finish(hash);
+}
+
+function wordAt(bytes: Uint8Array, index: number): number {
+  const low = (bytes[index] ?? 0) | ((bytes[index + 1] ?? 0) << 8);
+  return low | ((bytes[index + 2] ?? 0) << 16) | ((bytes[index + 3] ?? 0) << 24);
 }
 
 /** One step of MurmurHash3 (x86, 32 bit). */

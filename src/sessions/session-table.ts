@@ -13,11 +13,11 @@ import { decodeRows, encodedRowBytes, encodeRow } from './session-rows.ts';
 import type { SessionRow } from './session-rows.ts';
 import { SessionDigest } from './session-digest.ts';
 
-const PAGE_ROWS = 1024;
+const PAGE_ROWS = 256;
 const HASH_BYTES = 32;
 /** Two neighbours with no more rows than this become one; well below a page, so that they do not split again. */
-const MERGE_ROWS = 640;
-const CHUNK_ROWS = 8192;
+const MERGE_ROWS = 160;
+const CHUNK_ROWS = 4096;
 
 /** What a session is created with: timeout in milliseconds, SHA-256 of the secret's text. */
 export interface SessionTerms {
@@ -27,6 +27,11 @@ export interface SessionTerms {
 
 export class SessionTable {
   readonly #pages: Page[] = [];
+  /**
+   * Of each page a number above all ids of the page before it and not above its own: one dense array to
+   * search, that need not change when a page loses its first row.
+   */
+  readonly #firsts: number[] = [];
   readonly #digest = new SessionDigest();
   #size = 0;
   #snapshot: OpenSnapshot | undefined;
@@ -124,9 +129,10 @@ export class SessionTable {
     return {
       next: (rowsMax = CHUNK_ROWS) => {
         if (this.#snapshot !== snapshot) return undefined;
-        const chunk = snapshot.take(this.#rowsAfter(snapshot.cursor, rowsMax), rowsMax);
-        if (chunk === undefined) this.#snapshot = undefined;
-        return chunk;
+        const chunk = new Uint8Array(rowsMax * encodedRowBytes);
+        const length = this.#encodeAfter(snapshot, chunk, snapshot.takeClosed(chunk));
+        if (length === 0) this.#snapshot = undefined;
+        return length === 0 ? undefined : chunk.slice(0, length);
       },
       abandon: () => {
         if (this.#snapshot === snapshot) this.#snapshot = undefined;
@@ -141,16 +147,21 @@ export class SessionTable {
     }
   }
 
-  *#rowsAfter(id: SessionId, rowsMax: number): Generator<SessionRow> {
-    let left = rowsMax;
-    for (let at = Math.max(this.#pageIndexOf(id), 0); at < this.#pages.length; at++) {
+  /** Writes rows behind the snapshot's cursor into `chunk` from `offset` on. @returns the end */
+  #encodeAfter(snapshot: OpenSnapshot, chunk: Uint8Array, offset: number): number {
+    let end = offset;
+    for (let at = Math.max(this.#pageIndexOf(snapshot.cursor), 0); at < this.#pages.length; at++) {
       const page = this.#pages[at];
       assert(page !== undefined, 'pages are dense');
-      for (let row = page.firstAfter(id); row < page.count; row++) {
-        if (left-- === 0) return;
-        yield page.rowAt(row);
+      for (let row = page.firstAfter(snapshot.cursor); row < page.count; row++) {
+        const id = page.ids[row] ?? Infinity;
+        if (id > snapshot.lastId || end === chunk.length) return end;
+        encodeRow(chunk, end, page.rowAt(row));
+        end += encodedRowBytes;
+        snapshot.cursor = id;
       }
     }
+    return end;
   }
 
   /** Index of the only page that can hold `id`: the last one that begins at or before it; -1 = none. */
@@ -159,7 +170,7 @@ export class SessionTable {
     let high = this.#pages.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#pages[middle]?.ids[0] ?? Infinity) <= id) low = middle + 1;
+      if ((this.#firsts[middle] ?? Infinity) <= id) low = middle + 1;
       else high = middle;
     }
     return low - 1;
@@ -168,34 +179,44 @@ export class SessionTable {
   #pageForInsert(id: SessionId): Page {
     const at = Math.max(this.#pageIndexOf(id), 0);
     const page = this.#pages[at];
-    if (page === undefined) return this.#addPage(at, new Page());
+    if (page === undefined) return this.#addPage(at, id, new Page());
+    if (id < (this.#firsts[at] ?? 0)) this.#firsts[at] = id;
     if (page.count < PAGE_ROWS) return page;
-    if (at === this.#pages.length - 1 && id > page.lastId())
-      return this.#addPage(at + 1, new Page());
-    const upper = this.#addPage(at + 1, page.split());
-    return id >= (upper.ids[0] ?? Infinity) ? upper : page;
+    if (at === this.#pages.length - 1 && id > page.lastId()) {
+      return this.#addPage(at + 1, id, new Page());
+    }
+    const upper = page.split();
+    const first = upper.ids[0] ?? Infinity;
+    this.#addPage(at + 1, first, upper);
+    return id >= first ? upper : page;
   }
 
-  #addPage(at: number, page: Page): Page {
+  #addPage(at: number, first: SessionId, page: Page): Page {
     this.#pages.splice(at, 0, page);
+    this.#firsts.splice(at, 0, first);
     return page;
+  }
+
+  #removePage(at: number): void {
+    this.#pages.splice(at, 1);
+    this.#firsts.splice(at, 1);
   }
 
   #mergeAround(at: number): void {
     const page = this.#pages[at];
     if (page === undefined) return;
     if (page.count === 0) {
-      this.#pages.splice(at, 1);
+      this.#removePage(at);
       return;
     }
     const left = this.#pages[at - 1];
     const right = this.#pages[at + 1];
     if (left !== undefined && left.count + page.count <= MERGE_ROWS) {
       left.append(page);
-      this.#pages.splice(at, 1);
+      this.#removePage(at);
     } else if (right !== undefined && right.count + page.count <= MERGE_ROWS) {
       page.append(right);
-      this.#pages.splice(at + 1, 1);
+      this.#removePage(at + 1);
     }
   }
 }
@@ -223,23 +244,18 @@ class OpenSnapshot {
     if (row.id > this.cursor && row.id <= this.lastId) this.#closedMeanwhile.push(row);
   }
 
-  take(rows: Iterable<SessionRow>, rowsMax: number): Uint8Array | undefined {
-    const taken = this.#closedMeanwhile.splice(0, rowsMax);
-    if (taken.length < rowsMax) {
-      for (const row of rows) {
-        if (row.id > this.lastId || taken.length === rowsMax) break;
-        taken.push(row);
-        this.cursor = row.id;
-      }
+  /** Writes as many of the rows closed meanwhile as fit. @returns the end */
+  takeClosed(chunk: Uint8Array): number {
+    let end = 0;
+    for (const row of this.#closedMeanwhile.splice(0, chunk.length / encodedRowBytes)) {
+      encodeRow(chunk, end, row);
+      end += encodedRowBytes;
     }
-    if (taken.length === 0) return undefined;
-    const chunk = new Uint8Array(taken.length * encodedRowBytes);
-    for (const [index, row] of taken.entries()) encodeRow(chunk, index * encodedRowBytes, row);
-    return chunk;
+    return end;
   }
 }
 
-/** Up to 1,024 rows in id order. */
+/** Rows in id order. */
 class Page {
   readonly ids = new Float64Array(PAGE_ROWS);
   readonly timeouts = new Uint32Array(PAGE_ROWS);

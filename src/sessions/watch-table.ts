@@ -11,6 +11,7 @@ import { assert } from '../protocol/assert.ts';
 import type { EventType, ZnodePath } from '../protocol/model.ts';
 import type { StreamWatchMode } from '../protocol/operations.ts';
 import { parentPath } from '../protocol/path.ts';
+import { pathHash, ShardedMap } from './sharded-map.ts';
 
 /** What a committed change does to the znode at `path`. */
 export type ChangeKind = 'create' | 'delete' | 'set' | 'setAcl';
@@ -73,6 +74,9 @@ const parentRule: Rule = {
 /** One watcher as `stream * 64 + mask`, or many by stream. */
 type Watchers = number | Map<number, number>;
 
+/** The one path that a stream watches, or all of them. */
+type StreamPaths = ZnodePath | ShardedMap<ZnodePath, true>;
+
 interface Firing {
   readonly emit: EmitWatch;
   readonly skip: ((stream: number) => boolean) | undefined;
@@ -80,9 +84,16 @@ interface Firing {
   readonly told: Set<number> | undefined;
 }
 
+/** The watched path in question, and what the change means for its watches. */
+interface Target {
+  readonly path: ZnodePath;
+  readonly rule: Rule | undefined;
+  readonly firing: Firing;
+}
+
 export class WatchTable {
-  readonly #byPath = new Map<ZnodePath, Watchers>();
-  readonly #byStream = new Map<number, ZnodePath | Set<ZnodePath>>();
+  readonly #byPath = new ShardedMap<ZnodePath, Watchers>(pathHash);
+  readonly #byStream = new Map<number, StreamPaths>();
   #count = 0;
   #recursiveCount = 0;
   #firing = false;
@@ -132,7 +143,9 @@ export class WatchTable {
   removeStream(stream: number): void {
     const paths = this.#byStream.get(stream);
     if (paths === undefined) return;
-    for (const path of typeof paths === 'string' ? [paths] : [...paths]) this.remove(stream, path);
+    for (const path of typeof paths === 'string' ? [paths] : [...paths.keys()]) {
+      this.remove(stream, path);
+    }
   }
 
   /**
@@ -166,7 +179,7 @@ export class WatchTable {
     const rule = ownRules[kind];
     const told = new Set<number>();
     const firing: Firing = { emit, skip: undefined, told };
-    this.#fireOne(stream, this.#maskOf(stream, path), { path, rule, firing });
+    this.#fireOne(stream, { path, rule, firing });
     if (rule !== undefined && this.#recursiveCount > 0) {
       for (let at = path; at !== '/' && !told.has(stream);) {
         at = parentPath(at);
@@ -176,9 +189,7 @@ export class WatchTable {
       }
     }
     if (changesChildren(kind) && path !== '/') {
-      const parent = parentPath(path);
-      const mask = this.#maskOf(stream, parent);
-      this.#fireOne(stream, mask, { path: parent, rule: parentRule, firing });
+      this.#fireOne(stream, { path: parentPath(path), rule: parentRule, firing });
     }
     this.#firing = false;
   }
@@ -186,30 +197,28 @@ export class WatchTable {
   #fireAll(path: ZnodePath, rule: Rule | undefined, firing: Firing): void {
     const watchers = this.#byPath.get(path);
     if (watchers === undefined) return;
+    const target = { path, rule, firing };
     if (typeof watchers === 'number') {
-      this.#fireOne(Math.floor(watchers / MASKS), watchers % MASKS, { path, rule, firing });
+      this.#fireOne(Math.floor(watchers / MASKS), target);
       return;
     }
-    for (const [stream, mask] of watchers) this.#fireOne(stream, mask, { path, rule, firing });
+    for (const [stream, mask] of watchers) {
+      const rest = fire(stream, mask, target);
+      if (rest === mask) continue;
+      if (rest !== 0) {
+        watchers.set(stream, rest);
+        continue;
+      }
+      watchers.delete(stream);
+      this.#removePath(stream, path);
+    }
+    this.#shrink(path, watchers);
   }
 
-  #fireOne(
-    stream: number,
-    mask: number,
-    target: { readonly path: ZnodePath; readonly rule: Rule | undefined; readonly firing: Firing },
-  ): void {
-    const { path, rule, firing } = target;
-    const fires = rule !== undefined && (mask & rule.fires) !== 0;
-    const changes = (mask & CHANGE) !== 0;
-    if (!fires && !changes) return;
-    if (firing.skip?.(stream) === true) return;
-    if (fires) {
-      firing.told?.add(stream);
-      firing.emit(stream, rule.type, path);
-      const rest = mask & ~rule.consumes;
-      if (rest !== mask) this.#setMask(stream, path, { from: mask, to: rest });
-    }
-    if (changes) firing.emit(stream, 'change', path);
+  #fireOne(stream: number, target: Target): void {
+    const mask = this.#maskOf(stream, target.path);
+    const rest = fire(stream, mask, target);
+    if (rest !== mask) this.#setMask(stream, target.path, { from: mask, to: rest });
   }
 
   /** Recursive watches of the path's ancestors; those of the path itself have fired with it. */
@@ -267,17 +276,29 @@ export class WatchTable {
       return;
     }
     watchers.delete(stream);
-    assert(watchers.size > 0, 'a path with one watcher holds a number');
+    this.#shrink(path, watchers);
+  }
+
+  /** A map with one watcher becomes a number again, one without any is dropped. */
+  #shrink(path: ZnodePath, watchers: ReadonlyMap<number, number>): void {
     if (watchers.size > 1) return;
-    for (const [last, mask] of watchers) this.#byPath.set(path, last * MASKS + mask);
+    if (watchers.size === 0) this.#byPath.delete(path);
+    for (const [stream, mask] of watchers) this.#byPath.set(path, stream * MASKS + mask);
   }
 
   #addPath(stream: number, path: ZnodePath): void {
     this.#count += 1;
     const paths = this.#byStream.get(stream);
-    if (paths === undefined) this.#byStream.set(stream, path);
-    else if (typeof paths === 'string') this.#byStream.set(stream, new Set([paths, path]));
-    else paths.add(path);
+    if (paths === undefined) {
+      this.#byStream.set(stream, path);
+    } else if (typeof paths !== 'string') {
+      paths.set(path, true);
+    } else {
+      const both = new ShardedMap<ZnodePath, true>(pathHash);
+      both.set(paths, true);
+      both.set(path, true);
+      this.#byStream.set(stream, both);
+    }
   }
 
   #removePath(stream: number, path: ZnodePath): void {
@@ -313,6 +334,20 @@ export function compareOneShot(
       if (stat === undefined) return 'NodeDeleted';
       return stat.pzxid > relativeZxid ? 'NodeChildrenChanged' : undefined;
   }
+}
+
+/** The watches of one stream on one path. @returns the modes that are left */
+function fire(stream: number, mask: number, { path, rule, firing }: Target): number {
+  const fires = rule !== undefined && (mask & rule.fires) !== 0;
+  const changes = (mask & CHANGE) !== 0;
+  if (!fires && !changes) return mask;
+  if (firing.skip?.(stream) === true) return mask;
+  if (fires) {
+    firing.told?.add(stream);
+    firing.emit(stream, rule.type, path);
+  }
+  if (changes) firing.emit(stream, 'change', path);
+  return fires ? mask & ~rule.consumes : mask;
 }
 
 function changesChildren(kind: ChangeKind): boolean {
