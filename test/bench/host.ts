@@ -1,0 +1,49 @@
+/** What the machine says about processes, memory and disks (Linux: /proc). */
+import { readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const microsecondsPerTick = 10_000;
+const tmpfsMagic = 0x01021994;
+
+/** CPU time of a process so far, user and system, microseconds; the kernel counts in steps of 10 ms. */
+export function cpuOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // The name before may contain anything, blanks and brackets too.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * microsecondsPerTick;
+}
+
+/** CPU time of all processes together, and what the hypervisor took, microseconds. */
+export function busyOfHost(): number {
+  const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n');
+  const [, user, nice, system, , , irq, softirq, steal] = line.split(/\s+/).map(Number);
+  const busy = [user, nice, system, irq, softirq, steal].reduce<number>(
+    (sum, ticks) => sum + (ticks ?? 0),
+    0,
+  );
+  return busy * microsecondsPerTick;
+}
+
+/** Resident memory of a process, bytes. */
+export function residentOf(pid: number): number {
+  const found = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  if (found === null) throw new Error(`no VmRSS of process ${pid}`);
+  return Number(found[1]) * 1024;
+}
+
+export interface WorkFolder {
+  readonly path: string;
+  remove(): Promise<void>;
+}
+
+/** A folder on a real disk: a temporary folder in memory would make every fsync free. */
+export async function makeWorkFolder(): Promise<WorkFolder> {
+  const parent = fileURLToPath(new URL('../../.cache', import.meta.url));
+  await mkdir(parent, { recursive: true });
+  const { type } = await statfs(parent);
+  if (type === tmpfsMagic) throw new Error(`${parent} is in memory; a benchmark needs a disk`);
+  const path = await mkdtemp(join(parent, 'bench-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}

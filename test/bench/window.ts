@@ -1,0 +1,42 @@
+/** What every load reports about the time in which it was measured. */
+import { busyOfHost, cpuOf } from './host.ts';
+import { quantile, rounded } from './statistics.ts';
+
+export interface Measurement {
+  readonly opsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly serverCpuUs: number;
+  /** CPU that neither the server nor the load used, percent of one core: neighbours on the machine. */
+  readonly foreignPercent: number;
+  readonly errors: number;
+}
+
+/** From its making to `finish`: CPU of server, load and host over one stretch of time. */
+export class Window {
+  readonly #serverPid: number;
+  readonly #begun = performance.now();
+  readonly #server: number;
+  readonly #own = process.cpuUsage();
+  readonly #host = busyOfHost();
+
+  constructor(serverPid: number) {
+    this.#serverPid = serverPid;
+    this.#server = cpuOf(serverPid);
+  }
+
+  finish(operations: number, latenciesMs: readonly number[], errors: number): Measurement {
+    const seconds = (performance.now() - this.#begun) / 1000;
+    const server = cpuOf(this.#serverPid) - this.#server;
+    const own = process.cpuUsage(this.#own);
+    const foreign = busyOfHost() - this.#host - server - own.user - own.system;
+    return {
+      opsPerSecond: Math.round(operations / seconds),
+      p50Ms: rounded(quantile(latenciesMs, 0.5)),
+      p99Ms: rounded(quantile(latenciesMs, 0.99)),
+      serverCpuUs: rounded(server / operations),
+      foreignPercent: Math.max(0, Math.round(foreign / seconds / 1e4)),
+      errors,
+    };
+  }
+}
