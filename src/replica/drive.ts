@@ -9,6 +9,7 @@
  */
 import { assert } from '../protocol/assert.ts';
 import { CoordinationError } from '../protocol/errors.ts';
+import { Fifo } from '../protocol/fifo.ts';
 import type { Zxid } from '../protocol/model.ts';
 import type { WriteOperation } from '../protocol/operations.ts';
 import type { Storage } from '../storage/index.ts';
@@ -65,10 +66,11 @@ export class Drive {
   readonly #events: EventDelivery;
   readonly #onFatal: (error: Error) => void;
   #hooks: DriveHooks | undefined;
-  /** In log order; the part before `#head` has been applied. */
-  #unapplied: Unapplied[] = [];
-  #head = 0;
+  /** In log order. */
+  readonly #unapplied = new Fifo<Unapplied>();
   #unappliedBytes = 0;
+  /** What the disk has been given and has not completed, by the tenure of the Ready. */
+  readonly #appends = new Fifo<{ readonly tenure: number; readonly last: LogPosition }>();
   #committed: LogPosition;
   readonly #barriers = new Map<BarrierId, BarrierGroup>();
   /** The youngest barrier, as long as the core has not been asked about it: others may join it. */
@@ -94,7 +96,7 @@ export class Drive {
     parts.storage.onFailure(this.#onFatal);
     parts.storage.onDurable((position) => {
       if (this.#stopped) return;
-      this.#zab.durable(this.#zab.status.tenure, position);
+      this.#zab.durable(this.#tenureOf(position), position);
       this.run();
     });
   }
@@ -118,7 +120,7 @@ export class Drive {
   }
 
   get outstanding(): number {
-    return this.#unapplied.length - this.#head;
+    return this.#unapplied.length;
   }
 
   get outstandingBytes(): number {
@@ -138,7 +140,9 @@ export class Drive {
   get full(): boolean {
     const { outstandingTransactionsMax, outstandingBytesMax } = this.#core.settings.limits;
     return (
-      this.outstanding >= outstandingTransactionsMax || this.#unappliedBytes >= outstandingBytesMax
+      !this.#zab.hasRoom ||
+      this.outstanding >= outstandingTransactionsMax ||
+      this.#unappliedBytes >= outstandingBytesMax
     );
   }
 
@@ -230,9 +234,8 @@ export class Drive {
   /** Requests that wait for a commit or a barrier beyond their deadline. */
   overdue(nowMs: number): readonly Pending[] {
     const overdue: Pending[] = [];
-    for (let index = this.#head; index < this.#unapplied.length; index++) {
-      const entry = this.#unapplied[index];
-      const pending = entry?.pending;
+    for (let index = 0; index < this.#unapplied.length; index++) {
+      const pending = this.#unapplied.at(index)?.pending;
       if (pending === undefined || pending.phase === 'over') continue;
       if (pending.deadlineMs > nowMs) break;
       overdue.push(pending);
@@ -258,6 +261,8 @@ export class Drive {
     }
     if (append.length > 0) {
       for (const record of append) if (record.kind === 'epoch') this.#enqueueEpoch(record);
+      const last = append.at(-1);
+      if (last !== undefined) this.#appends.push({ tenure, last });
       this.#storage.append(append);
     }
     this.#applyTo(ready.committed);
@@ -265,6 +270,19 @@ export class Drive {
     if (!this.#established && this.#zab.status.established) {
       this.#established = true;
       this.#hooks?.established();
+    }
+  }
+
+  /**
+   * The tenure in which the record at `position` was handed out: a completion that outlives its tenure
+   * speaks of a record that may have been replaced since.
+   */
+  #tenureOf(position: LogPosition): number {
+    for (;;) {
+      const append = this.#appends.peek();
+      assert(append !== undefined, 'the disk completes what it was given');
+      if (comparePositions(append.last, position) >= 0) return append.tenure;
+      this.#appends.shift();
     }
   }
 
@@ -299,24 +317,13 @@ export class Drive {
     this.#committed = committed;
     const durable = this.#zab.status.durable;
     for (;;) {
-      const entry = this.#unapplied[this.#head];
+      const entry = this.#unapplied.peek();
       if (entry === undefined) break;
       if (comparePositions(entry.record, committed) > 0) break;
       if (comparePositions(entry.record, durable) > 0) break;
-      this.#shift(entry);
+      this.#unapplied.shift();
+      this.#unappliedBytes -= entry.record.bytes.length;
       this.#apply(entry);
-    }
-  }
-
-  #shift(entry: Unapplied): void {
-    this.#unappliedBytes -= entry.record.bytes.length;
-    this.#head++;
-    if (this.#head === this.#unapplied.length) {
-      this.#unapplied = [];
-      this.#head = 0;
-    } else if (this.#head > 1024 && this.#head * 2 > this.#unapplied.length) {
-      this.#unapplied = this.#unapplied.slice(this.#head);
-      this.#head = 0;
     }
   }
 

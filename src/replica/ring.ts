@@ -5,7 +5,8 @@
  */
 import { assert } from '../protocol/assert.ts';
 import type { Zxid } from '../protocol/model.ts';
-import type { LogRecord } from '../zab/types.ts';
+import { recordOfFrame } from '../zab/index.ts';
+import type { LogRecord } from '../zab/index.ts';
 
 export interface RingLimits {
   readonly ringTransactionsMax: number;
@@ -14,8 +15,13 @@ export interface RingLimits {
 
 export class EventRing {
   readonly #limits: RingLimits;
-  #records: (LogRecord | undefined)[] = [];
-  /** Index into `#records` of the oldest; the part before it is dead and cut off now and then. */
+  /**
+   * Where the frame of each record lies; the part before `#head` is dead and cut off now and then. Plain
+   * columns, since a hundred thousand objects that live this long would keep the collector busy.
+   */
+  #memory: (ArrayBufferLike | undefined)[] = [];
+  #offsets: number[] = [];
+  #lengths: number[] = [];
   #head = 0;
   #bytes = 0;
   /** Zxid of the oldest record kept, or of the next one to come when empty. */
@@ -28,7 +34,7 @@ export class EventRing {
   }
 
   get length(): number {
-    return this.#records.length - this.#head;
+    return this.#lengths.length - this.#head;
   }
 
   get bytes(): number {
@@ -52,12 +58,12 @@ export class EventRing {
 
   /** Invariant: records are contiguous. */
   push(record: LogRecord): void {
-    assert(
-      record.zxid === this.lastZxid + 1,
-      `ring: record ${String(record.zxid)} after ${String(this.lastZxid)}`,
-    );
-    this.#records.push(record);
-    this.#bytes += record.bytes.length;
+    assert(record.zxid === this.lastZxid + 1, 'ring: records are contiguous');
+    const { bytes } = record;
+    this.#memory.push(bytes.buffer);
+    this.#offsets.push(bytes.byteOffset);
+    this.#lengths.push(bytes.length);
+    this.#bytes += bytes.length;
     while (
       this.length > this.#limits.ringTransactionsMax ||
       (this.#bytes > this.#limits.ringBytesMax && this.length > 1)
@@ -68,21 +74,26 @@ export class EventRing {
 
   /** The record at `zxid`, which must be in the ring. */
   at(zxid: Zxid): LogRecord {
-    const record = this.#records[this.#head + zxid - this.#firstZxid];
-    assert(record !== undefined, `ring: no record at ${String(zxid)}`);
+    const index = this.#head + zxid - this.#firstZxid;
+    const memory = this.#memory[index];
+    assert(memory !== undefined, `ring: no record at ${String(zxid)}`);
+    const record = recordOfFrame(
+      new Uint8Array(memory, this.#offsets[index] ?? 0, this.#lengths[index] ?? 0),
+    );
+    assert(record.zxid === zxid, 'ring: a record lies at its own place');
     return record;
   }
 
   #dropOldest(): void {
-    const record = this.#records[this.#head];
-    assert(record !== undefined, 'ring: nothing to drop');
-    this.#bytes -= record.bytes.length;
-    this.#records[this.#head] = undefined;
+    this.#bytes -= this.#lengths[this.#head] ?? 0;
+    this.#memory[this.#head] = undefined;
     this.#head++;
     this.#firstZxid++;
     // The dead part is cut when it is as long as the live one, so that a push costs O(1) on average.
-    if (this.#head > 1024 && this.#head * 2 > this.#records.length) {
-      this.#records = this.#records.slice(this.#head);
+    if (this.#head > 1024 && this.#head * 2 > this.#lengths.length) {
+      this.#memory = this.#memory.slice(this.#head);
+      this.#offsets = this.#offsets.slice(this.#head);
+      this.#lengths = this.#lengths.slice(this.#head);
       this.#head = 0;
     }
   }

@@ -3,6 +3,7 @@
  * place in the event ring while its reader is slow.
  */
 import type { CoordinatorAnswer, StreamEvent, StreamId } from '../protocol/coordination.ts';
+import { Fifo } from '../protocol/fifo.ts';
 import type { Identity, Zxid } from '../protocol/model.ts';
 import type { SessionBinding } from './host.ts';
 import type { Pending, ResolvedCaller } from './pending.ts';
@@ -19,9 +20,8 @@ export class Stream {
   #caller: ResolvedCaller;
   #reader: { readonly caller: ResolvedCaller; readonly stream: Stream };
   #session: SessionBinding | undefined;
-  /** Requests not yet answered, in order; the part before `#head` is answered. */
-  #queue: Pending[] = [];
-  #head = 0;
+  /** Requests not yet answered, in order. */
+  readonly #queue = new Fifo<Pending>();
   /** How many of the queue, from its head, have been started. */
   started = 0;
   /** Started requests ahead that a later request must not overtake by taking effect. */
@@ -91,7 +91,7 @@ export class Stream {
   }
 
   get queueLength(): number {
-    return this.#queue.length - this.#head;
+    return this.#queue.length;
   }
 
   enqueue(pending: Pending): void {
@@ -100,34 +100,24 @@ export class Stream {
 
   /** The request whose turn it is to be answered. */
   peek(): Pending | undefined {
-    return this.#queue[this.#head];
+    return this.#queue.peek();
   }
 
   /** The first request that has not been started. */
   peekUnstarted(): Pending | undefined {
-    return this.#queue[this.#head + this.started];
+    return this.#queue.at(this.started);
   }
 
   /** Removes the head, which has been answered. */
   shift(): void {
-    this.#head++;
+    this.#queue.shift();
     if (this.started > 0) this.started--;
-    if (this.#head === this.#queue.length) {
-      this.#queue = [];
-      this.#head = 0;
-    } else if (this.#head > 256 && this.#head * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
   }
 
   /** Takes all requests out, oldest first. */
   drain(): readonly Pending[] {
-    const rest = this.#queue.slice(this.#head);
-    this.#queue = [];
-    this.#head = 0;
     this.started = 0;
     this.blocking = 0;
-    return rest;
+    return this.#queue.drain();
   }
 }

@@ -1,15 +1,12 @@
 /** Records that wait for the disk, first in, first out, taken a batch at a time. */
+import { Fifo } from '../protocol/fifo.ts';
 import type { LogRecord } from '../zab/types.ts';
 
-/** Taken records are let go of once there are this many. */
-const COMPACT_RECORDS = 4096;
-
 export class RecordQueue {
-  #records: LogRecord[] = [];
-  #taken = 0;
+  readonly #records = new Fifo<LogRecord>();
 
   get isEmpty(): boolean {
-    return this.#taken === this.#records.length;
+    return this.#records.length === 0;
   }
 
   push(record: LogRecord): void {
@@ -18,35 +15,27 @@ export class RecordQueue {
 
   /** As many as fit into `bytesMax`, but at least one; none only when the queue is empty. */
   take(bytesMax: number): readonly LogRecord[] {
-    const from = this.#taken;
+    const batch: LogRecord[] = [];
     let bytes = 0;
-    let end = from;
-    for (; end < this.#records.length; end += 1) {
-      bytes += this.#records[end]?.bytes.length ?? 0;
-      if (bytes > bytesMax && end > from) break;
+    for (;;) {
+      const next = this.#records.peek();
+      if (next === undefined) break;
+      bytes += next.bytes.length;
+      if (bytes > bytesMax && batch.length > 0) break;
+      batch.push(next);
+      this.#records.shift();
     }
-    const batch = this.#records.slice(from, end);
-    this.#taken = end;
-    this.#compact();
     return batch;
   }
 
   /** Forgets all that follow `zxid`. @returns the last one that stays, if any does */
   dropAfter(zxid: number): LogRecord | undefined {
-    this.#records = this.#records.slice(this.#taken).filter((record) => record.zxid <= zxid);
-    this.#taken = 0;
-    return this.#records.at(-1);
+    const kept = this.#records.drain().filter((record) => record.zxid <= zxid);
+    for (const record of kept) this.#records.push(record);
+    return kept.at(-1);
   }
 
   clear(): void {
-    this.#records = [];
-    this.#taken = 0;
-  }
-
-  #compact(): void {
-    if (this.isEmpty) this.clear();
-    if (this.#taken < COMPACT_RECORDS) return;
-    this.#records = this.#records.slice(this.#taken);
-    this.#taken = 0;
+    this.#records.drain();
   }
 }

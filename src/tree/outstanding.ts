@@ -3,6 +3,7 @@
  * yet applied (`PrepRequestProcessor.outstandingChanges`), over those the draft of the one at hand.
  */
 import { assert } from '../protocol/assert.ts';
+import { Fifo } from '../protocol/fifo.ts';
 import type { Acl, NodeKind, SessionId, Stat, ZnodePath, Zxid } from '../protocol/model.ts';
 import { seenCversion, type Tree } from './tree.ts';
 import type { AclId } from './transaction.ts';
@@ -80,8 +81,9 @@ export class Outstanding {
   private readonly ephemerals = new Map<SessionId, Set<ZnodePath>>();
   private readonly opened = new Set<SessionId>();
   private readonly closing = new Set<SessionId>();
-  private queue: Judged[] = [];
-  private queueStart = 0;
+  private readonly queue = new Fifo<Judged>();
+  /** Zxid of the youngest in the queue, 0 before the first. */
+  private lastZxid: Zxid = 0;
   private nodesAdded = 0;
   private bytesAdded = 0;
 
@@ -147,8 +149,8 @@ export class Outstanding {
 
   /** Remembers what a transaction does, until it is applied. */
   add(zxid: Zxid, effects: Effects): void {
-    const last = this.queue.at(-1);
-    assert(last === undefined || last.zxid < zxid, 'prep: zxids grow');
+    assert(this.lastZxid < zxid, 'prep: zxids grow');
+    this.lastZxid = zxid;
     const changed: Znode[] = [];
     for (const node of effects.nodes.values()) {
       if (!node.changed) continue;
@@ -171,17 +173,10 @@ export class Outstanding {
   /** Forgets what the tree and the session table now say themselves. */
   applied(zxid: Zxid): void {
     for (;;) {
-      const first = this.queue[this.queueStart];
+      const first = this.queue.peek();
       if (first === undefined || first.zxid > zxid) break;
-      this.queueStart += 1;
+      this.queue.shift();
       this.forget(first);
-    }
-    if (this.queueStart === this.queue.length) {
-      this.queue.length = 0;
-      this.queueStart = 0;
-    } else if (this.queueStart >= 1024 && this.queueStart * 2 >= this.queue.length) {
-      this.queue = this.queue.slice(this.queueStart);
-      this.queueStart = 0;
     }
   }
 

@@ -13,7 +13,13 @@ export type { ZabMessage } from './messages.ts';
 export type { LogStart } from './log-view.ts';
 export { decodeEpochRecord, encodeEpochRecord } from './epoch-record.ts';
 export type { EpochRecord } from './epoch-record.ts';
-export { decodeRecord, encodeRecord, recordBytesMax, recordHeaderBytes } from './record.ts';
+export {
+  decodeRecord,
+  encodeRecord,
+  recordBytesMax,
+  recordHeaderBytes,
+  recordOfFrame,
+} from './record.ts';
 export type { DecodedRecord, RecordHead } from './record.ts';
 export { comparePositions, noPosition } from './types.ts';
 export type { Checksum, EpochPromise, LogPosition, LogRecord, RecordKind } from './types.ts';

@@ -35,16 +35,20 @@ export class Outstanding {
     return this.#sum - this.#committedSum;
   }
 
-  hasRoomFor(bytes: number): boolean {
+  /**
+   * True below both bounds. The size of the next record does not count: it is known only once it has
+   * been judged, and a judgement is not taken back; so the bytes exceed their bound by one record at most.
+   */
+  get hasRoom(): boolean {
     return (
       this.transactions < this.#limits.outstandingTransactionsMax &&
-      this.bytes + bytes <= this.#limits.outstandingBytesMax
+      this.bytes < this.#limits.outstandingBytesMax
     );
   }
 
   propose(zxid: number, bytes: number): void {
     assert(zxid === this.#last + 1, 'records are contiguous');
-    assert(this.hasRoomFor(bytes), 'the limit of outstanding transactions is checked before');
+    assert(this.hasRoom, 'the limit of outstanding transactions is checked before');
     this.#last = zxid;
     this.#sum += bytes;
     this.#sums[zxid % this.#sums.length] = this.#sum;

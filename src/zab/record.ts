@@ -18,8 +18,11 @@ import type { Checksum, LogRecord, RecordKind } from './types.ts';
 
 export const recordHeaderBytes = 28;
 
-/** No frame is longer: the largest transaction, its results and its idempotency answer fit. */
-export const recordBytesMax = 64 * 1024 * 1024;
+/**
+ * No frame is longer: the largest transaction fits, and the end of a session with as many ephemerals as
+ * it may have, each with the longest path.
+ */
+export const recordBytesMax = 160 * 1024 * 1024;
 
 const FORMAT = 1;
 const TWO_32 = 4_294_967_296;
@@ -31,22 +34,78 @@ export interface RecordHead {
   readonly previousChain: number;
 }
 
+/**
+ * Frames lie behind one another in common memory: an allocation of its own for each would cost more than
+ * the copying. Records leave memory in the order in which they came, so a slab is freed as a whole.
+ */
+const SLAB_BYTES = 256 * 1024;
+/** What is longer gets memory of its own. */
+const SHARED_BYTES_MAX = 16 * 1024;
+
+let slab = new Uint8Array(SLAB_BYTES);
+let slabUsed = 0;
+
+function allocate(length: number): Uint8Array {
+  if (length > SHARED_BYTES_MAX) return new Uint8Array(length);
+  if (slabUsed + length > SLAB_BYTES) {
+    slab = new Uint8Array(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  const start = slabUsed;
+  slabUsed += length;
+  return slab.subarray(start, slabUsed);
+}
+
+/** A record keeps its frame alone; its payload is a view made when it is asked for. */
+class FramedRecord implements LogRecord {
+  readonly epoch: number;
+  readonly zxid: number;
+  readonly kind: RecordKind;
+  readonly chain: number;
+  readonly bytes: Uint8Array;
+
+  constructor(head: Pick<LogRecord, 'epoch' | 'zxid' | 'kind' | 'chain'>, bytes: Uint8Array) {
+    this.epoch = head.epoch;
+    this.zxid = head.zxid;
+    this.kind = head.kind;
+    this.chain = head.chain;
+    this.bytes = bytes;
+  }
+
+  get payload(): Uint8Array {
+    return this.bytes.subarray(recordHeaderBytes);
+  }
+}
+
 /** Encodes a record; `payload` is copied into the frame. */
 export function encodeRecord(head: RecordHead, payload: Uint8Array, checksum: Checksum): LogRecord {
   const length = recordHeaderBytes + payload.length;
   assert(length <= recordBytesMax, `record of ${String(length)} bytes exceeds the frame limit`);
-  const bytes = new Uint8Array(length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, length, true);
+  const bytes = allocate(length);
+  writeUint32(bytes, 0, length);
   bytes[8] = FORMAT;
   bytes[9] = head.kind === 'epoch' ? 1 : 2;
-  writeInteger(view, 12, head.epoch);
-  writeInteger(view, 20, head.zxid);
+  bytes[10] = 0;
+  bytes[11] = 0;
+  writeInteger(bytes, 12, head.epoch);
+  writeInteger(bytes, 20, head.zxid);
   bytes.set(payload, recordHeaderBytes);
   const chain = checksum(bytes.subarray(8), head.previousChain);
-  view.setUint32(4, chain, true);
+  writeUint32(bytes, 4, chain);
   const { epoch, zxid, kind } = head;
-  return { epoch, zxid, kind, chain, bytes, payload: bytes.subarray(recordHeaderBytes) };
+  return new FramedRecord({ epoch, zxid, kind, chain }, bytes);
+}
+
+/** The record of a frame that has been checked before; shares `bytes`. */
+export function recordOfFrame(bytes: Uint8Array): LogRecord {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const head = {
+    epoch: readInteger(view, 12),
+    zxid: readInteger(view, 20),
+    kind: bytes[9] === 1 ? 'epoch' : 'txn',
+    chain: view.getUint32(4, true),
+  } as const;
+  return new FramedRecord(head, bytes);
 }
 
 export type DecodedRecord =
@@ -80,21 +139,23 @@ export function decodeRecord(
   if (kindByte !== 1 && kindByte !== 2) {
     return { ok: false, problem: `unknown kind ${String(kindByte)}` };
   }
-  const record: LogRecord = {
-    epoch: readInteger(view, 12),
-    zxid: readInteger(view, 20),
-    kind: kindByte === 1 ? 'epoch' : 'txn',
-    chain,
-    bytes: frame,
-    payload: frame.subarray(recordHeaderBytes),
-  };
+  const kind = kindByte === 1 ? 'epoch' : 'txn';
+  const head = { epoch: readInteger(view, 12), zxid: readInteger(view, 20), kind, chain } as const;
+  const record = new FramedRecord(head, frame);
   return { ok: true, record, end: offset + length };
 }
 
-function writeInteger(view: DataView, offset: number, value: number): void {
-  assert(Number.isSafeInteger(value) && value >= 0, `not a position: ${String(value)}`);
-  view.setUint32(offset, value % TWO_32, true);
-  view.setUint32(offset + 4, Math.floor(value / TWO_32), true);
+function writeInteger(bytes: Uint8Array, offset: number, value: number): void {
+  assert(Number.isSafeInteger(value) && value >= 0, 'a position is a safe integer');
+  writeUint32(bytes, offset, value % TWO_32);
+  writeUint32(bytes, offset + 4, Math.floor(value / TWO_32));
+}
+
+function writeUint32(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value;
+  bytes[offset + 1] = value >>> 8;
+  bytes[offset + 2] = value >>> 16;
+  bytes[offset + 3] = value >>> 24;
 }
 
 function readInteger(view: DataView, offset: number): number {

@@ -19,7 +19,6 @@ import type { OutstandingLimits } from './outstanding.ts';
 import { isQuorum, majorityOf } from './quorum.ts';
 import type { Verifier } from './quorum.ts';
 import type { BarrierId, Ready } from './ready.ts';
-import { recordHeaderBytes } from './record.ts';
 import { comparePositions } from './types.ts';
 import type { Checksum, EpochPromise, LogPosition, LogRecord } from './types.ts';
 
@@ -165,11 +164,10 @@ export class Zab {
     return { transactions: outstanding?.transactions ?? 0, bytes: outstanding?.bytes ?? 0 };
   }
 
-  /** True when a payload of so many bytes may be proposed now. */
-  hasRoomFor(payloadBytes: number): boolean {
+  /** True when a transaction may be proposed now. */
+  get hasRoom(): boolean {
     if (this.#role.name !== 'leading') return false;
-    const { outstanding } = this.#role.leader;
-    return outstanding?.hasRoomFor(payloadBytes + recordHeaderBytes) ?? false;
+    return this.#role.leader.outstanding?.hasRoom ?? false;
   }
 
   /** Begins the first election. Once. */

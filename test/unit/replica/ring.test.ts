@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { EventRing } from '../../../src/replica/ring.ts';
-import type { LogRecord } from '../../../src/zab/types.ts';
+import { encodeRecord, recordHeaderBytes } from '../../../src/zab/index.ts';
+import type { LogRecord } from '../../../src/zab/index.ts';
 
 function record(zxid: number, length = 100): LogRecord {
-  const bytes = new Uint8Array(length);
-  return { epoch: 1, zxid, kind: 'txn', chain: 0, bytes, payload: bytes.subarray(28) };
+  const payload = new Uint8Array(length - recordHeaderBytes);
+  return encodeRecord({ epoch: 1, zxid, kind: 'txn', previousChain: 0 }, payload, () => 0);
 }
 
 function filled(
@@ -46,7 +47,7 @@ describe('the event ring', () => {
 
   it('refuses a gap', () => {
     const ring = filled(3);
-    expect(() => ring.push(record(5))).toThrow(/record 5 after 3/);
+    expect(() => ring.push(record(5))).toThrow(/contiguous/);
   });
 
   it('is resumable from the present when it is empty', () => {
