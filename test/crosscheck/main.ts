@@ -6,8 +6,9 @@
  * the comparison itself finds nothing where there is nothing.
  */
 import { parseArgs } from 'node:util';
+import { directedTimings, runDirected } from './directed.ts';
 import { knownDifferences, type KnownDifference } from './known-differences.ts';
-import type { Target } from './observation.ts';
+import { longTimeouts, type SessionTimeouts, type Target } from './observation.ts';
 import {
   generateProgram,
   restProfile,
@@ -15,7 +16,7 @@ import {
   type Profile,
   type Step,
 } from './program.ts';
-import { printFailure, printStatistics } from './report.ts';
+import { printDifferences, printFailure, printStatistics } from './report.ts';
 import { emptyStatistics, runProgram, type Failure, type Statistics } from './runner.ts';
 import { shrink } from './shrink.ts';
 import { RestTarget } from './rest-target.ts';
@@ -85,12 +86,12 @@ async function explain(
 }
 
 async function checkSelf(operations: number, seed: number): Promise<boolean> {
-  return withServers([startQuietZooKeeper, startQuietZooKeeper], ([first, second]) =>
+  const random = await withServers([startQuietZooKeeper, startQuietZooKeeper], ([first, second]) =>
     compare(
       {
         title: 'ZooKeeper with another ZooKeeper',
         expected: new ZooKeeperTarget(first.port),
-        actual: new ZooKeeperTarget(second.port, 'the other ZooKeeper'),
+        actual: new ZooKeeperTarget(second.port, { name: 'the other ZooKeeper' }),
         profile: websocketProfile,
         known: [],
       },
@@ -98,12 +99,39 @@ async function checkSelf(operations: number, seed: number): Promise<boolean> {
       seed,
     ),
   );
+  const directed = await withServers(
+    [startHastyZooKeeper, startHastyZooKeeper],
+    ([first, second]) =>
+      compareDirected(first, new ZooKeeperTarget(second.port, { timeouts: directedTimeouts })),
+  );
+  return random && directed;
 }
 
 const startQuietZooKeeper = (): Promise<Server> =>
   startZooKeeper({ fsync: false, containerCheckMs: neverMs });
 const startQuietZoogate = (): Promise<Server> =>
   startZoogate({ flags: ['--container-check-ms', String(neverMs)] });
+
+const { tickMs, containerCheckMs, shortSessionMs } = directedTimings;
+const directedTimeouts: SessionTimeouts = [shortSessionMs, longTimeouts[1]];
+const startHastyZooKeeper = (): Promise<Server> =>
+  startZooKeeper({ fsync: false, tickMs, containerCheckMs });
+const startHastyZoogate = (): Promise<Server> =>
+  startZoogate({
+    flags: ['--tick-ms', String(tickMs), '--container-check-ms', String(containerCheckMs)],
+  });
+
+/** @returns true where no scenario differed */
+async function compareDirected(zooKeeper: Server, actual: Target): Promise<boolean> {
+  console.log(`${actual.name}: what happens by itself`);
+  const expected = new ZooKeeperTarget(zooKeeper.port, { timeouts: directedTimeouts });
+  const found = await runDirected(expected, actual);
+  for (const [name, differences] of found) {
+    console.log(`DIFFERENCE: ${name}`);
+    printDifferences(differences);
+  }
+  return found.size === 0;
+}
 
 interface Server {
   readonly port: number;
@@ -129,23 +157,52 @@ async function withServers(
 }
 
 async function checkDoors(operations: number, seed: number, doors: string): Promise<boolean> {
-  return withServers([startQuietZooKeeper, startQuietZoogate], async ([zooKeeper, zoogate]) => {
-    const expected = new ZooKeeperTarget(zooKeeper.port);
-    const known = knownDifferences;
+  const random = await withServers([startQuietZooKeeper, startQuietZoogate], async (servers) => {
     let same = true;
-    if (doors !== 'rest') {
-      const actual = new WebSocketTarget(zoogate.port);
-      const comparison = { title: actual.name, expected, actual, profile: websocketProfile, known };
-      same = await compare(comparison, operations, seed);
-    }
-    if (doors !== 'websocket') {
-      const actual = new RestTarget(zoogate.port);
-      const comparison = { title: actual.name, expected, actual, profile: restProfile, known };
-      same = (await compare(comparison, operations, seed)) && same;
-      actual.close();
+    for (const door of doorsOf(doors)) {
+      same = (await compareDoor(servers, door, { operations, seed })) && same;
     }
     return same;
   });
+  const directed = await withServers([startHastyZooKeeper, startHastyZoogate], async (servers) => {
+    let same = true;
+    for (const door of doorsOf(doors)) {
+      const actual = targetOf(door, servers[1].port, directedTimeouts);
+      same = (await compareDirected(servers[0], actual)) && same;
+    }
+    return same;
+  });
+  return random && directed;
+}
+
+type Door = 'websocket' | 'rest';
+
+function doorsOf(doors: string): readonly Door[] {
+  if (doors === 'both') return ['websocket', 'rest'];
+  if (doors === 'websocket' || doors === 'rest') return [doors];
+  throw new Error(`--door: ${doors} is none of websocket, rest, both`);
+}
+
+const targetOf = (door: Door, port: number, timeouts: SessionTimeouts): Target =>
+  door === 'rest' ? new RestTarget(port, timeouts) : new WebSocketTarget(port, timeouts);
+
+function compareDoor(
+  [zooKeeper, zoogate]: readonly [Server, Server],
+  door: Door,
+  { operations, seed }: { operations: number; seed: number },
+): Promise<boolean> {
+  const actual = targetOf(door, zoogate.port, longTimeouts);
+  return compare(
+    {
+      title: actual.name,
+      expected: new ZooKeeperTarget(zooKeeper.port),
+      actual,
+      profile: door === 'rest' ? restProfile : websocketProfile,
+      known: knownDifferences,
+    },
+    operations,
+    seed,
+  );
 }
 
 async function main(): Promise<boolean> {

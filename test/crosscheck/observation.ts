@@ -1,5 +1,5 @@
 /** What a step shows from outside, in one form for every target. */
-import type { ActionType, Step } from './program.ts';
+import type { ActionType, Slot, Step } from './program.ts';
 
 export interface ObservedStat {
   readonly czxid: number;
@@ -59,6 +59,10 @@ export interface ObservedEvent {
 /** The events of each slot since the last step. */
 export type SlotEvents = readonly [readonly ObservedEvent[], readonly ObservedEvent[]];
 
+/** What the sessions of both slots ask for, milliseconds. */
+export type SessionTimeouts = readonly [number, number];
+export const longTimeouts: SessionTimeouts = [60_000, 60_000];
+
 /** A system under comparison. */
 export interface Target {
   readonly name: string;
@@ -71,6 +75,8 @@ export interface Target {
   execute(step: Step): Promise<Observation>;
   /** Waits until every event of the steps so far has arrived; `expected` counts them where nothing tells. */
   collect(expected: readonly [number, number]): Promise<SlotEvents>;
+  /** Falls silent, without ending the session. */
+  abandon(slot: Slot): Promise<void>;
   /** Ends the sessions, whatever state they are in. */
   finish(): Promise<void>;
 }

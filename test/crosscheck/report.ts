@@ -1,4 +1,5 @@
 /** What the cross-check prints. */
+import type { Difference } from './compare.ts';
 import type { KnownDifference } from './known-differences.ts';
 import type { Step } from './program.ts';
 import type { Failure, Statistics } from './runner.ts';
@@ -30,7 +31,11 @@ export function printFailure(failure: Failure, program: readonly Step[], seed: n
     console.log(` ${mark} ${String(index).padStart(3)} ${describe(step)}`);
   }
   if (failure.step === undefined) console.log(' → after the last step');
-  for (const { field, expected, actual } of failure.differences) {
+  printDifferences(failure.differences);
+}
+
+export function printDifferences(differences: readonly Difference[]): void {
+  for (const { field, expected, actual } of differences) {
     console.log(`   ${field}: expected ${show(expected)}, got ${show(actual)}`);
   }
 }

@@ -83,10 +83,6 @@ export class RestClient {
     readEvents(response, onEvent);
     return () => void asked.destroy();
   }
-
-  close(): void {
-    this.#agent.destroy();
-  }
 }
 
 /** The blocks of `text/event-stream`; bookmarks are not events of the tree. */

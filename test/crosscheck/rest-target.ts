@@ -4,9 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AclEntry } from '../../src/protocol/model.ts';
 import {
   BasePath,
+  longTimeouts,
   type Observation,
   type ObservedEvent,
   type ObservedStat,
+  type SessionTimeouts,
   type SlotEvents,
   type Target,
 } from './observation.ts';
@@ -21,7 +23,6 @@ import {
   type Json,
 } from './zoogate-answers.ts';
 
-const sessionTimeoutMs = 60_000;
 /** How long an event that must come may take. */
 const eventTimeoutMs = 3000;
 
@@ -49,18 +50,20 @@ export class RestTarget implements Target {
   readonly ordersEvents = false;
   readonly tellsKind = true;
   readonly #client: RestClient;
+  readonly #timeouts: SessionTimeouts;
   #paths = new BasePath('/');
   #slots: SlotState[] = [];
   /** Counts requests, to take turns among the forms of one operation. */
   #turn = 0;
 
-  constructor(port: number) {
+  constructor(port: number, timeouts = longTimeouts) {
     this.#client = new RestClient(port);
+    this.#timeouts = timeouts;
   }
 
   async begin(base: string): Promise<readonly [string, string]> {
     this.#paths = new BasePath(base);
-    const [first, second] = [await this.#open(), await this.#open()];
+    const [first, second] = [await this.#open(0), await this.#open(1)];
     this.#slots = [first, second];
     const made = await this.#client.send({ method: 'PUT', path: `/znodes${encodePath(base)}` });
     if (made.status !== 201) throw new Error(`${this.name} refuses ${base}: ${made.status}`);
@@ -98,6 +101,11 @@ export class RestTarget implements Target {
     return events;
   }
 
+  /** Without requests a session falls silent by itself. */
+  async abandon(slot: Slot): Promise<void> {
+    for (const watch of this.#state(slot).watches.splice(0)) watch.end();
+  }
+
   async finish(): Promise<void> {
     for (const state of this.#slots) {
       for (const watch of state.watches) watch.end();
@@ -108,11 +116,6 @@ export class RestTarget implements Target {
       });
     }
     this.#slots = [];
-  }
-
-  /** For good: closes the connections. */
-  close(): void {
-    this.#client.close();
   }
 
   #state(slot: Slot): SlotState {
@@ -145,12 +148,12 @@ export class RestTarget implements Target {
     for (const { events } of state.watches) events.length = 0;
   }
 
-  async #open(): Promise<SlotState> {
+  async #open(slot: Slot): Promise<SlotState> {
     const answer = await this.#client.send({
       method: 'POST',
       path: '/sessions',
       headers: { 'content-type': 'application/json' },
-      body: Buffer.from(JSON.stringify({ timeoutMs: sessionTimeoutMs })),
+      body: Buffer.from(JSON.stringify({ timeoutMs: this.#timeouts[slot] })),
     });
     const json = parse(answer);
     return { id: String(json['id']), token: String(json['token']), user: undefined, watches: [] };
@@ -165,7 +168,7 @@ export class RestTarget implements Target {
     if (answer.status !== 204) return problemToObservation(parse(answer));
     const again = await this.#client.send({ method: 'POST', path: `${path}/heartbeat`, headers });
     if (again.status !== 410) throw new Error(`a closed session lives: ${again.status}`);
-    const opened = await this.#open();
+    const opened = await this.#open(slot);
     this.#slots[slot] = opened;
     return { code: 0, zxid: Number(answer.headers['zk-zxid']), session: opened.id };
   }

@@ -1,8 +1,10 @@
 /** Runs steps on Zoogate through its WebSocket. */
 import {
   BasePath,
+  longTimeouts,
   type Observation,
   type ObservedEvent,
+  type SessionTimeouts,
   type SlotEvents,
   type Target,
 } from './observation.ts';
@@ -18,7 +20,6 @@ import {
   type Json,
 } from './zoogate-answers.ts';
 
-const sessionTimeoutMs = 60_000;
 const NOWATCHER = -121;
 
 interface SlotState {
@@ -35,18 +36,20 @@ export class WebSocketTarget implements Target {
   readonly ordersEvents = true;
   readonly tellsKind = true;
   readonly #port: number;
+  readonly #timeouts: SessionTimeouts;
   #paths = new BasePath('/');
   #slots: SlotState[] = [];
   /** Who acted last, and how many events it had when it was answered. */
   #answered: { state: SlotState; events: number } | undefined;
 
-  constructor(port: number) {
+  constructor(port: number, timeouts = longTimeouts) {
     this.#port = port;
+    this.#timeouts = timeouts;
   }
 
   async begin(base: string): Promise<readonly [string, string]> {
     this.#paths = new BasePath(base);
-    const [first, second] = [await this.#open(), await this.#open()];
+    const [first, second] = [await this.#open(0), await this.#open(1)];
     this.#slots = [first, second];
     const made = await first.client.request({ type: 'create', path: base });
     if (!made.ok) throw new Error(`${this.name} refuses ${base}: ${JSON.stringify(made.problem)}`);
@@ -81,11 +84,16 @@ export class WebSocketTarget implements Target {
     return [this.#take(0), this.#take(1)];
   }
 
+  abandon(slot: Slot): Promise<void> {
+    return this.#state(slot).client.drop();
+  }
+
   async finish(): Promise<void> {
     for (const slot of slots) {
       const client = this.#slots[slot]?.client;
       if (client === undefined) continue;
-      if (client.closed) await this.#resume(slot);
+      // One that was abandoned may have expired.
+      if (client.closed && (await this.#resume(slot)).code !== 0) continue;
       await this.#state(slot).client.request({ type: 'close' });
       await this.#state(slot).client.drop();
     }
@@ -126,13 +134,13 @@ export class WebSocketTarget implements Target {
     });
   }
 
-  async #open(): Promise<SlotState> {
+  async #open(slot: Slot): Promise<SlotState> {
     const state = { watches: new WatchBook(), users: [], events: [] };
     const client = await this.#connect(state);
     const answer = await client.request({
       type: 'connect',
       session: 'new',
-      timeoutMs: sessionTimeoutMs,
+      timeoutMs: this.#timeouts[slot],
     });
     if (!answer.ok) throw new Error(`no session: ${JSON.stringify(answer.problem)}`);
     const session = answer.json['session'] as Json;
@@ -150,7 +158,7 @@ export class WebSocketTarget implements Target {
     if (resumed.ok || resumed.problem['code'] !== 'SESSIONEXPIRED') {
       throw new Error(`a closed session was resumed: ${JSON.stringify(resumed)}`);
     }
-    const opened = await this.#open();
+    const opened = await this.#open(slot);
     this.#slots[slot] = opened;
     return { code: 0, zxid: Number(closed.json['zxid']), session: opened.session };
   }
@@ -162,7 +170,7 @@ export class WebSocketTarget implements Target {
     const answer = await state.client.request({
       type: 'connect',
       session: state.token,
-      timeoutMs: sessionTimeoutMs,
+      timeoutMs: this.#timeouts[slot],
       auth: state.users.map(credential),
       watches: this.#watches(state.watches),
       resumeFrom,

@@ -3,11 +3,13 @@ import type { AclEntry } from '../../src/protocol/model.ts';
 import { JuteWriter, type JuteReader } from './jute.ts';
 import {
   BasePath,
+  longTimeouts,
   mutating,
   type Observation,
   type ObservedEvent,
   type ObservedMember,
   type ObservedStat,
+  type SessionTimeouts,
   type SlotEvents,
   type Target,
 } from './observation.ts';
@@ -23,7 +25,6 @@ import {
 import { WatchBook } from './watch-book.ts';
 import { OpCode, ZkCode, ZooKeeperConnection, type WireReply } from './zookeeper-wire.ts';
 
-const sessionTimeoutMs = 60_000;
 const openAcl: readonly AclEntry[] = [{ scheme: 'world', id: 'anyone', perms: 31 }];
 
 /** Flags of `CreateMode`. */
@@ -50,7 +51,13 @@ const bareOps = {
 const watcherTypes = { children: 1, data: 2, any: 3 } as const;
 const addWatchModes = { persistent: 0, 'persistent-recursive': 1 } as const;
 
+interface ZooKeeperTargetOptions {
+  readonly name?: string;
+  readonly timeouts?: SessionTimeouts;
+}
+
 interface SlotState {
+  slot: Slot;
   connection: ZooKeeperConnection;
   watches: WatchBook;
   users: string[];
@@ -62,17 +69,22 @@ export class ZooKeeperTarget implements Target {
   readonly ordersEvents = true;
   readonly tellsKind = false;
   readonly #port: number;
+  readonly #timeouts: SessionTimeouts;
   #paths = new BasePath('/');
   #slots: SlotState[] = [];
 
-  constructor(port: number, name = 'ZooKeeper') {
+  constructor(
+    port: number,
+    { name = 'ZooKeeper', timeouts = longTimeouts }: ZooKeeperTargetOptions = {},
+  ) {
     this.#port = port;
     this.name = name;
+    this.#timeouts = timeouts;
   }
 
   async begin(base: string): Promise<readonly [string, string]> {
     this.#paths = new BasePath(base);
-    this.#slots = [await this.#open(), await this.#open()];
+    this.#slots = [await this.#open(0), await this.#open(1)];
     const made = await this.execute({
       type: 'create',
       slot: 0,
@@ -114,11 +126,16 @@ export class ZooKeeperTarget implements Target {
     return [this.#take(0), this.#take(1)];
   }
 
+  abandon(slot: Slot): Promise<void> {
+    return this.#state(slot).connection.drop();
+  }
+
   async finish(): Promise<void> {
     for (const slot of slots) {
       const connection = this.#slots[slot]?.connection;
       if (connection === undefined) continue;
-      if (connection.closed) await this.#resume(slot);
+      // One that was abandoned may have expired.
+      if (connection.closed && (await this.#resume(slot)).code !== 0) continue;
       await this.#state(slot).connection.close();
     }
     this.#slots = [];
@@ -137,9 +154,9 @@ export class ZooKeeperTarget implements Target {
     return events;
   }
 
-  async #open(): Promise<SlotState> {
+  async #open(slot: Slot): Promise<SlotState> {
     const events: ObservedEvent[] = [];
-    const state = { watches: new WatchBook(), users: [], events };
+    const state = { slot, watches: new WatchBook(), users: [], events };
     const connection = await this.#connect(state);
     if (connection === undefined) throw new Error(`${this.name} opens no session`);
     return Object.assign(state, { connection });
@@ -151,7 +168,7 @@ export class ZooKeeperTarget implements Target {
   ): Promise<ZooKeeperConnection | undefined> {
     return ZooKeeperConnection.open({
       port: this.#port,
-      timeoutMs: sessionTimeoutMs,
+      timeoutMs: this.#timeouts[state.slot],
       ...(last === undefined ? {} : { session: last.session, lastZxid: last.lastZxid }),
       onEvent: (event) => {
         const shown = { type: event.type, path: this.#paths.relative(event.path) };
@@ -166,7 +183,7 @@ export class ZooKeeperTarget implements Target {
     const { code, zxid } = await state.connection.close();
     const again = await this.#connect(state, state.connection);
     if (again !== undefined) throw new Error('a session that was closed came back');
-    const opened = await this.#open();
+    const opened = await this.#open(slot);
     this.#slots[slot] = opened;
     return { code, zxid: Number(zxid), session: sessionName(opened) };
   }
