@@ -183,6 +183,7 @@ const invalidAcls: readonly (readonly AclEntry[])[] = [
 
 /** The family of watches that a session may set on `path`, different with every salt. */
 function watchFamily(salt: number, path: string): WatchFamily {
+  if (path === '@') return salt % 2 === 0 ? 'persistent' : 'persistent-recursive';
   let hash = salt;
   for (const character of path) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 9973;
   if (hash % 3 !== 0) return 'standard';
@@ -440,6 +441,8 @@ export function generateProgram(seed: number, length: number, profile: Profile):
     kind: 'persistent',
     sequential: false,
   }));
-  const steps = Array.from({ length: length - ground.length }, () => generator.step());
-  return [...ground, ...steps];
+  // The second session sees everything, so that no change goes without an event.
+  const watch: Step = { type: 'watch', slot: 1, path: '@', mode: 'persistent-recursive' };
+  const count = length - ground.length - 1;
+  return [...ground, watch, ...Array.from({ length: count }, () => generator.step())];
 }
