@@ -66,13 +66,15 @@ export class TestClient {
   connected: Message | undefined;
   readonly #answers = new Map<number, Resolve>();
   readonly #events: Message[] = [];
-  readonly #waiters: { readonly wants: (message: Message) => boolean; readonly resolve: Resolve }[] =
-    [];
+  readonly #waiters: {
+    readonly wants: (message: Message) => boolean;
+    readonly resolve: Resolve;
+  }[] = [];
   #nextId = 1;
 
   constructor(socket: WebSocket) {
     this.socket = socket;
-    socket.on('message', (data) => this.#receive(JSON.parse(String(data as Buffer))));
+    socket.on('message', (data) => this.#receive(JSON.parse((data as Buffer).toString())));
     socket.on('error', () => undefined);
     this.closed = new Promise((resolve) => {
       socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
@@ -91,8 +93,11 @@ export class TestClient {
 
   /** Sends one message and waits for its answer, `result`, `connected` or `error`. */
   ask(message: Message): Promise<Message> {
-    const [answer] = this.#expect([message], (messages) => this.send(messages[0]));
-    return answer as Promise<Message>;
+    return new Promise((resolve) => {
+      const numbered = { id: this.nextId(), ...message };
+      this.#answers.set(numbered.id, resolve);
+      this.send(numbered);
+    });
   }
 
   /** The same; an `error` is thrown as ErrorMessage. */
@@ -102,7 +107,12 @@ export class TestClient {
 
   /** Sends all in one array frame; the answers, errors among them, in the order of the messages. */
   requests(messages: readonly Message[]): Promise<Message[]> {
-    return Promise.all(this.#expect(messages, (numbered) => this.send(numbered)));
+    const numbered = messages.map((message) => ({ id: this.nextId(), ...message }));
+    const answers = numbered.map(
+      ({ id }) => new Promise<Message>((resolve) => this.#answers.set(id, resolve)),
+    );
+    this.send(numbered);
+    return Promise.all(answers);
   }
 
   /** The next message that is no answer to a request: events, bookmark, gone, session, goaway. */
@@ -128,15 +138,6 @@ export class TestClient {
   async close(): Promise<Closed> {
     this.socket.close();
     return this.closed;
-  }
-
-  #expect(messages: readonly Message[], send: (numbered: Message[]) => void): Promise<Message>[] {
-    const numbered = messages.map((message) => ({ id: this.nextId(), ...message }));
-    const answers = numbered.map(
-      ({ id }) => new Promise<Message>((resolve) => this.#answers.set(id, resolve)),
-    );
-    send(numbered);
-    return answers;
   }
 
   #receive(frame: unknown): void {
