@@ -115,6 +115,7 @@ export class LogWriter {
     this.#isTruncating = true;
     if (comparePositions(position, this.#durable) < 0) this.#durable = position;
     await this.#pumping;
+    if (this.#failure !== undefined) throw this.#failure;
     await this.#segment?.file.close();
     this.#segment = undefined;
     const { end, current } = await cut();

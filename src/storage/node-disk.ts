@@ -27,6 +27,11 @@ export class NodeDisk implements Disk {
     return new NodeDisk(root);
   }
 
+  /** Of a directory that is there already, for whoever only reads. */
+  static existing(root: string): NodeDisk {
+    return new NodeDisk(root);
+  }
+
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
     return new NodeFile(await open(this.#at(path), flagsOf[mode], 0o640));
   }

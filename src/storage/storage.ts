@@ -111,6 +111,8 @@ export class Storage {
   #segments: Segment[];
   /** The last of the changes to the set of segments, which go one after another. */
   #changing: Promise<unknown> = Promise.resolve();
+  #snapshotting: Promise<SnapshotInfo> | undefined;
+  #isClosing = false;
 
   private constructor(parts: Parts, found: Found, identity: Identity) {
     this.#parts = parts;
@@ -206,17 +208,16 @@ export class Storage {
     chunks: AsyncIterable<Uint8Array>,
     options: { readonly keepRecordsFrom?: number } = {},
   ): Promise<SnapshotInfo> {
-    const { snapshots } = this.#parts;
-    assert(
-      comparePositions(at.position, this.#writer.durable) <= 0,
-      'a snapshot is of what is durable',
-    );
-    const info = await snapshots.write(at, chunks);
-    await snapshots.retire(this.#parts.options.snapshotsRetained);
-    const oldest = snapshots.list()[0]?.zxid ?? 0;
-    const keepFrom = Math.min(oldest + 1, options.keepRecordsFrom ?? Infinity);
-    await this.#alone(() => this.#purge(keepFrom));
-    return info;
+    assert(this.#snapshotting === undefined, 'one snapshot at a time');
+    const isDurable = comparePositions(at.position, this.#writer.durable) <= 0;
+    assert(isDurable, 'a snapshot is of what is durable');
+    const written = this.#writeSnapshot(at, this.#untilClosed(chunks), options.keepRecordsFrom);
+    this.#snapshotting = written;
+    try {
+      return await written;
+    } finally {
+      this.#snapshotting = undefined;
+    }
   }
 
   /**
@@ -263,8 +264,11 @@ export class Storage {
     return this.#spare.hasFailed || (await this.freeBytes()) < this.reserveBytes;
   }
 
-  /** Writes what is queued, and gives the data directory back. */
+  /** Writes what is queued, gives up a snapshot that is being written, and gives the directory back. */
   async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.#snapshotting?.catch(() => undefined);
+    await this.#changing;
     await this.#writer.close();
     if (!this.#writer.hasFailed) await this.#spare.discard();
     await this.#parts.options.disk.close();
@@ -279,6 +283,26 @@ export class Storage {
       this.#spare.prepare();
     }
     if (found.identity.value === undefined) await this.#parts.identityFile.write(this.#identity);
+  }
+
+  async #writeSnapshot(
+    at: LogEnd,
+    chunks: AsyncIterable<Uint8Array>,
+    keepRecordsFrom = Infinity,
+  ): Promise<SnapshotInfo> {
+    const { snapshots, options } = this.#parts;
+    const info = await snapshots.write(at, chunks);
+    await snapshots.retire(options.snapshotsRetained);
+    const oldest = snapshots.list()[0]?.zxid ?? 0;
+    await this.#alone(() => this.#purge(Math.min(oldest + 1, keepRecordsFrom)));
+    return info;
+  }
+
+  async *#untilClosed(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      if (this.#isClosing) throw new Error('the storage is being closed');
+      yield chunk;
+    }
   }
 
   /** Removes segments of which every record is before `zxid`; never the one that is being written. */
