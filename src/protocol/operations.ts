@@ -4,7 +4,16 @@
  * milliseconds, permissions in bits.
  */
 import type { FailedMultiResult } from './errors.ts';
-import type { Acl, Identity, NodeKind, SessionId, Stat, WatchMode, ZnodePath, Zxid } from './model.ts';
+import type {
+  Acl,
+  Identity,
+  NodeKind,
+  SessionId,
+  Stat,
+  WatchMode,
+  ZnodePath,
+  Zxid,
+} from './model.ts';
 
 /**
  * The condition on a data version: one of the alternatives must hold (an If-Match list).
@@ -12,9 +21,7 @@ import type { Acl, Identity, NodeKind, SessionId, Stat, WatchMode, ZnodePath, Zx
  * with `czxid` matches only that very life of the path.
  */
 export type VersionCondition =
-  | 'exists'
-  | readonly { readonly version: number; readonly czxid?: number }[]
-  | undefined;
+  'exists' | readonly { readonly version: number; readonly czxid?: number }[] | undefined;
 
 export interface CreateOperation {
   readonly type: 'create';
@@ -386,12 +393,16 @@ export interface WatchResult {
 
 export interface AttachResult {
   /** Absent with session `none`. `secret` only for a new session. */
-  readonly session?: { readonly id: SessionId; readonly timeoutMs: number; readonly secret?: string };
+  readonly session?: {
+    readonly id: SessionId;
+    readonly timeoutMs: number;
+    readonly secret?: string;
+  };
   readonly resumed: boolean;
 }
 
 /** Of delete, reap, closeSession, sync, ping, unwatch, endSession. */
-export type EmptyResult = Readonly<Record<never, never>>;
+export type EmptyResult = Readonly<Record<string, never>>;
 
 export type Result =
   | WriteResult

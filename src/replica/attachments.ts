@@ -13,8 +13,9 @@ import type { Core } from './core.ts';
 import { hashSecret, secretBytes, secretText, verifyCredential } from './credentials.ts';
 import type { Drive } from './drive.ts';
 import type { EventDelivery } from './events.ts';
-import { nobody } from './pending.ts';
-import type { Pending, ResolvedCaller } from './pending.ts';
+import { nobody } from './caller.ts';
+import type { ResolvedCaller } from './caller.ts';
+import type { Pending } from './stream.ts';
 import { sessionGone } from './reads.ts';
 import type { Reads } from './reads.ts';
 import type { Stream } from './stream.ts';
@@ -129,7 +130,7 @@ export class Attachments {
       path: ZnodePath;
     }[] = [];
     for (const { path, mode } of watches) {
-      const type = isOneShot(mode) ? this.#compare(stream, path, mode, from) : undefined;
+      const type = isOneShot(mode) ? this.#compare(stream, { path, mode }, from) : undefined;
       if (type === undefined) this.#reads.addWatch(stream, path, mode);
       else if (type !== 'withheld') missed.push({ type, path });
       replays ||= !isOneShot(mode);
@@ -239,8 +240,7 @@ export class Attachments {
   /** ZooKeeper's setWatches for one watch: the event it missed, undefined to arm it again. */
   #compare(
     stream: Stream,
-    path: ZnodePath,
-    mode: OneShotMode,
+    { path, mode }: { readonly path: ZnodePath; readonly mode: OneShotMode },
     from: Zxid,
   ): ReturnType<typeof compareOneShot> | 'withheld' {
     const { tree } = this.#core.state;

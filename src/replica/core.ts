@@ -9,6 +9,16 @@ import type { EventRing } from './ring.ts';
 import type { StateMachine } from './state-machine.ts';
 import type { Stream } from './stream.ts';
 
+type CounterName =
+  | 'transactionsApplied'
+  | 'refusals'
+  | 'reads'
+  | 'eventsSent'
+  | 'sessionsExpired'
+  | 'znodesReaped'
+  | 'snapshotsTaken'
+  | 'snapshotMs';
+
 /** Numbers since the start, for the metrics page. */
 export class Counters {
   transactionsApplied = 0;
@@ -20,6 +30,13 @@ export class Counters {
   snapshotsTaken = 0;
   /** Duration of the last snapshot, milliseconds. */
   snapshotMs = 0;
+
+  snapshot(): Readonly<Record<CounterName, number>> {
+    const { transactionsApplied, refusals, reads, eventsSent } = this;
+    const { sessionsExpired, znodesReaped, snapshotsTaken, snapshotMs } = this;
+    const requests = { transactionsApplied, refusals, reads, eventsSent };
+    return { ...requests, sessionsExpired, znodesReaped, snapshotsTaken, snapshotMs };
+  }
 }
 
 export interface CoreParts {

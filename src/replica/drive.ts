@@ -20,8 +20,9 @@ import type { BarrierId, LogPosition, LogRecord, Ready, Zab } from '../zab/index
 import type { Core } from './core.ts';
 import type { EventDelivery } from './events.ts';
 import { encodeResult } from './remembered.ts';
-import { nobody } from './pending.ts';
-import type { Pending, ResolvedCaller } from './pending.ts';
+import { nobody } from './caller.ts';
+import type { ResolvedCaller } from './caller.ts';
+import type { Pending } from './stream.ts';
 
 /** A record of the log that has not been applied: recovered, or proposed here. */
 interface Unapplied {

@@ -235,20 +235,12 @@ function parentAclOf(change: ZnodeChange): AclId {
 
 /** The stat as of the change, from the record alone: a replay has no tree of that time. */
 function statAfter(change: CreateChange | SetChange, zxid: Zxid, time: number): Stat {
-  const set = change.type === 'set' ? change : undefined;
-  return {
-    czxid: set?.czxid ?? zxid,
-    mzxid: zxid,
-    pzxid: set?.pzxid ?? zxid,
-    ctime: set?.ctime ?? time,
-    mtime: time,
-    version: set?.version ?? 0,
-    cversion: set?.cversion ?? 0,
-    aversion: set?.aversion ?? 0,
-    ephemeralOwner: change.ephemeralOwner,
-    dataLength: change.data.length,
-    numChildren: set?.numChildren ?? 0,
-    kind: change.kind,
-    ...(change.kind === 'ttl' ? { ttlMs: change.ttlMs } : {}),
-  };
+  const { ephemeralOwner, kind } = change;
+  const dataLength = change.data.length;
+  const born = { czxid: zxid, pzxid: zxid, ctime: time, version: 0, cversion: 0, aversion: 0 };
+  const before = change.type === 'set' ? change : { ...born, numChildren: 0 };
+  const { czxid, pzxid, ctime, version, cversion, aversion, numChildren } = before;
+  const stat = { czxid, mzxid: zxid, pzxid, ctime, mtime: time, version, cversion, aversion };
+  const rest = { ephemeralOwner, dataLength, numChildren, kind };
+  return kind === 'ttl' ? { ...stat, ...rest, ttlMs: change.ttlMs } : { ...stat, ...rest };
 }

@@ -17,23 +17,28 @@ import type { CoordinatorAnswer, ErrorAnswer, RequestMessage } from '../protocol
 import { CoordinationError } from '../protocol/errors.ts';
 import type { ErrorBody } from '../protocol/errors.ts';
 import type { Zxid } from '../protocol/model.ts';
-import type {
-  Operation,
-  ReadOperation,
-  Result,
-  UnwatchOperation,
-  WatchOperation,
-  WriteOperation,
-} from '../protocol/operations.ts';
+import type { Result, UnwatchOperation, WatchOperation } from '../protocol/operations.ts';
 import type { LogPosition } from '../zab/index.ts';
 import type { Attachments } from './attachments.ts';
 import type { Core } from './core.ts';
 import type { Drive } from './drive.ts';
 import type { EventDelivery } from './events.ts';
-import { isWrite, Pending } from './pending.ts';
-import type { ResolvedCaller } from './pending.ts';
+import type { ResolvedCaller } from './caller.ts';
 import type { Reader, Reads } from './reads.ts';
 import { decodeResult } from './remembered.ts';
+import {
+  isWrite,
+  isPlainLocalRead,
+  grows,
+  isWriteLike,
+  isRead,
+  minZxidOf,
+  endsStream,
+  throttled,
+  behindUncertain,
+  overdueError,
+} from './requests.ts';
+import { Pending } from './stream.ts';
 import type { Stream } from './stream.ts';
 import { ZxidWaiters } from './zxid-waiters.ts';
 
@@ -530,88 +535,4 @@ export class Pipeline {
     this.#becomeReady(pending);
     if (stream !== undefined && !stream.ended) this.#advance(stream);
   }
-}
-
-function isPlainLocalRead(message: RequestMessage): boolean {
-  const { type } = message.operation;
-  return (
-    (type === 'get' || type === 'exists' || type === 'children') &&
-    message.consistency !== 'linearizable' &&
-    message.minZxid === undefined
-  );
-}
-
-/** What a nearly full disk refuses; deletes and session ends make room. */
-function grows(operation: WriteOperation): boolean {
-  switch (operation.type) {
-    case 'delete':
-    case 'closeSession':
-    case 'reap':
-      return false;
-    case 'multi':
-      return operation.operations.some(({ type }) => type === 'create' || type === 'set');
-    default:
-      return true;
-  }
-}
-
-/** What is judged by the leader and ends its stream when its outcome is uncertain. */
-function isWriteLike(operation: Operation): boolean {
-  const { type } = operation;
-  return isWrite(operation) || type === 'newSession' || type === 'endSession' || type === 'attach';
-}
-
-function isRead(operation: Operation): operation is ReadOperation {
-  switch (operation.type) {
-    case 'get':
-    case 'exists':
-    case 'children':
-    case 'tree':
-    case 'acl':
-    case 'multiRead':
-    case 'ephemerals':
-    case 'sessionInfo':
-    case 'whoami':
-    case 'sync':
-    case 'ping':
-      return true;
-    default:
-      return false;
-  }
-}
-
-/** The state a request must be answered from: what it names, and what its operation implies. */
-function minZxidOf(message: RequestMessage): Zxid {
-  const named = message.minZxid ?? 0;
-  const { operation } = message;
-  if (operation.type === 'watch') return Math.max(named, operation.from ?? 0);
-  if (operation.type === 'attach') return Math.max(named, operation.resumeFrom ?? 0);
-  return named;
-}
-
-function endsStream(pending: Pending, error: CoordinationError): boolean {
-  if (pending.stream === undefined) return false;
-  return error.code === 'CONNECTIONLOSS' || error.code === 'THROTTLEDOP';
-}
-
-function throttled(detail: string): ErrorBody {
-  return { code: 'THROTTLEDOP', detail };
-}
-
-/** The outcome of a request behind an uncertain one. */
-function behindUncertain(pending: Pending): ErrorBody {
-  return pending.proposed
-    ? { code: 'OPERATIONTIMEOUT', detail: 'the stream ended before the outcome was known' }
-    : { code: 'CONNECTIONLOSS', detail: 'the stream ended before the request was taken' };
-}
-
-function overdueError(pending: Pending): ErrorBody {
-  if (pending.awaitsAcks && pending.applied) {
-    return {
-      code: 'ACKSTIMEOUT',
-      detail: 'committed, but not confirmed by as many voters in time',
-    };
-  }
-  if (pending.proposed) return { code: 'OPERATIONTIMEOUT', detail: 'no commit in time' };
-  return { code: 'CONNECTIONLOSS', detail: 'no quorum confirmed in time', retryAfterMs: 1000 };
 }

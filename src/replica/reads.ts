@@ -28,7 +28,7 @@ import {
 } from '../tree/index.ts';
 import type { Reader as TreeReader } from '../tree/index.ts';
 import type { Core } from './core.ts';
-import type { ResolvedCaller } from './pending.ts';
+import type { ResolvedCaller } from './caller.ts';
 import type { Stream } from './stream.ts';
 
 const nothing = {};

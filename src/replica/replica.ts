@@ -25,7 +25,7 @@ import type { DriveHooks } from './drive.ts';
 import { EventDelivery } from './events.ts';
 import { Housekeeper } from './housekeeper.ts';
 import type { Clock, ReplicaLog, ReplicaMetrics, ReplicaSettings, Scheduler } from './host.ts';
-import type { Pending } from './pending.ts';
+import type { Pending } from './stream.ts';
 import { Pipeline } from './pipeline.ts';
 import { Reads } from './reads.ts';
 import type { EventRing } from './ring.ts';
@@ -172,7 +172,7 @@ export class Replica implements DriveHooks {
   metrics(): ReplicaMetrics {
     const { state, ring, watches, streams, counters, lagging } = this.#core;
     return {
-      ...counters,
+      ...counters.snapshot(),
       appliedZxid: state.zxid,
       epoch: this.#zab.status.epoch,
       znodes: state.tree.nodeCount,

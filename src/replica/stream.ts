@@ -1,12 +1,17 @@
-/**
- * One ordered stream (a WebSocket, an event stream, a long poll): its caller, its requests in order, its
- * place in the event ring while its reader is slow.
- */
-import type { CoordinatorAnswer, StreamEvent, StreamId } from '../protocol/coordination.ts';
+/** Streams and their requests, the two of which know each other. */
+import type {
+  CoordinatorAnswer,
+  RequestMessage,
+  StreamEvent,
+  StreamId,
+} from '../protocol/coordination.ts';
+import type { ErrorBody } from '../protocol/errors.ts';
+import type { Operation, Result } from '../protocol/operations.ts';
 import { Fifo } from '../protocol/fifo.ts';
 import type { Identity, Zxid } from '../protocol/model.ts';
 import type { SessionBinding } from './host.ts';
-import type { Pending, ResolvedCaller } from './pending.ts';
+import { nobody } from './caller.ts';
+import type { ResolvedCaller } from './caller.ts';
 
 /** An answer that must wait until the stream's cursor has passed `horizon`. */
 export interface DeferredAnswer {
@@ -14,6 +19,10 @@ export interface DeferredAnswer {
   readonly answer: CoordinatorAnswer;
 }
 
+/**
+ * One ordered stream (a WebSocket, an event stream, a long poll): its caller, its requests in order, its
+ * place in the event ring while its reader is slow.
+ */
 export class Stream {
   readonly id: StreamId;
   /** What its requests are judged by, as of the last one started. */
@@ -119,5 +128,48 @@ export class Stream {
     this.started = 0;
     this.blocking = 0;
     return this.#queue.drain();
+  }
+}
+
+/**
+ * - `queued`: behind others of its stream, nothing has been done for it.
+ * - `waiting`: for a minimum zxid, a barrier, or its transaction's commit.
+ * - `ready`: answered (or, a read, executed and answered) as soon as its turn comes.
+ * - `over`: answered, or of a stream that has ended.
+ */
+export type PendingPhase = 'queued' | 'waiting' | 'ready' | 'over';
+
+/** A request on its way through the replica. */
+export class Pending {
+  readonly message: RequestMessage;
+  readonly stream: Stream | undefined;
+  phase: PendingPhase = 'queued';
+  caller: ResolvedCaller = nobody;
+  /** True while it counts in its stream's `blocking`. */
+  blocks = false;
+  /** True once its transaction is in the log: its outcome can be unknown. */
+  proposed = false;
+  /** What must still happen before a write's answer may leave, beside its application. */
+  awaitsAcks = false;
+  applied = false;
+  /** True once a barrier has confirmed it; only its zxid may still be awaited. */
+  confirmed = false;
+  /** The secret of the session that it creates; leaves with the answer and is never kept. */
+  secret: string | undefined;
+  /** The answer, once known; a read has none before its turn. */
+  result: Result | undefined;
+  error: ErrorBody | undefined;
+  /** Zxid of the answer; 0 = that of the state when it is answered. */
+  zxid: Zxid = 0;
+  /** Monotonic time at which its wait ends. */
+  deadlineMs = 0;
+
+  constructor(message: RequestMessage, stream: Stream | undefined) {
+    this.message = message;
+    this.stream = stream;
+  }
+
+  get operation(): Operation {
+    return this.message.operation;
   }
 }

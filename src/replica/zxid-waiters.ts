@@ -1,6 +1,6 @@
 /** Requests that wait for a state at or after a zxid, in the order of that zxid. */
 import type { Zxid } from '../protocol/model.ts';
-import type { Pending } from './pending.ts';
+import type { Pending } from './stream.ts';
 
 interface Waiter {
   readonly zxid: Zxid;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Pending } from '../../../src/replica/pending.ts';
+import { Pending } from '../../../src/replica/stream.ts';
 import { ZxidWaiters } from '../../../src/replica/zxid-waiters.ts';
 
 function pending(id: number, deadlineMs = 1000): Pending {
