@@ -1,0 +1,77 @@
+/** The command line of `zoogate`: finds the command and runs it. */
+import process from 'node:process';
+import { logCommand, snapshotCommand } from './offline/index.ts';
+import { ConfigError, configText, loadConfig, mistakesText, settingsHelp } from './config/index.ts';
+import type { ResolvedConfig } from './config/index.ts';
+import { ExitStatus } from './exit-status.ts';
+import { runProcess } from './process.ts';
+import { productVersion } from './version.ts';
+
+const help = `zoogate: a ZooKeeper you can curl
+
+Usage: zoogate <command> [options]
+
+Commands:
+  serve                      run a node
+  log list|verify|print      show the log of a stopped node
+  snapshot list|verify|print show the snapshots of a stopped node
+
+Options:
+  -h, --help                 show this text, or that of a command
+  --version                  show the version
+`;
+
+const serveHelp = `Usage: zoogate serve [options]
+
+Runs a node. Settings come from flags, from the environment and from a file, in this order of precedence.
+
+  --config FILE
+      A YAML or JSON file whose keys are the flags below without their dashes. [ZOOGATE_CONFIG]
+  --print-config
+      Show the settings in force and where each comes from, and exit. Secrets are hidden.
+  -h, --help
+      Show this text.
+
+Durations: 500ms, 30s, 5m, 2h, 1d; a bare number is milliseconds. Sizes: 65536, 64KiB, 8MiB, 2GiB.
+`;
+
+type Command = (args: readonly string[]) => Promise<ExitStatus>;
+
+const commands: Readonly<Record<string, Command>> = {
+  serve: serveCommand,
+  log: logCommand,
+  snapshot: snapshotCommand,
+};
+
+/** Runs what the arguments ask for; resolves with the exit status of the process. */
+export async function runCommand(args: readonly string[]): Promise<ExitStatus> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help')
+    return print(help);
+  if (name === '--version') return print(`${productVersion()}\n`);
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command !== undefined) return command(rest);
+  const hint = name.startsWith('-') ? '; options of a node stand behind `zoogate serve`' : '';
+  process.stderr.write(`zoogate: ${name} is not a command${hint}\n\n${help}`);
+  return ExitStatus.USAGE;
+}
+
+async function serveCommand(args: readonly string[]): Promise<ExitStatus> {
+  const { flags, resolve } = loadConfig({ args, env: process.env });
+  if (flags.help) return print(`${serveHelp}\n${settingsHelp()}\n`);
+  let resolved: ResolvedConfig;
+  try {
+    resolved = resolve();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(mistakesText(error.mistakes));
+    return ExitStatus.USAGE;
+  }
+  if (flags.printConfig) return print(configText(resolved));
+  return runProcess(resolved.config);
+}
+
+function print(text: string): ExitStatus {
+  process.stdout.write(text);
+  return ExitStatus.OK;
+}

@@ -1,0 +1,21 @@
+/** `GET /health/live` and `GET /health/ready`: for whoever restarts the process, and whoever sends it requests. */
+import type { FastifyInstance } from 'fastify';
+import { CoordinationError } from '../protocol/errors.ts';
+
+export interface HealthOptions {
+  /** Why the node does not serve clients; absent when it does. */
+  readonly notReady: () => string | undefined;
+}
+
+export function registerHealth(app: FastifyInstance, { notReady }: HealthOptions): void {
+  app.get('/health/live', (_request, reply) => {
+    reply.header('Cache-Control', 'no-store').send({ status: 'ok' });
+  });
+  app.get('/health/ready', (_request, reply) => {
+    const reason = notReady();
+    if (reason !== undefined) {
+      throw new CoordinationError('CONNECTIONLOSS', `this node is not ready: ${reason}`);
+    }
+    reply.header('Cache-Control', 'no-store').send({ status: 'ok' });
+  });
+}

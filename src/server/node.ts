@@ -1,0 +1,219 @@
+/**
+ * One node, put together: disk, log, replica, front doors, a socket. Knows nothing of signals, arguments
+ * and the end of the process, so that tests can run nodes inside their own.
+ */
+import { randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { crc32 } from 'node:zlib';
+import type { FastifyInstance } from 'fastify';
+import { buildApp } from '../gateway/app.ts';
+import type { AppParts } from '../gateway/app.ts';
+import type { Identity } from '../protocol/model.ts';
+import { createReplica } from '../replica/index.ts';
+import type { Replica, Scheduler } from '../replica/index.ts';
+import type { Disk } from '../storage/disk.ts';
+import { NodeDisk, Storage } from '../storage/index.ts';
+import type { Recovered } from '../storage/index.ts';
+import { isLoopbackAddress, urlOf } from './config/index.ts';
+import type { Config } from './config/index.ts';
+import { registerHealth } from './health.ts';
+import type { Logger } from './logging.ts';
+import { MeasuredDisk, Metrics } from './metrics/index.ts';
+import { removePortFile, writePortFile } from './port-file.ts';
+import { listenStartError, storageStartError } from './start-error.ts';
+
+export interface NodeOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly version: string;
+  /** The disk has failed or an invariant is broken: the process must end without acknowledging anything more. */
+  readonly onFatal: (error: Error) => void;
+  /** Instead of real files in `config.dataDir`; then the port is written nowhere. */
+  readonly disk?: Disk;
+}
+
+export interface RunningNode {
+  /** Without a path: `http://127.0.0.1:8181`. */
+  readonly url: string;
+  readonly port: number;
+  readonly replica: Replica;
+  /**
+   * Answers what is under way, tells streams to go elsewhere, makes the log durable and gives the data
+   * directory back. May be called again.
+   */
+  stop(): Promise<void>;
+}
+
+/** Connections that the system accepts on its own while the event loop is busy. */
+const LISTEN_BACKLOG = 1024;
+
+interface Doors {
+  readonly app: FastifyInstance;
+  readonly metrics: Metrics;
+}
+
+interface Recovery {
+  readonly replica: Replica;
+  readonly disk: MeasuredDisk;
+  /** Milliseconds. */
+  readonly tookMs: number;
+}
+
+/** Serves when it resolves. @throws StartError for what the operator can put right */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const { config, logger, version } = options;
+  const recovery = await recover(options);
+  const { replica } = recovery;
+  const doors = await openDoors(options, recovery);
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= stopAll(options, { ...doors, replica }));
+  try {
+    const port = await listen(doors.app, config);
+    const url = urlOf(config.host, port);
+    if (options.disk === undefined) await writePortFile(config.dataDir, port);
+    const { clusterId, appliedZxid, epoch } = replica.status();
+    logger.info(
+      {
+        ...{ url, dataDir: config.dataDir, id: config.id, clusterId, zxid: appliedZxid, epoch },
+        ...{ recoveryMs: Math.round(recovery.tookMs), version, node: process.version },
+      },
+      `node ${config.id} serves on ${url}`,
+    );
+    return { url, port, replica, stop };
+  } catch (error) {
+    await stop();
+    throw listenStartError(error, config);
+  }
+}
+
+/** From the disk to a replica that serves. */
+async function recover(options: NodeOptions): Promise<Recovery> {
+  const { config, logger } = options;
+  const startedMs = performance.now();
+  try {
+    const disk = new MeasuredDisk(options.disk ?? (await NodeDisk.open(config.dataDir)));
+    const { storage, recovered } = await Storage.open({
+      disk,
+      checksum: (bytes, seed) => crc32(bytes, seed),
+      randomId: () => randomBytes(16).toString('hex'),
+      segmentBytes: config.segmentSize,
+      snapshotsRetained: config.snapshotsRetained,
+    });
+    if (options.disk === undefined) await removePortFile(config.dataDir);
+    for (const alarm of recovered.alarms) logger.warn({ dataDir: config.dataDir }, alarm);
+    const replica = await makeReplica(options, { storage, recovered });
+    return { replica, disk, tookMs: performance.now() - startedMs };
+  } catch (error) {
+    throw storageStartError(error, config.dataDir);
+  }
+}
+
+async function makeReplica(
+  { config, logger, onFatal }: NodeOptions,
+  { storage, recovered }: { storage: Storage; recovered: Recovered },
+): Promise<Replica> {
+  try {
+    return await createReplica({
+      settings: {
+        self: config.id,
+        voters: [config.id],
+        limits: config.limits,
+        tickMs: config.tickMs,
+        sessionTimeoutMinMs: config.minSessionTimeout,
+        sessionTimeoutMaxMs: config.maxSessionTimeout,
+        sessionTimeoutDefaultMs: config.defaultSessionTimeout,
+        containerCheckMs: config.containerCheckMs,
+        containerNeverUsedMs: config.containerNeverUsedMs,
+        snapshotEveryTransactions: config.snapshotEvery,
+        ...superOption(config),
+      },
+      storage,
+      recovered,
+      clock: { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
+      scheduler,
+      log: logger,
+      randomBytes: (count) => randomBytes(count),
+      onFatal,
+    });
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+const scheduler: Scheduler = {
+  defer: (task) => void setImmediate(task),
+  every: (ms, task) => {
+    const timer = setInterval(task, ms);
+    return () => clearInterval(timer);
+  },
+};
+
+function superOption({ superDigest }: Config): { superIdentity?: Identity } {
+  return superDigest === undefined ? {} : { superIdentity: { scheme: 'digest', id: superDigest } };
+}
+
+async function openDoors(
+  { config, logger, version }: NodeOptions,
+  { replica, disk, tookMs }: Recovery,
+): Promise<Doors> {
+  let metrics: Metrics | undefined;
+  const notReady = (): string | undefined => replica.status().notReady;
+  const app = await buildApp({
+    coordinator: replica,
+    logger,
+    version,
+    settings: {
+      serverId: config.id,
+      limits: config.limits,
+      listensOnLoopback: isLoopbackAddress(config.host),
+      allowedHosts: config.allowedHost,
+      allowedOrigins: config.allowedOrigin,
+      restConsistencyDefault: config.restConsistency,
+      trustProxy: config.trustProxy,
+      ...superOption(config),
+    },
+    extraRoutes: (server, { webSocket }: AppParts) => {
+      metrics = new Metrics({
+        version,
+        replica: () => replica.metrics(),
+        ready: () => notReady() === undefined,
+        connections: () => webSocket.connections,
+        logWrites: disk.logWrites,
+        recoveryMs: tookMs,
+      });
+      metrics.attach(server);
+      registerHealth(server, { notReady });
+      if (logger.isLevelEnabled('debug')) logRequests(server, logger);
+    },
+  });
+  if (metrics === undefined) throw new Error('the app has not registered its extra routes');
+  return { app, metrics };
+}
+
+/** Costs several microseconds a request, so only where somebody asked for it. */
+function logRequests(app: FastifyInstance, logger: Logger): void {
+  app.addHook('onResponse', (req, reply, done) => {
+    const { statusCode: status, elapsedTime } = reply;
+    logger.debug({ req, status, ms: Math.round(elapsedTime * 1000) / 1000 }, 'answered');
+    done();
+  });
+}
+
+/** @returns the port, chosen by the system where none was given */
+async function listen(app: FastifyInstance, { host, port }: Config): Promise<number> {
+  await app.listen({ host, port, backlog: LISTEN_BACKLOG });
+  return (app.server.address() as AddressInfo).port;
+}
+
+async function stopAll(
+  options: NodeOptions,
+  { app, metrics, replica }: Doors & { readonly replica: Replica },
+): Promise<void> {
+  // First the doors, as long as the replica can still answer what is under way.
+  await app.close();
+  metrics.stop();
+  await replica.stop();
+  if (options.disk === undefined) await removePortFile(options.config.dataDir);
+}

@@ -1,0 +1,92 @@
+/**
+ * The life of the process around a node: signals, the end in order and in time, and the end at once when
+ * something is broken that must not go on.
+ */
+import process from 'node:process';
+import type { Config } from './config/index.ts';
+import { ExitStatus } from './exit-status.ts';
+import { openLog } from './logging.ts';
+import type { ProcessLog } from './logging.ts';
+import { startNode } from './node.ts';
+import type { RunningNode } from './node.ts';
+import { StartError } from './start-error.ts';
+import { productVersion } from './version.ts';
+
+/** A closed terminal ends the node like the other two. */
+const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+/** Runs a node until a signal ends it; does not return before the process may exit. */
+export async function runProcess(config: Config): Promise<ExitStatus> {
+  const log = await openLog({ level: config.logLevel, format: config.logFormat });
+  const onFatal = (error: unknown): never => exitFatally(log, error);
+  process.on('uncaughtException', onFatal);
+  process.on('unhandledRejection', onFatal);
+  const signal = nextSignal();
+  try {
+    const node = await Promise.race([start(config, log, onFatal), signal]);
+    // A signal during recovery: nothing has been acknowledged, and recovery may be cut short anywhere.
+    if (typeof node === 'string') return ExitStatus.OK;
+    log.logger.info({ signal: await signal }, 'stopping');
+    return await stopInTime(node, config, log);
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    process.stderr.write(`zoogate: ${error.message}\n`);
+    return ExitStatus.FAILED;
+  } finally {
+    log.flush();
+  }
+}
+
+function start(
+  config: Config,
+  { logger }: ProcessLog,
+  onFatal: (error: unknown) => never,
+): Promise<RunningNode> {
+  return startNode({ config, logger, version: productVersion(), onFatal });
+}
+
+/** Resolves with the first signal; the second one ends the process at once. */
+function nextSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    let isFirst = true;
+    const take = (signal: NodeJS.Signals): void => {
+      if (!isFirst) process.exit(ExitStatus.FAILED);
+      isFirst = false;
+      resolve(signal);
+    };
+    for (const name of stopSignals) process.on(name, take);
+  });
+}
+
+async function stopInTime(
+  node: RunningNode,
+  { shutdownTimeout }: Config,
+  { logger }: ProcessLog,
+): Promise<ExitStatus> {
+  const startedMs = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<'timeout'>((resolve) => {
+    timer = setTimeout(resolve, shutdownTimeout, 'timeout');
+  });
+  const end = await Promise.race([node.stop(), timeout]);
+  clearTimeout(timer);
+  if (end === 'timeout') {
+    logger.error({ shutdownTimeout }, 'not stopped in time, ending the process as it is');
+    return ExitStatus.FAILED;
+  }
+  logger.info({ ms: Math.round(performance.now() - startedMs) }, 'stopped');
+  return ExitStatus.OK;
+}
+
+/**
+ * Ends the process where it stands: a node that is wrong about its own state, or whose disk has failed,
+ * acknowledges nothing more. What is on the disk is what counts, and the next start reads it.
+ */
+function exitFatally({ logger, flush }: ProcessLog, error: unknown): never {
+  try {
+    logger.fatal({ err: error }, 'fatal, ending the process at once');
+    flush();
+  } finally {
+    process.exit(ExitStatus.FATAL);
+  }
+}
