@@ -1,4 +1,4 @@
-import { DiagnosticSeverity, Parser } from '@asyncapi/parser';
+import { Parser } from '@asyncapi/parser';
 import { describe, expect, it } from 'vitest';
 import { asyncApiDocument } from '../../../../src/protocol/websocket/asyncapi.ts';
 import { requestTypes } from '../../../../src/protocol/websocket/client.ts';
@@ -9,8 +9,9 @@ const document = asyncApiDocument({ version: '1.2.3' });
 describe('the AsyncAPI document', () => {
   it('is valid', async () => {
     const { diagnostics } = await new Parser().parse(JSON.stringify(document));
-    const faults = diagnostics.filter(({ severity }) => severity < DiagnosticSeverity.Information);
-    expect(faults).toEqual([]);
+    // 0 is an error, 1 a warning.
+    const severities: readonly number[] = diagnostics.map(({ severity }) => severity);
+    expect(severities.filter((severity) => severity <= 1)).toEqual([]);
   });
 
   it('is the same each time, and plain data', () => {
