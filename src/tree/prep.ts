@@ -213,9 +213,11 @@ export class Prep {
     );
   }
 
-  private checkSession(operation: WriteOperation, session: SessionId): void {
-    if (operation.type === 'closeSession' || operation.type === 'reap') return;
-    if (session !== 0) this.requireLive(session);
+  /** Sessions are opened and closed, and housekeeping is done, on nobody's behalf. */
+  private checkSession({ type }: WriteOperation, session: SessionId): void {
+    if (session === 0) return;
+    if (type === 'createSession' || type === 'closeSession' || type === 'reap') return;
+    this.requireLive(session);
   }
 
   private requireLive(session: SessionId): void {
