@@ -124,7 +124,8 @@ async function makeReplica(
         sessionTimeoutMaxMs: config.maxSessionTimeout,
         sessionTimeoutDefaultMs: config.defaultSessionTimeout,
         containerCheckMs: config.containerCheckMs,
-        containerNeverUsedMs: config.containerNeverUsedMs,
+        // The setting's 0 is ZooKeeper's word for never.
+        containerNeverUsedMs: config.containerNeverUsedMs || Number.MAX_SAFE_INTEGER,
         snapshotEveryTransactions: config.snapshotEvery,
         ...superOption(config),
       },

@@ -218,7 +218,7 @@ export const settings = {
   containerNeverUsedMs: {
     group: 'sessions',
     kind: duration({ min: 0, max: 3650 * DAY }),
-    default: 0,
+    default: 5 * MINUTE,
     description: 'A container that never had a child goes after this time; 0 = never.',
   },
   snapshotEvery: {
