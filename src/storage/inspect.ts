@@ -9,12 +9,7 @@ import { CorruptionError } from './errors.ts';
 import type { LogEnd } from './log-format.ts';
 import { emptyLogEnd, listSegments, type Segment } from './log-recovery.ts';
 import { SegmentReader } from './segment-reader.ts';
-import {
-  SnapshotDamagedError,
-  readSnapshotFile,
-  readSnapshotPosition,
-  verifySnapshotFile,
-} from './snapshot-file.ts';
+import { SnapshotDamagedError, verifySnapshotFile } from './snapshot-file.ts';
 import { parseSnapshotName, snapshotDirectory, snapshotPath } from './snapshots.ts';
 
 export interface Inspection {
@@ -128,22 +123,6 @@ export async function* verifySnapshots(inspection: Inspection): AsyncGenerator<S
       if (!(error instanceof SnapshotDamagedError)) throw error;
       yield { ...listing, status: 'damaged', problem: error.message };
     }
-  }
-}
-
-/**
- * The position of a snapshot and then each of its chunks, as `describeChunk` prints it.
- * @throws SnapshotDamagedError where it cannot be read
- */
-export async function* printSnapshot(
-  { disk, checksum }: Inspection,
-  options: { zxid: number; describeChunk: (chunk: Uint8Array) => unknown },
-): AsyncIterable<unknown> {
-  const path = snapshotPath(options.zxid);
-  const { position, chain } = await readSnapshotPosition(disk, path, checksum);
-  yield { file: path, epoch: position.epoch, zxid: position.zxid, chain: hex(chain) };
-  for await (const chunk of readSnapshotFile(disk, path, checksum)) {
-    yield options.describeChunk(chunk);
   }
 }
 

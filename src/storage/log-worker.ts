@@ -33,9 +33,9 @@ function program(fs: typeof fileSystem, port: MessagePort): void {
   let hintFailure: Error | undefined;
 
   function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
-    const written = fs.writeSync(fd, bytes, 0, bytes.length, offset);
-    if (written !== bytes.length) {
-      throw new Error(`short write: ${written} of ${bytes.length} bytes`);
+    // A short write says nothing of its cause; the attempt to write the rest does.
+    for (let done = 0; done < bytes.length;) {
+      done += fs.writeSync(fd, bytes, done, bytes.length - done, offset + done);
     }
   }
 

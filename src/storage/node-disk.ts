@@ -122,9 +122,11 @@ class NodeFile implements DiskFile {
   }
 
   async write(offset: number, bytes: Uint8Array): Promise<void> {
-    const { bytesWritten } = await this.#handle.write(bytes, 0, bytes.length, offset);
-    if (bytesWritten !== bytes.length) {
-      throw new Error(`short write: ${bytesWritten} of ${bytes.length} bytes`);
+    // A short write says nothing of its cause; the attempt to write the rest does.
+    for (let done = 0; done < bytes.length;) {
+      const left = bytes.length - done;
+      const { bytesWritten } = await this.#handle.write(bytes, done, left, offset + done);
+      done += bytesWritten;
     }
   }
 

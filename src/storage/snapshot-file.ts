@@ -136,20 +136,6 @@ export async function verifySnapshotFile(
   }
 }
 
-/** What the header says. @throws SnapshotDamagedError when it cannot be read */
-export async function readSnapshotPosition(
-  disk: Disk,
-  path: string,
-  checksum: Checksum,
-): Promise<LogEnd> {
-  const file = await disk.open(path, 'read');
-  try {
-    return (await readHeader(await FileWindow.open(file), path, checksum)).at;
-  } finally {
-    await file.close();
-  }
-}
-
 /** The chunks, each as it was given. @throws SnapshotDamagedError at the first that is not. */
 export async function* readSnapshotFile(
   disk: Disk,

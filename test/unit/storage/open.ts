@@ -58,3 +58,9 @@ export const allKept = (): number => 0.4;
 export function hexOf(records: readonly LogRecord[]): string {
   return records.map(({ bytes }) => Buffer.from(bytes).toString('hex')).join('\n');
 }
+
+export async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const all: Item[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
