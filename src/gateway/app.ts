@@ -1,6 +1,7 @@
 /** The front doors as one Fastify app: no `listen`, no environment, no process. */
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
+import { assert } from '../protocol/assert.ts';
 import { openApiDocument } from '../protocol/rest/openapi.ts';
 import { asyncApiDocument } from '../protocol/websocket/asyncapi.ts';
 import type { Coordinator } from './coordinator.ts';
@@ -22,7 +23,7 @@ import type { GatewaySettings } from './settings.ts';
 import { OriginRules } from './shared/origins.ts';
 import { registerSse } from './sse/index.ts';
 import { registerWebSocket } from './websocket/index.ts';
-import type { WebSocketDoor } from './websocket/index.ts';
+import type { WebSocketContext, WebSocketDoor } from './websocket/index.ts';
 
 /** What stands behind the doors, for routes that are none of theirs. */
 export interface AppParts {
@@ -53,10 +54,23 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     asyncapi: JSON.stringify(asyncApiDocument({ version })),
   });
   registerSse(app, context);
-  const webSocket = await registerWebSocket(app, { router, settings });
+  const webSocket = await registerWebSocketApart(app, { router, settings });
   await registerDocs(app, openapi);
   await options.extraRoutes?.(app, { router, webSocket });
   return app;
+}
+
+/** In a scope of its own, so that the hooks of its plugin do not run for every request. */
+async function registerWebSocketApart(
+  app: FastifyInstance,
+  context: WebSocketContext,
+): Promise<WebSocketDoor> {
+  let door: WebSocketDoor | undefined;
+  await app.register(async (scope) => {
+    door = await registerWebSocket(scope, context);
+  });
+  assert(door !== undefined, 'a plugin is loaded when its registration has been awaited');
+  return door;
 }
 
 function createFastify(context: HttpContext): FastifyInstance {

@@ -25,6 +25,9 @@ export type StandaloneRequest = Omit<RequestMessage, 'type' | 'stream' | 'id' | 
   readonly caller: Caller;
 };
 
+/** What `request` fills in, field by field, since every request passes here. */
+type Draft = { -readonly [Field in keyof RequestMessage]: RequestMessage[Field] };
+
 /** What a stream may send, before the router has put its number on it. */
 export type StreamMessage =
   | Omit<RequestMessage, 'stream' | 'caller'>
@@ -101,9 +104,16 @@ export class CoordinatorRouter {
    */
   request(request: StandaloneRequest): Promise<ResultAnswer> {
     const id = this.#nextRequestId++;
+    const { operation, caller, consistency, minZxid, minZxidWaitMs, acks, idempotency } = request;
+    const message: Draft = { type: 'request', stream: noStream, id, operation, caller };
+    if (consistency !== undefined) message.consistency = consistency;
+    if (minZxid !== undefined) message.minZxid = minZxid;
+    if (minZxidWaitMs !== undefined) message.minZxidWaitMs = minZxidWaitMs;
+    if (acks !== undefined) message.acks = acks;
+    if (idempotency !== undefined) message.idempotency = idempotency;
     return new Promise((resolve, reject) => {
       this.#waiters.set(id, { resolve, reject });
-      this.#coordinator.submit([{ ...request, type: 'request', stream: noStream, id }]);
+      this.#coordinator.submit([message]);
     });
   }
 

@@ -37,6 +37,7 @@ export function answerRead(request: PollRequest, read: PolledRead): Promise<Answ
   if (until !== undefined) checkUntil(request, known);
   const judge = judgeOf(request, read, known);
   // A `wait` without anything to wait for bounds the minimum zxid, or is refused with the message.
+  request.polls = waits;
   if (!waits) return request.read(read.operation).then((answer) => judge(answer).answer);
   return longPoll(request, read, judge);
 }

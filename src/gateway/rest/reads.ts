@@ -23,7 +23,7 @@ import type { Representation } from './representations.ts';
 type ReadId = 'getZnode' | 'headZnode' | 'getStat' | 'getChildren' | 'getSubtree' | 'getAcl';
 
 export const readHandlers: Handlers<ReadId> = {
-  getZnode: async (request) => {
+  getZnode: (request) => {
     const path = request.path();
     const { encoding } = request.query;
     if (wantsJson(request.raw.headers.accept)) {
@@ -34,7 +34,7 @@ export const readHandlers: Handlers<ReadId> = {
     return poll(request, { type: 'get', path }, (answer) => rawZnode(answer.result as DataResult));
   },
 
-  headZnode: async (request) => {
+  headZnode: (request) => {
     const path = request.path();
     // The length of the JSON form is known only by making it; that of the bytes stands in the stat.
     if (wantsJson(request.raw.headers.accept)) {
@@ -46,7 +46,7 @@ export const readHandlers: Handlers<ReadId> = {
     return poll(request, { type: 'exists', path }, (answer) => headOf(answer.result as StatResult));
   },
 
-  getStat: async (request) =>
+  getStat: (request) =>
     poll(request, { type: 'exists', path: request.path() }, (answer) => {
       const { path, stat } = answer.result as StatResult;
       return {
@@ -55,7 +55,7 @@ export const readHandlers: Handlers<ReadId> = {
       };
     }),
 
-  getChildren: async (request) => {
+  getChildren: (request) => {
     const path = request.path();
     const { limit, after, with: extra, encoding } = request.query;
     // A page, or what the children hold, changes without the set of children.

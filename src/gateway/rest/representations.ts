@@ -5,7 +5,7 @@ import type { ResultAnswer } from '../coordinator.ts';
 import type { GatewaySettings } from '../settings.ts';
 import { namesTag } from '../shared/preconditions.ts';
 import type { EntityTags } from '../shared/preconditions.ts';
-import { wireWrite } from '../shared/results.ts';
+import { writtenText } from '../shared/results.ts';
 import { dataTag, statHeader } from '../shared/stat.ts';
 import type { Answer } from './answer.ts';
 
@@ -24,17 +24,9 @@ export function emptyAnswer(settings: GatewaySettings, answer: Envelope): Answer
   return { status: 204, headers: envelopeHeaders(settings, answer) };
 }
 
-export interface JsonOptions {
-  readonly status?: number;
-  readonly headers?: readonly string[];
-}
-
-export function jsonAnswer(headers: readonly string[], value: object, status = 200): Answer {
-  return {
-    status,
-    headers: ['Content-Type', 'application/json', ...headers],
-    body: JSON.stringify(value),
-  };
+export function jsonAnswer(headers: string[], value: object, status = 200): Answer {
+  headers.push('Content-Type', 'application/json');
+  return { status, headers, body: JSON.stringify(value) };
 }
 
 /** One representation of a znode that a GET shows. */
@@ -83,12 +75,14 @@ export function writtenAnswer(
   if (result.created) headers.push('Location', `/znodes${encodePath(result.path)}`);
   const status = result.created ? 201 : 200;
   if (minimal) return minimalAnswer(headers, status);
-  return jsonAnswer(headers, { ...wireWrite(result), zxid: answer.zxid }, status);
+  headers.push('Content-Type', 'application/json');
+  return { status, headers, body: writtenText(result, answer.zxid) };
 }
 
 /** `Prefer: return=minimal` (RFC 7240): the headers alone. */
-export function minimalAnswer(headers: readonly string[], status: number): Answer {
-  return { status, headers: [...headers, 'Preference-Applied', 'return=minimal'] };
+export function minimalAnswer(headers: string[], status: number): Answer {
+  headers.push('Preference-Applied', 'return=minimal');
+  return { status, headers };
 }
 
 const plainPath = /^[A-Za-z0-9\-._~/]*$/;

@@ -36,6 +36,9 @@ interface CommonQuery {
   readonly acks?: number | 'all';
 }
 
+/** A request that is being made up. */
+type Draft = { -readonly [Field in keyof StandaloneRequest]: StandaloneRequest[Field] };
+
 export class RestRequest<Q extends QuerySpec = QuerySpec> {
   readonly context: HttpContext;
   readonly raw: IncomingMessage;
@@ -44,6 +47,8 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
   readonly params: RequestParts['params'];
   /** The precondition in force: it makes a failure a 412. */
   condition: 'If-Match' | 'If-None-Match' | undefined;
+  /** True where `wait` is the time of a long poll. */
+  polls = false;
   readonly #address: string;
   #session: SessionCredential | undefined;
 
@@ -148,8 +153,10 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
     consistency?: Consistency,
   ): Promise<ResultAnswer> {
     const query = this.query as CommonQuery;
-    const chosen = consistency ?? query.consistency ?? this.context.settings.restConsistencyDefault;
-    return this.context.router.request(this.#positioned({ operation, consistency: chosen }));
+    const request = this.#positioned(operation);
+    request.consistency =
+      consistency ?? query.consistency ?? this.context.settings.restConsistencyDefault;
+    return this.context.router.request(request);
   }
 
   /** Sends a write. @throws RequestRefused (by rejection); CoordinationError BADARGUMENTS for `acks` */
@@ -159,11 +166,9 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
   ): Promise<ResultAnswer> {
     const { acks } = this.query as CommonQuery;
     if (acks !== undefined) this.#checkAcks(acks);
-    const request = this.#positioned({
-      operation,
-      ...(acks !== undefined && { acks }),
-      ...(idempotency !== undefined && { idempotency }),
-    });
+    const request = this.#positioned(operation);
+    if (acks !== undefined) request.acks = acks;
+    if (idempotency !== undefined) request.idempotency = idempotency;
     return this.context.router.request(request);
   }
 
@@ -176,7 +181,7 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
     const header = this.askedMinZxid;
     const asked = implied === undefined ? header : Math.max(implied, header ?? 0);
     const { wait } = this.query as CommonQuery;
-    if (wait !== undefined && asked === undefined && !this.hasSession) {
+    if (wait !== undefined && asked === undefined && !this.hasSession && !this.polls) {
       const detail = 'query parameter "wait": waits for nothing, give Zk-Min-Zxid or a condition';
       throw new CoordinationError('BADARGUMENTS', detail);
     }
@@ -193,12 +198,14 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
       : Math.min(wait, this.context.settings.limits.longPollMaxMs);
   }
 
-  #positioned(request: Omit<StandaloneRequest, 'caller'>): StandaloneRequest {
+  #positioned(operation: StandaloneRequest['operation']): Draft {
     const minZxid = this.minZxid();
-    const caller = this.caller();
-    if (minZxid === undefined) return { ...request, caller };
-    const minZxidWaitMs = this.waitMs;
-    return { ...request, caller, minZxid, ...(minZxidWaitMs !== undefined && { minZxidWaitMs }) };
+    const draft: Draft = { operation, caller: this.caller() };
+    if (minZxid === undefined) return draft;
+    draft.minZxid = minZxid;
+    const { waitMs } = this;
+    if (waitMs !== undefined) draft.minZxidWaitMs = waitMs;
+    return draft;
   }
 
   #checkAcks(acks: number | 'all'): void {

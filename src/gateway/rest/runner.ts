@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CoordinationError } from '../../protocol/errors.ts';
+import { noQuery } from '../../protocol/rest/query.ts';
 import type { QuerySpec, RawQuery } from '../../protocol/rest/query.ts';
 import { InvariantError } from '../../protocol/assert.ts';
 import { RequestRefused } from '../router.ts';
@@ -30,13 +31,21 @@ export function runner<Q extends QuerySpec>(
         response,
         address: request.ip,
         params: request.params as Readonly<Record<string, string | undefined>>,
-        query: request.query as RawQuery,
+        query: request.raw.url?.includes('?') === true ? (request.query as RawQuery) : noQuery,
       });
     } catch (error) {
       answerFailure(context, error, { raw: request.raw, response });
       return;
     }
-    handler(rest).then(
+    // Handlers on the hot paths are no async functions, which would add turns of the microtask queue.
+    let answering: Promise<Answer | undefined>;
+    try {
+      answering = handler(rest);
+    } catch (error) {
+      void fail(context, error, rest);
+      return;
+    }
+    answering.then(
       (answer) => {
         if (answer !== undefined) sendAnswer(response, answer);
       },

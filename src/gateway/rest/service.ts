@@ -37,11 +37,8 @@ export function serviceHandlers(documents: Documents): Handlers<ServiceId> {
       const { router, settings } = request.context;
       const envelope = await requireSuper(request);
       const { zxid, bytes } = await router.coordinator.takeSnapshot();
-      const headers = [
-        ...envelopeHeaders(settings, envelope),
-        'Location',
-        `/admin/snapshots/${zxid}`,
-      ];
+      const headers = envelopeHeaders(settings, envelope);
+      headers.push('Location', `/admin/snapshots/${zxid}`);
       return jsonAnswer(headers, { zxid, bytes }, 201);
     },
 

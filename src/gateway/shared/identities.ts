@@ -22,9 +22,22 @@ export interface IdentitySource {
  * @throws CoordinationError AUTHFAILED when the header cannot be read or nobody can verify it
  */
 export function identitiesOf(source: IdentitySource): readonly Identity[] {
-  const ip: Identity = { scheme: 'ip', id: plainAddress(source.address) };
-  if (source.authorization === undefined) return [ip];
-  return [ip, ...authorizedIdentities(source.authorization, source.superIdentity)];
+  const byAddress = addressIdentities(source.address);
+  if (source.authorization === undefined) return byAddress;
+  return [...byAddress, ...authorizedIdentities(source.authorization, source.superIdentity)];
+}
+
+/** Most requests prove nothing but one of few addresses: they share one list each. */
+const knownAddresses = new Map<string, readonly Identity[]>();
+const knownAddressesMax = 4096;
+
+function addressIdentities(address: string): readonly Identity[] {
+  const known = knownAddresses.get(address);
+  if (known !== undefined) return known;
+  const identities = [{ scheme: 'ip', id: plainAddress(address) }];
+  if (knownAddresses.size >= knownAddressesMax) knownAddresses.clear();
+  knownAddresses.set(address, identities);
+  return identities;
 }
 
 /** True for a caller who passes every ACL. */

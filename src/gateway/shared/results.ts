@@ -1,5 +1,5 @@
 /** Results in their JSON form, the same for REST and WebSocket. */
-import type { Stat, ZnodePath } from '../../protocol/model.ts';
+import type { Stat, ZnodePath, Zxid } from '../../protocol/model.ts';
 import type {
   AclResult,
   ChildEntry,
@@ -16,13 +16,28 @@ import type { WireAclEntry } from './acl.ts';
 import { encodeData } from './data.ts';
 import type { DataEncoding } from './data.ts';
 
-/** `name` is what recipes compare: the last name of the real path. */
-export function wireWrite(result: WriteResult): object {
+/**
+ * What a write made of a znode, as JSON text. Put together by hand, since every write passes here and
+ * `JSON.stringify` costs as much as the rest of the answer. `name` is what recipes compare.
+ */
+export function writtenText(result: WriteResult, zxid: Zxid): string {
   const { path, created, sequence, stat } = result;
-  const name = nameOf(path);
-  return sequence === undefined
-    ? { path, name, created, stat }
-    : { path, name, sequence, created, stat };
+  const count = sequence === undefined ? '' : `"sequence":${sequence},`;
+  return (
+    `{"path":${JSON.stringify(path)},"name":${JSON.stringify(nameOf(path))},${count}` +
+    `"created":${created ? 'true' : 'false'},"stat":${statText(stat)},"zxid":${zxid}}`
+  );
+}
+
+/** A stat as JSON text. */
+export function statText(stat: Stat): string {
+  const ttl = stat.ttlMs === undefined ? '' : `,"ttlMs":${stat.ttlMs}`;
+  return (
+    `{"czxid":${stat.czxid},"mzxid":${stat.mzxid},"pzxid":${stat.pzxid},"ctime":${stat.ctime},` +
+    `"mtime":${stat.mtime},"version":${stat.version},"cversion":${stat.cversion},` +
+    `"aversion":${stat.aversion},"ephemeralOwner":${stat.ephemeralOwner},` +
+    `"dataLength":${stat.dataLength},"numChildren":${stat.numChildren},"kind":"${stat.kind}"${ttl}}`
+  );
 }
 
 export function wireData(result: DataResult, asked?: DataEncoding): object {

@@ -124,11 +124,15 @@ export function acks(description: string): QueryParameter<number | 'all'> {
   };
 }
 
+/** Of a URL without a query string: most have none. */
+export const noQuery: RawQuery = Object.freeze({});
+
 /**
  * Reads the parameters that a route declares.
  * @throws CoordinationError BADARGUMENTS naming parameter and value
  */
 export function parseQuery<Q extends QuerySpec>(spec: Q, raw: RawQuery): QueryValues<Q> {
+  if (raw === noQuery) return noQuery as QueryValues<Q>;
   const values: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(raw)) {
     if (value === undefined) continue;
