@@ -1,0 +1,108 @@
+/**
+ * The examples of a Markdown page, as a reader would run them.
+ *
+ * - `console` blocks: `$ ` begins a command (`> ` goes on with it), what follows is its output.
+ * - `websocket NAME` blocks: `> ` is sent on the connection NAME, `< ` is received next, `! dies` cuts it.
+ *
+ * In an expected line `…` stands for any text; alone on its line, for any number of lines.
+ */
+
+export interface ConsoleStep {
+  readonly kind: 'console';
+  readonly line: number;
+  readonly command: string;
+  readonly output: readonly string[];
+}
+
+export interface WebSocketStep {
+  readonly kind: 'send' | 'receive' | 'cut';
+  readonly line: number;
+  readonly connection: string;
+  readonly text: string;
+}
+
+export type Step = ConsoleStep | WebSocketStep;
+
+interface Block {
+  readonly language: string;
+  readonly name: string;
+  readonly line: number;
+  readonly lines: readonly string[];
+}
+
+/** Every fenced block of the page, in order. */
+export function blocksOf(markdown: string): Block[] {
+  const blocks: Block[] = [];
+  let open: { language: string; name: string; line: number; lines: string[] } | undefined;
+  markdown.split('\n').forEach((text, index) => {
+    if (!text.startsWith('```')) {
+      open?.lines.push(text);
+      return;
+    }
+    if (open === undefined) {
+      const [language = '', name = ''] = text.slice(3).trim().split(/\s+/);
+      open = { language, name, line: index + 2, lines: [] };
+    } else {
+      blocks.push(open);
+      open = undefined;
+    }
+  });
+  return blocks;
+}
+
+/** The steps of all `console` and `websocket` blocks, in the order of the page. */
+export function stepsOf(markdown: string): Step[] {
+  return blocksOf(markdown).flatMap((block): Step[] => {
+    if (block.language === 'console') return consoleSteps(block);
+    if (block.language === 'websocket') return webSocketSteps(block);
+    return [];
+  });
+}
+
+function consoleSteps(block: Block): ConsoleStep[] {
+  const steps: { line: number; command: string; output: string[] }[] = [];
+  block.lines.forEach((text, index) => {
+    const last = steps.at(-1);
+    if (text.startsWith('$ ')) {
+      steps.push({ line: block.line + index, command: text.slice(2), output: [] });
+    } else if (last === undefined) {
+      throw new Error(`line ${block.line + index}: output without a command`);
+    } else if (text.startsWith('> ') && last.output.length === 0) {
+      last.command += `\n${text.slice(2)}`;
+    } else {
+      last.output.push(text);
+    }
+  });
+  return steps.map((step) => ({ kind: 'console', ...step }));
+}
+
+const kinds = { '> ': 'send', '< ': 'receive', '! ': 'cut' } as const;
+
+function webSocketSteps(block: Block): WebSocketStep[] {
+  return block.lines.map((text, index) => {
+    const line = block.line + index;
+    const mark = text.slice(0, 2);
+    if (!(mark in kinds)) throw new Error(`line ${line}: neither sent nor received: ${text}`);
+    const kind = kinds[mark as keyof typeof kinds];
+    return { kind, line, connection: block.name, text: text.slice(2) };
+  });
+}
+
+/** True when `actual` is what the page shows. */
+export function matchesLines(expected: readonly string[], actual: readonly string[]): boolean {
+  const pattern = expected
+    .map((line) => (line.trim() === '…' ? '(?:[^\\n]*\\n)*?' : `${patternOf(line)}\\n`))
+    .join('');
+  return new RegExp(`^${pattern}$`).test(actual.map((line) => `${line}\n`).join(''));
+}
+
+export function matchesText(expected: string, actual: string): boolean {
+  return new RegExp(`^${patternOf(expected)}$`).test(actual);
+}
+
+function patternOf(line: string): string {
+  return line
+    .split('…')
+    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    .join('[^\\n]*');
+}
