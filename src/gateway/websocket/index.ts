@@ -57,6 +57,12 @@ export async function registerWebSocket(
       if (request.ws) admit(request, hub);
       done();
     },
+    preHandler: (request, reply, done) => {
+      // The library writes its answer by itself. Left attached, the response would stay with the socket for
+      // as long as that lives, and then count as a request that took as long.
+      if (request.ws) reply.raw.detachSocket(request.raw.socket);
+      done();
+    },
     handler: () => {
       throw new CoordinationError('UPGRADEREQUIRED', 'this is a WebSocket, ask for an upgrade');
     },
