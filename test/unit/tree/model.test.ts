@@ -13,7 +13,7 @@ describe('prep and tree against the model', () => {
         machine.applyAll();
         machine.checkState();
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 
@@ -29,8 +29,8 @@ describe('prep and tree against the model', () => {
         machine.finishSnapshot();
         taken += machine.snapshotsTaken;
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
-    expect(taken).toBeGreaterThan(400);
+    expect(taken).toBeGreaterThan(200);
   });
 });
