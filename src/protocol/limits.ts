@@ -14,8 +14,10 @@ export interface Limits {
   readonly multiOperationsMax: number;
   /** Data and path bytes of one transaction. */
   readonly transactionBytesMax: number;
-  /** Paths that one transaction may touch (recursive delete, session end is exempt). */
+  /** Paths that one transaction may touch (the end of a session is exempt). */
   readonly transactionPathsMax: number;
+  /** Ephemeral znodes of one session, which all end in one transaction. */
+  readonly sessionEphemeralsMax: number;
   /** Children that one unpaged listing may return. */
   readonly childrenUnpagedMax: number;
   /** Entries of one page of children or of a subtree. */
@@ -81,6 +83,7 @@ export const defaultLimits: Limits = {
   multiOperationsMax: 1000,
   transactionBytesMax: 8 * MIB,
   transactionPathsMax: 10_000,
+  sessionEphemeralsMax: 10_000,
   childrenUnpagedMax: 10_000,
   pageEntriesMax: 10_000,
   subtreePageDefault: 1000,
@@ -128,6 +131,11 @@ export function checkLimits(limits: Limits): void {
   assert(
     limits.znodeDataBytesMax <= limits.frameBytesMax,
     'limits: one znode must fit into one WebSocket frame',
+  );
+  // A character of a path takes up to three bytes in the record that ends its session.
+  assert(
+    limits.sessionEphemeralsMax * (limits.pathLengthMax * 3 + 64) <= 160 * MIB,
+    'limits: the end of a session with all its ephemerals must fit into one record',
   );
   assert(
     limits.childrenUnpagedMax <= limits.pageEntriesMax,

@@ -43,6 +43,7 @@ export class Draft implements Effects {
   bytesAdded = 0;
   private readonly outstanding: Outstanding;
   private readonly who: Who;
+  private ephemeralsAdded = 0;
   private paths = 0;
   private bytes = 0;
 
@@ -97,6 +98,24 @@ export class Draft implements Effects {
 
   mayRead(node: Znode): boolean {
     return canRead(this, node.acl, this.who);
+  }
+
+  /**
+   * Counts one more ephemeral of the session: they all end in one transaction, which is bounded.
+   * @throws CoordinationError QUOTAEXCEEDED
+   */
+  growEphemerals(): void {
+    const { sessionEphemeralsMax } = this.limits;
+    this.ephemeralsAdded += 1;
+    if (
+      !this.outstanding.hasEphemerals(this.session, sessionEphemeralsMax - this.ephemeralsAdded)
+    ) {
+      return;
+    }
+    throw new CoordinationError(
+      'QUOTAEXCEEDED',
+      `session ${this.session} has as many ephemeral znodes as one may have, ${sessionEphemeralsMax}`,
+    );
   }
 
   get callerIsSuper(): boolean {

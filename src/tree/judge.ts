@@ -46,6 +46,7 @@ export function judgeCreate(draft: Draft, operation: CreateOperation): WriteResu
     );
   }
   const aclId = acl === undefined ? openAcl : draft.intern(acl);
+  if (kind === 'ephemeral') draft.growEphemerals();
   const under = parent ?? createMissing(draft, { ancestor, missing: parentAt, acl: aclId });
   const stat = statOf(addChild(draft, under, { path, data, kind, ttlMs, acl: aclId }));
   return sequence === undefined

@@ -147,6 +147,13 @@ export class Outstanding {
     return paths;
   }
 
+  /** True when the session has more than `count` ephemerals; exact, but mostly without listing them. */
+  hasEphemerals(session: SessionId, count: number): boolean {
+    const outstanding = this.ephemerals.get(session)?.size ?? 0;
+    if (this.tree.ephemeralCount(session) + outstanding <= count) return false;
+    return this.ephemeralCandidates(session).size > count;
+  }
+
   /** Remembers what a transaction does, until it is applied. */
   add(zxid: Zxid, effects: Effects): void {
     assert(this.lastZxid < zxid, 'prep: zxids grow');
