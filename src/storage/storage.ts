@@ -222,7 +222,7 @@ export class Storage {
 
   /**
    * Cuts the log after `position`. From the call on nothing beyond it is reported durable, and what is
-   * appended follows it; the promise resolves when the disk says so too.
+   * appended follows it; the promise resolves when nothing beyond it is on the disk any more.
    * @throws InvariantError for a position that is not in the log, or before the newest snapshot
    */
   async truncateAfter(position: LogPosition): Promise<void> {
