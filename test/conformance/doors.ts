@@ -1,0 +1,164 @@
+/**
+ * The front doors, and how a guarantee is tested through all of them: the same tests, over real sockets,
+ * before a real node. The tests of a file share nodes, each test keeps to a place of its own in the tree.
+ */
+import { afterAll, afterEach, beforeAll, describe } from 'vitest';
+import { startInProcess } from '../support/in-process.ts';
+import type { InProcessNode, InProcessOptions } from '../support/in-process.ts';
+import type { Client, ClientOptions } from './client.ts';
+import { sendHttp } from './http.ts';
+import type { HttpAnswer, HttpRequest } from './http.ts';
+import { RestClient } from './rest-client.ts';
+import { WebSocketClient } from './websocket-client.ts';
+
+/** A node that the tests of a file share. */
+export interface Place {
+  readonly node: InProcessNode;
+  readonly url: string;
+  /** A fresh znode that is nobody else's, by its path. */
+  fresh(): Promise<string>;
+  http(request: HttpRequest): Promise<HttpAnswer>;
+}
+
+/** One way to be a client, before one node. */
+export interface Door<C extends Client = Client> extends Place {
+  readonly name: string;
+  /** A client that goes away after the test. */
+  client(options?: ClientOptions): Promise<C>;
+}
+
+/** The credential of the identity that passes every ACL. */
+export const superCredential = 'super:secret';
+
+/** What the nodes of this suite are set to where a test says nothing else. */
+const usual = {
+  settings: {
+    tickMs: 50,
+    minSessionTimeout: 100,
+    containerCheckMs: 50,
+    // The hash of `superCredential`.
+    superDigest: 'super:lK75jTNcA+U9vtVEw5vB51mj/w4=',
+  },
+  // A bookmark says that all events up to it have been sent: the tests wait for it.
+  limits: { bookmarkIntervalMs: 50 },
+} satisfies InProcessOptions;
+
+class SharedNode implements Place {
+  readonly #options: InProcessOptions;
+  #starting: Promise<InProcessNode> | undefined;
+  #node: InProcessNode | undefined;
+  #places = 0;
+
+  constructor({ settings, limits, ...options }: InProcessOptions) {
+    this.#options = {
+      ...options,
+      settings: { ...usual.settings, ...settings },
+      limits: { ...usual.limits, ...limits },
+    };
+  }
+
+  async start(): Promise<void> {
+    this.#starting ??= startInProcess(this.#options);
+    this.#node = await this.#starting;
+  }
+
+  async remove(): Promise<void> {
+    await (await this.#starting)?.remove();
+  }
+
+  get node(): InProcessNode {
+    if (this.#node === undefined) throw new Error('there is a node only inside of tests');
+    return this.#node;
+  }
+
+  get url(): string {
+    return this.node.url;
+  }
+
+  async fresh(): Promise<string> {
+    this.#places++;
+    const path = `/place-${this.#places}`;
+    await this.http({ method: 'PUT', target: `/znodes${path}` });
+    return path;
+  }
+
+  http(request: HttpRequest): Promise<HttpAnswer> {
+    return sendHttp(this.url, request);
+  }
+}
+
+/** The nodes of this file by their options. */
+const nodes = new Map<string, SharedNode>();
+
+afterAll(async () => {
+  await Promise.all([...nodes.values()].map((node) => node.remove()));
+});
+
+function sharedNode(options: InProcessOptions): SharedNode {
+  const key = JSON.stringify(options);
+  const known = nodes.get(key) ?? new SharedNode(options);
+  nodes.set(key, known);
+  beforeAll(() => known.start());
+  return known;
+}
+
+function makeDoor<C extends Client>(
+  name: string,
+  open: (url: string, options?: ClientOptions) => Promise<C>,
+  place: Place,
+): Door<C> {
+  const clients: C[] = [];
+  afterEach(() => {
+    for (const client of clients.splice(0)) client.leave();
+  });
+  return {
+    name,
+    get node() {
+      return place.node;
+    },
+    get url() {
+      return place.url;
+    },
+    fresh: () => place.fresh(),
+    http: (request) => place.http(request),
+    client: async (options) => {
+      const client = await open(place.url, options);
+      clients.push(client);
+      return client;
+    },
+  };
+}
+
+/** Tests that only a client without a connection of its own can make. */
+export function describeOverRest(
+  name: string,
+  body: (door: Door<RestClient>) => void,
+  options: InProcessOptions = {},
+): void {
+  describe(`${name}, over REST`, () => {
+    const place = sharedNode(options);
+    body(makeDoor('REST', (url, who) => RestClient.open(url, who), place));
+  });
+}
+
+/** Tests that only an ordered stream can make. */
+export function describeOverWebSocket(
+  name: string,
+  body: (door: Door<WebSocketClient>) => void,
+  options: InProcessOptions = {},
+): void {
+  describe(`${name}, over WebSocket`, () => {
+    const place = sharedNode(options);
+    body(makeDoor('WebSocket', (url, who) => WebSocketClient.open(url, who), place));
+  });
+}
+
+/** A guarantee: the same tests through each front door. */
+export function describeThroughEveryDoor(
+  name: string,
+  body: (door: Door) => void,
+  options: InProcessOptions = {},
+): void {
+  describeOverRest(name, body, options);
+  describeOverWebSocket(name, body, options);
+}
