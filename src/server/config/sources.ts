@@ -106,30 +106,32 @@ export function readFlags(
     tokens: true,
   });
   const collector = new Collector();
-  const command: { help: boolean; printConfig: boolean; config: string | undefined } = {
-    help: false,
-    printConfig: false,
-    config: undefined,
-  };
+  const flags = { help: false, printConfig: false, config: undefined as string | undefined };
+  let misread = false;
   for (const token of tokens) {
-    if (token.kind === 'positional') collector.mistake(token.value, 'is not expected here');
-    if (token.kind !== 'option') continue;
-    const { name, rawName, inlineValue } = token;
-    if (name === 'help') command.help = true;
-    else if (name === 'print-config') command.printConfig = true;
-    else
-      readFlag(collector, { name, rawName, inlineValue: inlineValue ?? false, value: token.value });
-    if (name === 'config' && hasValue(token)) command.config = token.value;
+    if (token.kind === 'positional') {
+      // Behind a flag that nobody knows stands its value; one mistake is enough for both.
+      if (!misread) collector.mistake(token.value, 'is not expected here');
+      misread = false;
+    } else if (token.kind === 'option') {
+      const { name } = token;
+      const known = collector.mistakes.length;
+      if (name === 'help') flags.help = true;
+      else if (name === 'print-config') flags.printConfig = true;
+      else readFlag(collector, token);
+      if (name === 'config' && hasValue(token)) flags.config = token.value;
+      misread = collector.mistakes.length > known && !hasValue(token);
+    }
   }
   const { source, mistakes } = collector;
-  return { source, mistakes, flags: command };
+  return { source, mistakes, flags };
 }
 
 interface Flag {
   readonly name: string;
   readonly rawName: string;
-  readonly value: string | undefined;
-  readonly inlineValue: boolean;
+  readonly value?: string | undefined;
+  readonly inlineValue?: boolean | undefined;
 }
 
 function readFlag(collector: Collector, flag: Flag): void {
@@ -163,10 +165,7 @@ function readLimitFlag(collector: Collector, text: string): void {
 }
 
 /** What looks like the next flag is none, unless it was written behind an equals sign. */
-function hasValue(flag: {
-  readonly value?: string | undefined;
-  readonly inlineValue?: boolean | undefined;
-}): flag is { readonly value: string } {
+function hasValue(flag: Flag): flag is Flag & { readonly value: string } {
   if (flag.value === undefined) return false;
   return flag.inlineValue === true || !/^--?[a-z]/.test(flag.value);
 }
@@ -295,15 +294,21 @@ function nearest(given: string, known: readonly string[], editsMax: number): str
   return best !== undefined && best.edits <= limit ? best.name : undefined;
 }
 
-/** Levenshtein's distance. */
+/** Characters to insert, remove, replace or exchange with their neighbour (optimal string alignment). */
 function editDistance(one: string, other: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (let i = 1; i <= one.length; i++) {
     const next = [i];
     for (let j = 1; j <= other.length; j++) {
       const replaced = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const exchanged =
+        one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1]
+          ? (before[j - 2] ?? Infinity) + 1
+          : Infinity;
+      next.push(Math.min(replaced, exchanged, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
+    before = row;
     row = next;
   }
   return row.at(-1) ?? 0;

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { InvariantError } from '../../../src/protocol/assert.ts';
+import {
+  listenStartError,
+  StartError,
+  storageStartError,
+} from '../../../src/server/start-error.ts';
+import { DirectoryInUseError, InconsistentDirectoryError } from '../../../src/storage/errors.ts';
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(`${code}: it failed`), { code, syscall: 'open' });
+}
+
+describe('the error of a data directory', () => {
+  it.each([
+    new DirectoryInUseError('./data/1', 'process 7'),
+    new InconsistentDirectoryError('its log is missing'),
+  ])('is its own message where it has one', (error) => {
+    const explained = storageStartError(error, './data/1');
+    expect(explained).toBeInstanceOf(StartError);
+    expect((explained as StartError).message).toBe(error.message);
+  });
+
+  it('names the directory where the system refuses it', () => {
+    const explained = storageStartError(systemError('EACCES'), './data/1') as StartError;
+    expect(explained.message).toBe('the data directory ./data/1 cannot be used: EACCES: it failed');
+  });
+
+  it('names the directory where its content contradicts itself', () => {
+    const explained = storageStartError(new Error('snapshot: it is incomplete'), './data/1');
+    expect((explained as StartError).message).toBe(
+      'the data directory ./data/1 is refused: snapshot: it is incomplete',
+    );
+  });
+
+  it('stays a fault of the program where it is one', () => {
+    for (const error of [new TypeError('x is undefined'), new InvariantError('never')]) {
+      expect(storageStartError(error, './data/1')).toBe(error);
+    }
+  });
+});
+
+describe('the error of listening', () => {
+  const address = { host: '127.0.0.1', port: 8181 };
+
+  it.each([
+    ['EADDRINUSE', 'another process listens there'],
+    ['EADDRNOTAVAIL', 'this machine has no such address'],
+    ['EACCES', 'this user may not listen there'],
+    ['EMFILE', 'EMFILE: it failed'],
+  ])('explains %s', (code, problem) => {
+    const explained = listenStartError(systemError(code), address) as StartError;
+    expect(explained).toBeInstanceOf(StartError);
+    expect(explained.message).toMatch(`cannot listen on 127.0.0.1 port 8181 (${code}): ${problem}`);
+  });
+
+  it('stays what it is otherwise', () => {
+    const error = new TypeError('x is undefined');
+    expect(listenStartError(error, address)).toBe(error);
+  });
+});
