@@ -5,7 +5,7 @@ import type { CountResult, StatResult, TreeOperation, TreeResult } from '../prot
 import { childPath, isWithin } from '../protocol/path.ts';
 import type { ChildCursor } from './child-lists.ts';
 import { canRead } from './permissions.ts';
-import { checkPage, readable, type Reader } from './reads.ts';
+import { checkPage, readable, STAT_BYTES, type Reader } from './reads.ts';
 import { noNode } from './rows.ts';
 import type { Tree } from './tree.ts';
 
@@ -35,16 +35,19 @@ export function readTree(tree: Tree, operation: TreeOperation, reader: Reader): 
     if (depth > 0) levels.push({ path, children: tree.children(top) });
   } else levels = resume(tree, { path, after, depth }, reader);
   const visitsMax = limit * VISITS_PER_ENTRY;
+  const { answerBytesMax } = reader.limits;
+  let bytes = 0;
   let last: ZnodePath = after ?? path;
   for (let visits = 0; ; visits++) {
     const visit = step(tree, levels);
     if (visit === undefined) return { path, nodes, truncated: false };
-    if (nodes.length >= limit || visits >= visitsMax) {
+    if (nodes.length >= limit || visits >= visitsMax || bytes >= answerBytesMax) {
       return { path, nodes, next: last, truncated: true };
     }
     last = visit.path;
     if (!canRead(tree, tree.aclOf(visit.id), reader)) continue;
     nodes.push({ path: visit.path, stat: tree.stat(visit.id) });
+    bytes += visit.path.length + STAT_BYTES;
     if (levels.length < depth && tree.numChildren(visit.id) > 0) {
       levels.push({ path: visit.path, children: tree.children(visit.id) });
     }

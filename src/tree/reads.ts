@@ -31,7 +31,7 @@ export interface Reader extends Who {
 }
 
 /** What a child or znode of an answer is taken to cost beside names and data, bytes of JSON. */
-const STAT_BYTES = 256;
+export const STAT_BYTES = 256;
 
 /** @throws CoordinationError NONODE, NOAUTH */
 export function readGet(tree: Tree, operation: GetOperation, reader: Reader): DataResult {

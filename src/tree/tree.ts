@@ -232,8 +232,9 @@ export class Tree {
 
   /**
    * Replaces the state by the one that the chunks hold.
+   * @param expected the position that the snapshot stands for, at or after the tree's last transaction
    * @returns its digest, which equals the one that the snapshot carries
-   * @throws Error when the snapshot is incomplete, contradicts itself or is of another zxid
+   * @throws Error when the snapshot is incomplete, contradicts itself or is of a later zxid
    */
   finishLoad(expected: { readonly zxid: Zxid }): TreeDigest {
     const { loader } = this;

@@ -128,6 +128,16 @@ describe('a subtree', () => {
   });
 });
 
+describe('a page of a subtree', () => {
+  it('ends early when its bytes are enough', () => {
+    const harness = new Harness({ limits: { answerBytesMax: 600 } });
+    for (const at of ['/a', '/b', '/c', '/d', '/e']) harness.create(at);
+    const page = list(harness, '/');
+    expect(page).toMatchObject({ paths: ['/', '/a', '/b', '/c'], next: '/c', truncated: true });
+    expect(list(harness, '/', { after: path('/c') }).paths).toHaveLength(3);
+  });
+});
+
 describe('the number of descendants', () => {
   it('needs READ on the path only, and does not count the path', () => {
     const harness = planted(['/t', '/t/a', '/t/a/b', '/t/c']);
