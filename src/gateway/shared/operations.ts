@@ -70,7 +70,7 @@ export function createKind(options: CreateOptions, where = ''): CreateKind {
   }
   if (ttlMs === undefined) return { kind, sequential };
   if (ttlMs < 1 || ttlMs > ttlMaxMs) {
-    throw badArgument(`${where}a TTL of ${ttlMs} ms is not between 1 and ${ttlMaxMs} ms`);
+    throw badArgument(`${where}ttl: ${ttlMs} ms is not between 1 and ${ttlMaxMs} ms`);
   }
   return { kind, sequential, ttlMs };
 }

@@ -1,0 +1,61 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { checkDataSize, decodeData, encodeData } from '../../../../src/gateway/shared/data.ts';
+
+const bytes = (...values: number[]) => Uint8Array.from(values);
+
+describe('data in JSON', () => {
+  it('any bytes survive the way out and in', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.boolean(), (data, base64) => {
+        const encoded = encodeData(data, base64 ? 'base64' : undefined);
+        expect(Buffer.from(decodeData(encoded)).equals(data)).toBe(true);
+      }),
+    );
+  });
+
+  it('is text where it is text, unless base64 is asked', () => {
+    const text = new TextEncoder().encode('grün');
+    expect(encodeData(text)).toEqual({ data: 'grün', encoding: 'utf8' });
+    expect(encodeData(text, 'utf8')).toEqual({ data: 'grün', encoding: 'utf8' });
+    expect(encodeData(text, 'base64')).toEqual({ data: 'Z3LDvG4=', encoding: 'base64' });
+  });
+
+  it('is base64 where it is no text, whatever is asked', () => {
+    expect(encodeData(bytes(0xff, 0xfe), 'utf8')).toEqual({ data: '//4=', encoding: 'base64' });
+  });
+
+  it('keeps a byte order mark', () => {
+    expect(encodeData(bytes(0xef, 0xbb, 0xbf, 0x61)).data).toBe('\uFEFFa');
+  });
+
+  it('absent is empty', () => {
+    expect(decodeData({})).toEqual(bytes());
+    expect(decodeData({ data: '' })).toEqual(bytes());
+  });
+
+  it.each(['a', 'abc!', 'ab=c', '====', 'YWJj\n', 'YQ=', '_-_-'])('%j is no base64', (data) => {
+    expect(() => decodeData({ data, encoding: 'base64' }, 'operations[3].data')).toThrow(
+      'operations[3].data: not valid base64',
+    );
+  });
+
+  it('base64 may leave out its padding', () => {
+    expect(Buffer.from(decodeData({ data: 'YQ', encoding: 'base64' })).toString()).toBe('a');
+  });
+
+  it('half of a surrogate pair has no bytes', () => {
+    expect(() => decodeData({ data: 'a\ud83d' })).toThrow('data: holds half of a surrogate pair');
+    expect(Buffer.from(decodeData({ data: '😀' })).toString()).toBe('😀');
+  });
+
+  it('the limit is exact and both numbers are told', () => {
+    expect(checkDataSize(bytes(1, 2, 3), 3)).toHaveLength(3);
+    expect(() => checkDataSize(bytes(1, 2, 3, 4), 3)).toThrow(
+      expect.objectContaining({
+        code: 'TOOLARGE',
+        message: 'data: 4 bytes exceed the limit of 3',
+      }),
+    );
+  });
+});
