@@ -19,7 +19,7 @@ import type { OutletOwner } from './outlet.ts';
 import { goawayText } from './texts.ts';
 import type { WheelEntry } from './wheel.ts';
 
-/** Requests taken between two looks at whether their answers fill the socket. */
+/** Requests handed over between two looks at whether their answers fill the socket. */
 const SLICE = 64;
 
 /** A connection without a session is given up when it has been silent for so many pings. */
@@ -211,7 +211,7 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
       frame.next++;
       this.#conversation.accept(item);
       // Answers may come back before this returns, and fill the socket.
-      if (frame.next % SLICE === 0) this.#hub.flush();
+      if (this.#hub.waiting >= SLICE) this.#hub.flush();
     }
     this.#taking = false;
     if (this.#closed) return true;

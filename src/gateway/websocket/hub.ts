@@ -107,6 +107,11 @@ export class Hub {
     queueMicrotask(this.#flushSoon);
   }
 
+  /** Messages that have not been handed over yet. */
+  get waiting(): number {
+    return this.#batch.length;
+  }
+
   /** Hands the batch over now. Answers may arrive before this returns. */
   flush(): void {
     if (this.#batch.length === 0) return;
