@@ -49,28 +49,33 @@ export class EventStream {
   readonly #oneShot: boolean;
   readonly handle: StreamHandle;
   #state: State = 'starting';
-  /** Settles `started`. */
+  /** Settles what `begin` gave. */
   #begun: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
   #watched: ResultAnswer | undefined;
   #blocked = false;
   #nextRequest = firstBookmarkRequest;
   #bookmarkUnderWay = false;
 
-  /** Resolves when the head is written, rejects with what refuses the stream. */
-  readonly started: Promise<void>;
-
   /** @throws CoordinationError THROTTLEDOP when the node has as many streams as it may */
   constructor(options: EventStreamOptions) {
     this.#options = options;
     const { mode, response } = options;
     this.#oneShot = mode === 'data' || mode === 'exists' || mode === 'children';
-    this.started = new Promise((resolve, reject) => (this.#begun = { resolve, reject }));
     this.handle = options.router.openStream(options.identities, {
       answers: (batch) => batch.forEach((answer) => this.#take(answer)),
     });
     response.on('drain', () => this.#drained());
     response.on('close', () => this.end());
+  }
+
+  /**
+   * Sets the watch; the answer may come, and end the stream, before this returns.
+   * @returns what resolves when the head is written and rejects with what refuses the stream
+   */
+  begin(): Promise<void> {
+    const begun = new Promise<void>((resolve, reject) => (this.#begun = { resolve, reject }));
     this.handle.send(this.#firstRequests());
+    return begun;
   }
 
   /** A request whose answer becomes a bookmark; undefined while the reader is behind anyway. */

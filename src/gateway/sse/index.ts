@@ -87,7 +87,7 @@ async function watch(request: WatchRequest, streams: OpenStreams): Promise<Answe
     onEnd: () => streams.delete(stream),
   });
   streams.add(stream);
-  await stream.started;
+  await stream.begin();
   if (request.raw.method === 'HEAD') stream.end();
   return undefined;
 }
