@@ -1,0 +1,70 @@
+/** Broken things end the process at once: nothing is acknowledged after them. */
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { startInProcess } from '../support/in-process.ts';
+import { MemoryDisk } from '../support/memory-disk.ts';
+import { temporaryDirectory } from '../support/server-process.ts';
+
+/** Runs the process around a node with something thrown into it, as its own process. */
+async function exitOf(statement: string): Promise<{ code: number | null; stdout: string }> {
+  const directory = temporaryDirectory();
+  const dist = new URL('../../dist/server/', import.meta.url);
+  const script = join(directory, 'broken.mjs');
+  writeFileSync(
+    script,
+    [
+      `import { loadConfig } from '${new URL('config/index.js', dist).href}';`,
+      `import { runProcess } from '${new URL('process.js', dist).href}';`,
+      `import { assert } from '${new URL('../protocol/assert.js', dist).href}';`,
+      `const args = ['--port', '0', '--data-dir', '${directory}/data'];`,
+      `void assert;`,
+      `setImmediate(() => { ${statement} });`,
+      `process.exit(await runProcess(loadConfig({ args, env: {} }).resolve().config));`,
+    ].join('\n'),
+  );
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, stdout };
+}
+
+describe('the process ends with status 70', () => {
+  it.each([
+    ['an error that nobody caught', `throw new Error('nobody caught it')`, 'nobody caught it'],
+    ['a rejection that nobody handled', `void Promise.reject(new Error('alone'))`, 'alone'],
+    ['a broken invariant', `assert(false, 'tree: it is wrong')`, 'tree: it is wrong'],
+  ])('after %s, and says why', async (_what, statement, message) => {
+    const { code, stdout } = await exitOf(statement);
+    expect(code).toBe(70);
+    const last = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
+    expect(last).toMatchObject({ level: 'fatal', err: { message } });
+  });
+});
+
+describe('a failed disk', () => {
+  it('is fatal, and the write is not acknowledged', async () => {
+    let fails = false;
+    const disk = new MemoryDisk({
+      fault: ({ kind, path }) =>
+        fails && kind === 'sync' && path.startsWith('log/')
+          ? { type: 'error', code: 'EIO' }
+          : undefined,
+    });
+    const node = await startInProcess({ disk });
+    fails = true;
+    const abort = new AbortController();
+    const answer = fetch(`${node.url}/znodes/a`, {
+      method: 'PUT',
+      body: 'x',
+      signal: abort.signal,
+    });
+    await vi.waitUntil(() => node.complaints.length > 0);
+    expect(node.complaints[0]).toMatch(/^fatal: Error: EIO/);
+    abort.abort();
+    await expect(answer).rejects.toThrow();
+    await node.remove();
+  });
+});

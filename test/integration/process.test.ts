@@ -1,0 +1,162 @@
+/** The life of the process: start, orderly end, disorderly end, and what it refuses. */
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { runZoogate, startServer, temporaryDirectory } from '../support/server-process.ts';
+
+async function put(url: string, path: string, body: string): Promise<number> {
+  const { status } = await fetch(`${url}/znodes${path}`, { method: 'PUT', body });
+  return status;
+}
+
+async function get(url: string, path: string): Promise<string> {
+  return (await fetch(`${url}/znodes${path}`)).text();
+}
+
+describe('a node', () => {
+  it('serves on a free port, says which, and ends on SIGTERM with status 0', async () => {
+    const server = await startServer();
+    const portFile = join(server.dataDir, 'http.port');
+    expect(readFileSync(portFile, 'utf8')).toBe(`${server.port}\n`);
+    expect(await put(server.url, '/hello', 'world')).toBe(201);
+    expect(await get(server.url, '/hello')).toBe('world');
+
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+    expect(existsSync(portFile)).toBe(false);
+    const [start, ...rest] = server.stdout().trim().split('\n');
+    expect(JSON.parse(start ?? '')).toMatchObject({
+      level: 'info',
+      ...{ id: 1, zxid: 1, epoch: 1, dataDir: server.dataDir, url: server.url },
+      recoveryMs: expect.any(Number) as number,
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/) as string,
+    });
+    expect(rest.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual([
+      'stopping',
+      'stopped',
+    ]);
+    expect(server.stderr()).toBe('');
+  });
+
+  it('ends on SIGINT too, with what waits answered and streams sent elsewhere', async () => {
+    const server = await startServer();
+    await put(server.url, '/a', '1');
+    const { headers } = await fetch(`${server.url}/znodes/a`);
+    const poll = fetch(`${server.url}/znodes/a?wait=60s`, {
+      headers: { 'If-None-Match': headers.get('etag') ?? '' },
+    });
+    const socket = new WebSocket(server.wsUrl);
+    const messages: string[] = [];
+    socket.on('message', (data: Buffer) => messages.push(data.toString()));
+    const closed = new Promise<number>((resolve) => socket.once('close', resolve));
+    await new Promise((resolve) => socket.once('open', resolve));
+    socket.send('{"type": "connect", "id": 1}');
+    await new Promise((resolve) => socket.once('message', resolve));
+
+    expect(await server.kill('SIGINT')).toEqual({ code: 0, signal: null });
+    expect(await closed).toBe(1012);
+    expect(messages.at(-1)).toContain('"type":"goaway"');
+    expect((await poll).status).toBe(503);
+  });
+
+  it('keeps what it has acknowledged when it is killed', async () => {
+    const first = await startServer();
+    const { dataDir } = first;
+    for (let index = 0; index < 20; index++) await put(first.url, `/n${index}`, `v${index}`);
+    expect(await first.kill('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' });
+
+    const second = await startServer({ dataDir });
+    for (let index = 0; index < 20; index++) {
+      expect(await get(second.url, `/n${index}`)).toBe(`v${index}`);
+    }
+    expect(Number(readFileSync(join(dataDir, 'http.port'), 'utf8'))).toBe(second.port);
+    expect(await second.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  it('takes its settings from the environment too', async () => {
+    const server = await startServer({ env: { ZOOGATE_ID: '7', ZOOGATE_LOG_LEVEL: 'debug' } });
+    const { headers } = await fetch(`${server.url}/znodes/`, {
+      headers: { Authorization: `Basic ${Buffer.from('ann:pw').toString('base64')}` },
+    });
+    expect(headers.get('zk-server')).toBe('7');
+    await server.stop();
+    expect(server.stdout()).toMatch(/"url":"\/znodes\/".*"status":200/);
+    expect(server.stdout()).not.toContain('Basic');
+  });
+});
+
+describe('a node does not start', () => {
+  it('on a data directory that another process uses', async () => {
+    const server = await startServer();
+    const result = await runZoogate(['serve', '--port', '0', '--data-dir', server.dataDir]);
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toBe(
+      `zoogate: data directory ${server.dataDir} is in use by process ${server.pid}: ` +
+        'stop that process first, or give this node a data directory of its own\n',
+    );
+    expect(readFileSync(join(server.dataDir, 'http.port'), 'utf8')).toBe(`${server.port}\n`);
+    expect(await put(server.url, '/still', 'there')).toBe(201);
+    await server.stop();
+  });
+
+  it('on a port that another process uses', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    const dataDir = temporaryDirectory();
+    const result = await runZoogate(['serve', '--port', `${port}`, '--data-dir', dataDir]);
+    other.close();
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toBe(
+      `zoogate: cannot listen on 127.0.0.1 port ${port} (EADDRINUSE): ` +
+        'another process listens there; stop it, or choose another --port\n',
+    );
+    expect(existsSync(join(dataDir, 'http.port'))).toBe(false);
+  });
+
+  it('in a data directory that cannot be', async () => {
+    const result = await runZoogate(['serve', '--port', '0', '--data-dir', '/dev/null/data']);
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toMatch(
+      /^zoogate: the data directory \/dev\/null\/data cannot be used: /,
+    );
+    expect(result.stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('with a wrong configuration, and tells all of it', async () => {
+    const dataDir = temporaryDirectory();
+    const args = [
+      'serve',
+      '--data-dir',
+      dataDir,
+      '--port',
+      'http',
+      '--prot',
+      '1',
+      '--host',
+      '0.0.0.0',
+    ];
+    const result = await runZoogate([...args, '--super-digest', 'admin:hunter2'], {
+      ZOOGATE_TICK_MS: 'soon',
+    });
+    expect(result).toMatchObject({ code: 2, stdout: '' });
+    expect(result.stderr).toBe(
+      [
+        'zoogate: the configuration has 4 mistakes:',
+        '  --prot is not a setting; did you mean --port?',
+        '  --port must be a whole number',
+        '  --super-digest must be user:HASH, where HASH is base64(sha1("user:password"))',
+        '  ZOOGATE_TICK_MS must be a duration such as 500ms, 30s, 5m, 2h or 1d',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('open to other machines without being told so', async () => {
+    const result = await runZoogate(['serve', '--host', '0.0.0.0', '--port', '0']);
+    expect(result).toMatchObject({ code: 2, stdout: '' });
+    expect(result.stderr).toContain('--insecure-listen');
+  });
+});
