@@ -266,8 +266,10 @@ export class Drive {
       if (last !== undefined) this.#appends.push({ tenure, last });
       this.#storage.append(append);
     }
-    this.#applyTo(ready.committed);
+    this.#commitTo(ready.committed);
+    // A refusal is answered from the very state that it speaks of, before anything later is applied.
     for (const { id, outcome } of ready.barriers) this.#decide(id, outcome);
+    this.#applyTo(ready.committed);
     if (!this.#established && this.#zab.status.established) {
       this.#established = true;
       this.#hooks?.established();
@@ -310,17 +312,22 @@ export class Drive {
     }, this.#onFatal);
   }
 
-  #applyTo(committed: LogPosition): void {
+  #commitTo(committed: LogPosition): void {
     assert(
       comparePositions(committed, this.#committed) >= 0,
       'the commit point of a node never goes back',
     );
     this.#committed = committed;
-    const durable = this.#zab.status.durable;
+  }
+
+  /** Applies what is committed and durable here, up to `position`. */
+  #applyTo(position: LogPosition): void {
+    const { durable } = this.#zab.status;
     for (;;) {
       const entry = this.#unapplied.peek();
       if (entry === undefined) break;
-      if (comparePositions(entry.record, committed) > 0) break;
+      if (comparePositions(entry.record, position) > 0) break;
+      if (comparePositions(entry.record, this.#committed) > 0) break;
       if (comparePositions(entry.record, durable) > 0) break;
       this.#unapplied.shift();
       this.#unappliedBytes -= entry.record.bytes.length;
@@ -343,6 +350,7 @@ export class Drive {
     const group = this.#barriers.get(id);
     assert(group !== undefined, 'a barrier is decided once');
     this.#barriers.delete(id);
+    this.#applyTo(group.position);
     for (const pending of group.waiting) {
       if (outcome === 'passed') this.#hooks?.barrierPassed(pending, group.position);
       else this.#hooks?.barrierFailed(pending, outcome);

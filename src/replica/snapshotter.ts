@@ -59,7 +59,9 @@ export class Snapshotter {
     const at = { position: state.applied, chain: state.chain };
     const snapshot = new StateSnapshot(state);
     try {
-      const info = await this.#storage.snapshot(at, this.#paced(snapshot));
+      // What the ring still holds must be found again after a restart.
+      const keepRecordsFrom = this.#core.ring.oldestResumeZxid + 1;
+      const info = await this.#storage.snapshot(at, this.#paced(snapshot), { keepRecordsFrom });
       counters.snapshotsTaken++;
       counters.snapshotMs = clock.monotonicMs() - startedMs;
       log.info({ ...info, ms: Math.round(counters.snapshotMs) }, 'snapshot taken');
