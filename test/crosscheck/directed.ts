@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Comparator, type Difference } from './compare.ts';
-import type { Observation, ObservedEvent, Target } from './observation.ts';
+import { noEvents, type Observation, type ObservedEvent, type Target } from './observation.ts';
 import type { CreateMember, Slot, Step } from './program.ts';
 
 /** Short enough to wait for, on both systems. */
@@ -121,7 +121,7 @@ async function play(target: Target, scenario: Scenario, base: string): Promise<O
   const observations: Observation[] = [];
   const events: ObservedEvent[] = [];
   const take = async (): Promise<void> => {
-    const [, told] = await target.collect([0, 0]);
+    const [, told] = await target.collect(noEvents);
     events.push(...told);
   };
   await target.begin(base);

@@ -1,16 +1,17 @@
 /**
- * Where Zoogate differs from ZooKeeper 3.8 on purpose. Each entry is as narrow as it can be: it turns
+ * Where Zoogate differs from ZooKeeper 3.8 on purpose, in Debian's build, which withholds events from who may
+ * not READ the node (CVE-2024-23944). Each entry is as narrow as it can be: it turns
  * exactly what ZooKeeper showed into exactly what Zoogate must show; everything else is a difference.
  *
- * Two things need no entry, because the comparison is by pattern: failed writes and requests of ZooKeeper
- * use up zxids, Zoogate's do not; session ids and times are each side's own.
+ * Three things need no entry. By pattern, not by value, are compared zxids (failed writes of ZooKeeper use
+ * some up), session ids and times. The stat of what a multi creates is told by Zoogate only.
  */
 import { parseSequentialPrefix, pathProblem } from '../../src/protocol/path.ts';
 import { ttlMaxMs } from '../../src/protocol/limits.ts';
 import { CoordinationError } from '../../src/protocol/errors.ts';
 import type { Observation, ObservedEvent } from './observation.ts';
-import type { Member, Slot, Step } from './program.ts';
-import type { Shadow, ShadowChange } from './shadow.ts';
+import type { Slot, Step } from './program.ts';
+import type { Shadow } from './shadow.ts';
 
 export interface KnownDifference {
   readonly name: string;
@@ -27,29 +28,38 @@ export interface EventContext {
   readonly slot: Slot;
   readonly step: Step;
   readonly observed: readonly ObservedEvent[];
-  readonly changes: readonly ShadowChange[];
   readonly shadow: Shadow;
 }
 
+const configPath = '/zookeeper/config';
 const BADARGUMENTS = -8;
 const NOAUTH = -102;
+const INVALIDACL = -114;
 
 export const knownDifferences: readonly KnownDifference[] = [
   {
-    name: 'bad path',
+    name: 'faults of form come first',
     reason:
-      'Zoogate checks the path of every request before anything else; ZooKeeper checks only writes, after parent and ACL, and answers reads NONODE',
-    answer: (step) => (pathsOf(step).some(isBadPath) ? { code: BADARGUMENTS } : undefined),
+      'Zoogate checks paths, TTLs and empty ACLs of a whole request before anything else; ZooKeeper checks them of writes only, one operation after the other, behind parent and ACL, and answers reads of a bad path NONODE',
+    answer: (step) => {
+      const code = partsOf(step)
+        .map(faultOfForm)
+        .find((fault) => fault !== undefined);
+      return code === undefined ? undefined : { code };
+    },
   },
   {
-    name: 'bad TTL',
+    name: 'configuration of an ensemble of one',
     reason:
-      'a TTL outside 1…2^40−1 ms is refused as a bad field of the request, also inside a multi whose earlier operation would fail',
-    answer: (step) => (membersOf(step).some(hasBadTtl) ? { code: BADARGUMENTS } : undefined),
+      'a standalone ZooKeeper never writes /zookeeper/config (version 0, aversion −1); Zoogate is an ensemble, where its version is −1 as in ZooKeeper',
+    answer: (step, observed) =>
+      'path' in step && step.path === configPath && observed.stat?.version === 0
+        ? { ...observed, stat: { ...observed.stat, version: -1, aversion: 0 } }
+        : undefined,
   },
   {
     name: 'exists needs READ',
-    reason: 'ZooKeeper 3.8.4 and 3.9.2 (CVE-2024-23944) ask READ of exists, 3.8.0 does not',
+    reason: 'ZooKeeper asks READ of exists since 3.8.4 and 3.9.2, 3.8.0 does not',
     instead: (step, shadow) =>
       step.type === 'exists' && !shadow.mayRead(step.slot, step.path)
         ? { ...step, watch: false }
@@ -60,10 +70,14 @@ export const knownDifferences: readonly KnownDifference[] = [
         : undefined,
   },
   {
-    name: 'events need READ',
+    name: 'events need READ after a reconnect too',
     reason:
-      'ZooKeeper 3.8.4 and 3.9.2 (CVE-2024-23944) withhold an event from who may not READ the node, 3.8.0 does not',
-    events: (context) => (context.step.type === 'resume' ? undefined : readable(context)),
+      'what setWatches2 finds changed ZooKeeper tells to anybody, unlike the events of a change; Zoogate tells neither to who may not READ the node',
+    events: ({ slot, step, observed, shadow }) => {
+      if (step.type !== 'resume' || step.slot !== slot) return undefined;
+      const readable = observed.filter(({ path }) => shadow.mayRead(slot, path));
+      return readable.length === observed.length ? undefined : readable;
+    },
   },
   {
     name: 'persistent watches miss nothing',
@@ -77,17 +91,26 @@ export const knownDifferences: readonly KnownDifference[] = [
   },
 ];
 
-/** Every path of a step, with a mark where a number follows it. */
-function pathsOf(step: Step): { path: string; sequential: boolean }[] {
-  const members: readonly { path: string }[] =
-    'members' in step ? step.members : 'path' in step ? [step] : [];
-  return members.map((member) => ({
-    path: member.path,
-    sequential: 'sequential' in member && member.sequential === true,
-  }));
+/** The operations of a multi, or the step itself. */
+function partsOf(step: Step): readonly Part[] {
+  if ('members' in step) return step.members;
+  return 'path' in step ? [step] : [];
 }
 
-function isBadPath({ path, sequential }: { path: string; sequential: boolean }): boolean {
+interface Part {
+  readonly path: string;
+  readonly sequential?: boolean;
+  readonly ttlMs?: number;
+  readonly acl?: readonly unknown[];
+}
+
+function faultOfForm({ path, sequential, ttlMs, acl }: Part): number | undefined {
+  if (isBadPath(path, sequential === true)) return BADARGUMENTS;
+  if (ttlMs !== undefined && (ttlMs < 1 || ttlMs > ttlMaxMs)) return BADARGUMENTS;
+  return acl?.length === 0 ? INVALIDACL : undefined;
+}
+
+function isBadPath(path: string, sequential: boolean): boolean {
   const absolute = path.startsWith('@') ? `/base${path.slice(1)}` : path;
   if (!sequential) return pathProblem(absolute) !== undefined;
   try {
@@ -97,25 +120,4 @@ function isBadPath({ path, sequential }: { path: string; sequential: boolean }):
     if (error instanceof CoordinationError) return true;
     throw error;
   }
-}
-
-function membersOf(step: Step): readonly Member[] {
-  if (step.type === 'multi') return step.members;
-  return step.type === 'create' ? [step] : [];
-}
-
-function hasBadTtl(member: Member): boolean {
-  if (member.type !== 'create' || member.ttlMs === undefined) return false;
-  return member.ttlMs < 1 || member.ttlMs > ttlMaxMs;
-}
-
-/** Pairs each event with its change, in order, and keeps what the session may READ. */
-function readable({ slot, observed, changes }: EventContext): readonly ObservedEvent[] | undefined {
-  const left = [...changes];
-  const kept = observed.filter((event) => {
-    const index = left.findIndex(({ type, path }) => type === event.type && path === event.path);
-    const [change] = index === -1 ? [] : left.splice(index, 1);
-    return change === undefined || change.readers.has(slot);
-  });
-  return kept.length === observed.length ? undefined : kept;
 }

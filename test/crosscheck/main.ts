@@ -1,5 +1,5 @@
 /**
- * `npm run crosscheck -- [--operations 10000] [--seed N] [--door websocket|rest|both] [--self]`
+ * `npm run crosscheck -- [--operations 10000] [--seed N] [--door websocket|rest|both] [--keep-going] [--self]`
  *
  * Runs the same random programs on a real ZooKeeper and on Zoogate, through each front door, and compares
  * everything that a client can see. `--self` compares ZooKeeper with another ZooKeeper, which shows that
@@ -38,6 +38,15 @@ interface Comparison {
   readonly known: readonly KnownDifference[];
 }
 
+interface Options {
+  /** Of each front door. */
+  readonly operations: number;
+  /** Of the first program; each further one has the next. */
+  readonly seed: number;
+  /** Looks for further differences after the first. */
+  readonly keepsGoing: boolean;
+}
+
 let bases = 0;
 
 async function compareOnce(
@@ -52,21 +61,22 @@ async function compareOnce(
 /** @returns true where no program differed */
 async function compare(
   comparison: Comparison,
-  operations: number,
-  firstSeed: number,
+  { operations, seed: firstSeed, keepsGoing }: Options,
 ): Promise<boolean> {
   const statistics = emptyStatistics();
   const programs = Math.ceil(operations / stepsPerProgram);
+  let same = true;
   for (let index = 0; index < programs; index++) {
     const seed = firstSeed + index;
     const program = generateProgram(seed, stepsPerProgram, comparison.profile);
     const failure = await compareOnce(comparison, program, statistics);
     if (failure === undefined) continue;
     await explain(comparison, program.slice(0, failure.at + 1), { failure, seed });
-    return false;
+    same = false;
+    if (!keepsGoing) return false;
   }
   printStatistics(comparison.title, statistics, comparison.known);
-  return true;
+  return same;
 }
 
 async function explain(
@@ -85,7 +95,7 @@ async function explain(
   printFailure(last ?? failure, last === undefined ? program : small, seed);
 }
 
-async function checkSelf(operations: number, seed: number): Promise<boolean> {
+async function checkSelf(options: Options): Promise<boolean> {
   const random = await withServers([startQuietZooKeeper, startQuietZooKeeper], ([first, second]) =>
     compare(
       {
@@ -95,8 +105,7 @@ async function checkSelf(operations: number, seed: number): Promise<boolean> {
         profile: websocketProfile,
         known: [],
       },
-      operations,
-      seed,
+      options,
     ),
   );
   const directed = await withServers(
@@ -156,11 +165,11 @@ async function withServers(
   }
 }
 
-async function checkDoors(operations: number, seed: number, doors: string): Promise<boolean> {
+async function checkDoors(doors: string, options: Options): Promise<boolean> {
   const random = await withServers([startQuietZooKeeper, startQuietZoogate], async (servers) => {
     let same = true;
     for (const door of doorsOf(doors)) {
-      same = (await compareDoor(servers, door, { operations, seed })) && same;
+      same = (await compareDoor(servers, door, options)) && same;
     }
     return same;
   });
@@ -189,7 +198,7 @@ const targetOf = (door: Door, port: number, timeouts: SessionTimeouts): Target =
 function compareDoor(
   [zooKeeper, zoogate]: readonly [Server, Server],
   door: Door,
-  { operations, seed }: { operations: number; seed: number },
+  options: Options,
 ): Promise<boolean> {
   const actual = targetOf(door, zoogate.port, longTimeouts);
   return compare(
@@ -200,9 +209,13 @@ function compareDoor(
       profile: door === 'rest' ? restProfile : websocketProfile,
       known: knownDifferences,
     },
-    operations,
-    seed,
+    options,
   );
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (!/^\d+$/.test(text)) throw new Error(`--${name} must be a whole number, not ${text}`);
+  return Number(text);
 }
 
 async function main(): Promise<boolean> {
@@ -212,6 +225,7 @@ async function main(): Promise<boolean> {
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       door: { type: 'string', default: 'both' },
       self: { type: 'boolean', default: false },
+      'keep-going': { type: 'boolean', default: false },
     },
   });
   const missing = zooKeeperMissing();
@@ -219,10 +233,13 @@ async function main(): Promise<boolean> {
     console.log(`crosscheck: nothing compared, ZooKeeper is not installed: ${missing}`);
     return process.env['CI'] === undefined;
   }
-  const operations = Number(values.operations);
-  const seed = Number(values.seed);
-  console.log(`crosscheck: seed ${seed}`);
-  return values.self ? checkSelf(operations, seed) : checkDoors(operations, seed, values.door);
+  const options: Options = {
+    operations: wholeNumber('operations', values.operations),
+    seed: wholeNumber('seed', values.seed),
+    keepsGoing: values['keep-going'],
+  };
+  console.log(`crosscheck: seed ${options.seed}`);
+  return values.self ? checkSelf(options) : checkDoors(values.door, options);
 }
 
 process.exitCode = (await main()) ? 0 : 1;

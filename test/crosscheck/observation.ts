@@ -59,6 +59,8 @@ export interface ObservedEvent {
 /** The events of each slot since the last step. */
 export type SlotEvents = readonly [readonly ObservedEvent[], readonly ObservedEvent[]];
 
+export const noEvents: SlotEvents = [[], []];
+
 /** What the sessions of both slots ask for, milliseconds. */
 export type SessionTimeouts = readonly [number, number];
 export const longTimeouts: SessionTimeouts = [60_000, 60_000];
@@ -73,8 +75,8 @@ export interface Target {
   /** Makes the base znode and opens the sessions of both slots. */
   begin(base: string): Promise<readonly [string, string]>;
   execute(step: Step): Promise<Observation>;
-  /** Waits until every event of the steps so far has arrived; `expected` counts them where nothing tells. */
-  collect(expected: readonly [number, number]): Promise<SlotEvents>;
+  /** Waits until every event of the steps so far has arrived: `expected`, where nothing marks the end. */
+  collect(expected: SlotEvents): Promise<SlotEvents>;
   /** Falls silent, without ending the session. */
   abandon(slot: Slot): Promise<void>;
   /** Ends the sessions, whatever state they are in. */

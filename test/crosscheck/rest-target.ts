@@ -91,12 +91,16 @@ export class RestTarget implements Target {
     }
   }
 
-  /** Nothing marks the end of the events of a change, so they are awaited by number. */
-  async collect(expected: readonly [number, number]): Promise<SlotEvents> {
+  /** Nothing marks the end of the events of a change, so each stream waits for its share of them. */
+  async collect(expected: SlotEvents): Promise<SlotEvents> {
     const deadline = performance.now() + eventTimeoutMs;
-    const missing = (): boolean => slots.some((slot) => this.#merged(slot).length < expected[slot]);
+    const missing = (): boolean =>
+      slots.some((slot) => this.#missing(slot, expected[slot]).length > 0);
     while (missing() && performance.now() < deadline) await delay(1);
-    const events = [this.#merged(0), this.#merged(1)] as const;
+    const events = slots.map((slot) => [
+      ...this.#merged(slot),
+      ...this.#missing(slot, expected[slot]),
+    ]) as unknown as SlotEvents;
     for (const state of this.#slots) this.#forget(state);
     return events;
   }
@@ -136,6 +140,15 @@ export class RestTarget implements Target {
       }
     }
     return [...most.values()].flat();
+  }
+
+  /** What single streams still lack of `expected`, with a mark: another stream may have had it. */
+  #missing(slot: Slot, expected: readonly ObservedEvent[]): ObservedEvent[] {
+    return (this.#slots[slot]?.watches ?? []).flatMap((watch) =>
+      shareOf(watch, expected)
+        .slice(watch.events.length)
+        .map(({ type, path }) => ({ type: `no ${type} on the stream of ${watch.mode}`, path })),
+    );
   }
 
   /** Drops what was collected, and one-shot watches that are used up. */
@@ -308,6 +321,20 @@ type ReadStep = Extract<
   SingleStep,
   { type: 'get' | 'exists' | 'children' | 'acl' | 'count' | 'ephemerals' | 'whoami' }
 >;
+
+/** The events that a stream of its own gets of all those of a session. */
+function shareOf({ path, mode }: OpenWatch, events: readonly ObservedEvent[]): ObservedEvent[] {
+  const matching = events.filter((event) => {
+    const isChildren = event.type === 'NodeChildrenChanged';
+    if (mode === 'persistent-recursive') {
+      return !isChildren && (event.path === path || event.path.startsWith(`${path}/`));
+    }
+    if (event.path !== path) return false;
+    if (mode === 'children') return isChildren || event.type === 'NodeDeleted';
+    return mode === 'persistent' || !isChildren;
+  });
+  return oneShot.has(mode) ? matching.slice(0, 1) : matching;
+}
 
 function grouped(events: readonly ObservedEvent[]): Map<string, ObservedEvent[]> {
   const groups = new Map<string, ObservedEvent[]>();

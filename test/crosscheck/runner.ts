@@ -1,9 +1,15 @@
 /** Runs one program on two targets, step by step, until they differ or it ends. */
 import { Comparator, type Difference, type EventComparison } from './compare.ts';
 import type { EventContext, KnownDifference } from './known-differences.ts';
-import type { Observation, ObservedEvent, SlotEvents, Target } from './observation.ts';
+import {
+  noEvents,
+  type Observation,
+  type ObservedEvent,
+  type SlotEvents,
+  type Target,
+} from './observation.ts';
 import { slots, type Slot, type Step } from './program.ts';
-import { Shadow, type ShadowChange } from './shadow.ts';
+import { Shadow } from './shadow.ts';
 
 export interface Statistics {
   readonly operations: Map<string, number>;
@@ -63,7 +69,7 @@ class ProgramRun {
       const differences = await this.#execute({ type: 'resume', slot });
       if (differences.length > 0) return differences;
     }
-    const late = await this.#events({ type: 'sync', slot: 0 }, []);
+    const late = await this.#events({ type: 'sync', slot: 0 });
     return late.length > 0 ? late : this.#comparator.order();
   }
 
@@ -74,10 +80,10 @@ class ProgramRun {
     if (step.type === 'drop') this.#dropped.add(step.slot);
     count(statistics.operations, `${step.type} ${left.code}`);
     const wanted = this.#answer(step, left);
-    const changes = this.#shadow.apply(step, left);
+    this.#shadow.apply(step, left);
     return [
       ...this.#comparator.observations(this.#withKind(step, wanted), right),
-      ...(await this.#events(step, changes)),
+      ...(await this.#events(step)),
     ];
   }
 
@@ -110,14 +116,14 @@ class ProgramRun {
     return { ...observed, stat: { ...observed.stat, kind } };
   }
 
-  async #events(step: Step, changes: readonly ShadowChange[]): Promise<Difference[]> {
+  async #events(step: Step): Promise<Difference[]> {
     const { expected, actual, statistics } = this.#options;
-    const observed = await expected.collect([0, 0]);
+    const observed = await expected.collect(noEvents);
     const wanted = slots.map((slot) =>
-      this.#wantedEvents({ slot, step, observed: observed[slot], changes, shadow: this.#shadow }),
+      this.#wantedEvents({ slot, step, observed: observed[slot], shadow: this.#shadow }),
     ) as unknown as SlotEvents;
     statistics.events += wanted[0].length + wanted[1].length;
-    const got = await actual.collect([wanted[0].length, wanted[1].length]);
+    const got = await actual.collect(wanted);
     const as = actual.ordersEvents ? comparisonAfter(step) : 'bag';
     return slots.flatMap((slot) => this.#comparator.events(wanted[slot], got[slot], { slot, as }));
   }

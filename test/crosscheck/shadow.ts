@@ -6,14 +6,7 @@
 import { Perms, type AclEntry, type NodeKind } from '../../src/protocol/model.ts';
 import { digestId } from './identity.ts';
 import type { Observation, ObservedEvent } from './observation.ts';
-import {
-  passwordOf,
-  slots,
-  type CreateMember,
-  type Member,
-  type Slot,
-  type Step,
-} from './program.ts';
+import { passwordOf, type CreateMember, type Member, type Slot, type Step } from './program.ts';
 
 interface ShadowNode {
   readonly acl: readonly AclEntry[];
@@ -22,12 +15,7 @@ interface ShadowNode {
   readonly owner?: Slot;
 }
 
-/** A change that may fire events, with the sessions that may be told of it. */
-export interface ShadowChange {
-  readonly type: 'NodeCreated' | 'NodeDeleted' | 'NodeDataChanged' | 'NodeChildrenChanged';
-  readonly path: string;
-  readonly readers: ReadonlySet<Slot>;
-}
+type ChangeType = 'NodeCreated' | 'NodeDeleted' | 'NodeDataChanged' | 'NodeChildrenChanged';
 
 const openNode: ShadowNode = {
   acl: [{ scheme: 'world', id: 'anyone', perms: Perms.ALL }],
@@ -45,7 +33,6 @@ export class Shadow {
   readonly #watches = [new Map<string, boolean>(), new Map<string, boolean>()] as const;
   /** What the persistent watches of a broken connection would have told, while it is broken. */
   readonly #missed = new Map<Slot, ObservedEvent[]>();
-  #changes: ShadowChange[] = [];
 
   kind(path: string): NodeKind | undefined {
     return this.#nodes.get(path)?.kind;
@@ -67,11 +54,9 @@ export class Shadow {
     return events;
   }
 
-  /** Takes in what ZooKeeper did, and says which changes that were, in order. */
-  apply(step: Step, observed: Observation): readonly ShadowChange[] {
-    this.#changes = [];
+  /** Takes in what ZooKeeper did. */
+  apply(step: Step, observed: Observation): void {
     if (observed.code === 0) this.#take(step, observed);
-    return this.#changes;
   }
 
   #take(step: Step, observed: Observation): void {
@@ -168,15 +153,14 @@ export class Shadow {
     );
   }
 
-  #fire(type: ShadowChange['type'], path: string): void {
-    const readers = new Set(slots.filter((slot) => this.mayRead(slot, path)));
-    this.#changes.push({ type, path, readers });
+  #fire(type: ChangeType, path: string): void {
     for (const [slot, missed] of this.#missed) {
-      if (readers.has(slot) && this.#isWatched(slot, type, path)) missed.push({ type, path });
+      if (this.mayRead(slot, path) && this.#isWatched(slot, type, path))
+        missed.push({ type, path });
     }
   }
 
-  #isWatched(slot: Slot, type: ShadowChange['type'], path: string): boolean {
+  #isWatched(slot: Slot, type: ChangeType, path: string): boolean {
     return [...this.#watches[slot]].some(([watched, recursive]) => {
       if (!recursive) return watched === path;
       const within = watched === path || path.startsWith(`${watched}/`);

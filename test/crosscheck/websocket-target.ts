@@ -144,7 +144,12 @@ export class WebSocketTarget implements Target {
     });
     if (!answer.ok) throw new Error(`no session: ${JSON.stringify(answer.problem)}`);
     const session = answer.json['session'] as Json;
-    return { ...state, client, session: String(session['id']), token: String(session['token']) };
+    // The listener of events holds on to this very object.
+    return Object.assign(state, {
+      client,
+      session: String(session['id']),
+      token: String(session['token']),
+    });
   }
 
   async #close(slot: Slot): Promise<Observation> {
