@@ -14,7 +14,7 @@ export interface HttpAnswer {
   readonly bytes: Buffer;
   readonly text: string;
   /** The body as JSON. */
-  json<T = Record<string, unknown>>(): T;
+  json(): Record<string, unknown>;
   /** The body as a problem; throws when it is none. */
   problem(): Problem;
 }
@@ -74,7 +74,7 @@ function answerOf(response: IncomingMessage, bytes: Buffer): HttpAnswer {
   const text = bytes.toString('utf8');
   return {
     ...{ status, headers: response.headers, bytes, text },
-    json: <T>() => JSON.parse(text) as T,
+    json: () => JSON.parse(text) as Record<string, unknown>,
     problem: () => {
       if (response.headers['content-type'] !== 'application/problem+json') {
         throw new Error(`no problem but ${status} ${text.slice(0, 200)}`);

@@ -26,7 +26,7 @@ export function failureAnswer(
   const body = errorBodyOf(error);
   const refused = error instanceof RequestRefused ? error : undefined;
   const zxid = refused?.zxid ?? context.router.status().appliedZxid;
-  const status = refinedStatus(body, request.condition);
+  const status = refinedStatus(body, request);
   const [instance = '/'] = (request.raw.url ?? '/').split('?', 1);
   const problem = problemOf(body, { instance, zxid, status });
   const headers = [
@@ -40,11 +40,14 @@ export function failureAnswer(
   return { status, headers, body: JSON.stringify(problem) };
 }
 
-/** A condition of the request that failed is a 412, whatever the code says elsewhere. */
-function refinedStatus(body: ErrorBody, condition: FailedRequest['condition']): number {
+/**
+ * A condition of the request that failed is a 412, whatever the code says elsewhere. The deletion of
+ * nothing is a 404 even under one, since it would be so without (RFC 9110, 13.2.1).
+ */
+function refinedStatus(body: ErrorBody, { raw, condition }: FailedRequest): number {
   if (body.code === 'NODEEXISTS' && condition === 'If-None-Match') return 412;
   const missing = body.code === 'NONODE' && body.parentMissing !== true;
-  if (missing && condition === 'If-Match') return 412;
+  if (missing && condition === 'If-Match' && raw.method === 'PUT') return 412;
   return statusOf(body);
 }
 

@@ -12,7 +12,7 @@ const invalid = (message: RegExp) =>
   expect.objectContaining({
     code: 'INVALIDACL',
     message: expect.stringMatching(message) as string,
-  });
+  }) as Error;
 
 describe('permissions', () => {
   it('every mask survives its letters', () => {

@@ -55,7 +55,7 @@ function accepts(schema: object, value: unknown): boolean {
 
 describe('the OpenAPI document', () => {
   it('is valid OpenAPI 3.1', async () => {
-    const result = await new Validator().validate(structuredClone(document) as object);
+    const result = await new Validator().validate(structuredClone(document) as never);
     expect(result).toEqual({ valid: true });
   });
 
