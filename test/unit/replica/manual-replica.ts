@@ -117,11 +117,11 @@ class World {
   }
 
   async until(promise: Promise<unknown>): Promise<void> {
-    let done = false;
+    const state = { done: false };
     const mark = (): void => {
-      done = true;
+      state.done = true;
     };
     promise.then(mark, mark);
-    while (!done) await this.settle();
+    while (!state.done) await this.settle();
   }
 }
