@@ -62,6 +62,8 @@ export interface RequestMessage {
   /** Of a write: how many voters must have it on disk, or all; absent = majority. */
   readonly acks?: number | 'all';
   readonly idempotency?: Idempotency;
+  /** The door asks on its own (for a bookmark): no sign of life of the client. */
+  readonly unprompted?: true;
 }
 
 /** The socket of the stream is full (its events wait in the ring) or has room again. */

@@ -291,7 +291,7 @@ export class Replica implements DriveHooks {
     const { streams, outbox, zxid, clock } = this.#core;
     const stream = streams.get(message.stream);
     if (stream !== undefined) {
-      this.#attachments.touch(stream, clock.monotonicMs());
+      if (message.unprompted !== true) this.#attachments.touch(stream, clock.monotonicMs());
       this.#pipeline.accept(message, stream);
       return;
     }

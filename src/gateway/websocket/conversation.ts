@@ -278,7 +278,8 @@ export class Conversation {
       frameBytes: 0,
       next: undefined,
     });
-    this.#hub.submit(minZxid === undefined ? request : { ...request, minZxid });
+    if (minZxid !== undefined) this.#hub.submit({ ...request, minZxid });
+    else this.#hub.submit(role === 'bookmark' ? { ...request, unprompted: true } : request);
   }
 
   get #streamId(): StreamId {
