@@ -44,6 +44,7 @@ export class ChildLists {
 
   /** Adds a child, whose name is set and not there yet, and counts it. */
   insert(parent: NodeId, child: NodeId): void {
+    this.names.setKey(child);
     const field = this.rows.get(parent, Field.CHILDREN);
     const count = this.rows.get(parent, Field.NUM_CHILDREN);
     if (field < 0) {
@@ -62,6 +63,7 @@ export class ChildLists {
 
   /** Removes a child and uncounts it. */
   remove(parent: NodeId, child: NodeId): void {
+    this.names.setKey(child);
     const field = this.rows.get(parent, Field.CHILDREN);
     const count = this.rows.get(parent, Field.NUM_CHILDREN);
     if (field < 0) {
@@ -127,7 +129,7 @@ export class ChildLists {
 
   private insertSmall(handle: number, count: number, child: NodeId): number {
     const ids = this.smallIds(handle, count);
-    const position = this.lowerBound(ids, count, child);
+    const position = this.lowerBound(ids, count);
     const bytes = count * ID_BYTES;
     if (this.pool.sameSlot(bytes, bytes + ID_BYTES)) {
       const words = this.pool.words(handle);
@@ -148,7 +150,7 @@ export class ChildLists {
 
   private removeSmall(handle: number, count: number, child: NodeId): number {
     const ids = this.smallIds(handle, count);
-    const position = this.lowerBound(ids, count, child);
+    const position = this.lowerBound(ids, count);
     assert(ids[position] === child, 'children: no such child');
     const bytes = count * ID_BYTES;
     if (this.pool.sameSlot(bytes, bytes - ID_BYTES)) {
@@ -167,13 +169,13 @@ export class ChildLists {
   }
 
   private insertIntoBlocks(blocks: Block[], child: NodeId): void {
-    const index = this.blockForChild(blocks, child);
+    const index = this.blockForKey(blocks);
     const block = blockAt(blocks, index);
     if (block.count < BLOCK_MAX) {
-      insertAt(block, this.lowerBound(block.ids, block.count, child), child);
+      insertAt(block, this.lowerBound(block.ids, block.count), child);
       return;
     }
-    const position = this.lowerBound(block.ids, block.count, child);
+    const position = this.lowerBound(block.ids, block.count);
     // Names that come in order, as sequential ones do, fill their blocks instead of leaving halves.
     const append = index === blocks.length - 1 && position === block.count;
     const splitAt = append ? block.count : block.count >>> 1;
@@ -185,9 +187,9 @@ export class ChildLists {
   }
 
   private removeFromBlocks(blocks: Block[], child: NodeId): void {
-    const index = this.blockForChild(blocks, child);
+    const index = this.blockForKey(blocks);
     const block = blockAt(blocks, index);
-    const position = this.lowerBound(block.ids, block.count, child);
+    const position = this.lowerBound(block.ids, block.count);
     assert(block.ids[position] === child, 'children: no such child');
     block.ids.copyWithin(position, position + 1, block.count);
     block.count -= 1;
@@ -216,15 +218,15 @@ export class ChildLists {
     this.rows.set(parent, Field.CHILDREN, handle);
   }
 
-  /** The block in which the child is or belongs: the last that does not start behind it. */
-  private blockForChild(blocks: readonly Block[], child: NodeId): number {
+  /** The block in which the key's node is or belongs: the last that does not start behind it. */
+  private blockForKey(blocks: readonly Block[]): number {
     const last = blocks.length - 1;
-    if (this.names.compare(firstOf(blocks, last), child) <= 0) return last;
+    if (this.names.compareKey(firstOf(blocks, last)) <= 0) return last;
     let low = 0;
     let high = last;
     while (low < high) {
       const middle = (low + high + 1) >>> 1;
-      if (this.names.compare(firstOf(blocks, middle), child) <= 0) low = middle;
+      if (this.names.compareKey(firstOf(blocks, middle)) <= 0) low = middle;
       else high = middle - 1;
     }
     return low;
@@ -241,14 +243,14 @@ export class ChildLists {
     return low;
   }
 
-  /** Position of the first id whose name is not before the child's. */
-  private lowerBound(ids: Int32Array, count: number, child: NodeId): number {
-    if (count > 0 && this.names.compare(ids[count - 1] ?? noNode, child) < 0) return count;
+  /** Position of the first id whose name is not before the key. */
+  private lowerBound(ids: Int32Array, count: number): number {
+    if (count > 0 && this.names.compareKey(ids[count - 1] ?? noNode) < 0) return count;
     let low = 0;
     let high = count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.names.compare(ids[middle] ?? noNode, child) < 0) low = middle + 1;
+      if (this.names.compareKey(ids[middle] ?? noNode) < 0) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -13,6 +13,9 @@ export const rootNode: NodeId = 1;
 export class Names {
   private readonly rows: Rows;
   private readonly pool: BytePool;
+  private keyBytes: Uint8Array = new Uint8Array(0);
+  private keyStart = 0;
+  private keyLength = 0;
 
   constructor(rows: Rows, pool: BytePool) {
     this.rows = rows;
@@ -79,21 +82,31 @@ export class Names {
 
   /** Bytewise order of two names. */
   compare(left: NodeId, right: NodeId): number {
-    const leftHandle = this.rows.get(left, Field.NAME);
-    const rightHandle = this.rows.get(right, Field.NAME);
-    const leftBytes = this.pool.bytes(leftHandle);
-    const rightBytes = this.pool.bytes(rightHandle);
-    const leftStart = this.pool.byteOffset(leftHandle);
-    const rightStart = this.pool.byteOffset(rightHandle);
-    const leftLength = this.rows.nameBytes(left);
-    const rightLength = this.rows.nameBytes(right);
-    const common = Math.min(leftLength, rightLength);
+    this.setKey(right);
+    return this.compareKey(left);
+  }
+
+  /** Makes the node's name the one that `compareKey` compares with, until it is called again. */
+  setKey(id: NodeId): void {
+    const handle = this.rows.get(id, Field.NAME);
+    this.keyBytes = this.pool.bytes(handle);
+    this.keyStart = this.pool.byteOffset(handle);
+    this.keyLength = this.rows.nameBytes(id);
+  }
+
+  /** Bytewise order of the node's name and the key: a search compares with one name many times. */
+  compareKey(id: NodeId): number {
+    const handle = this.rows.get(id, Field.NAME);
+    const length = this.rows.nameBytes(id);
+    const bytes = this.pool.bytes(handle);
+    const start = this.pool.byteOffset(handle);
+    const { keyBytes, keyStart, keyLength } = this;
+    const common = length < keyLength ? length : keyLength;
     for (let index = 0; index < common; index++) {
-      const difference =
-        (leftBytes[leftStart + index] ?? 0) - (rightBytes[rightStart + index] ?? 0);
+      const difference = (bytes[start + index] ?? 0) - (keyBytes[keyStart + index] ?? 0);
       if (difference !== 0) return difference;
     }
-    return leftLength - rightLength;
+    return length - keyLength;
   }
 
   /** Order of the node's name and a text; of code units, which is the same order. */
