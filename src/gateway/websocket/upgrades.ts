@@ -21,7 +21,8 @@ export function routeUpgrades(server: Server, webSockets: EventEmitter): void {
       return;
     }
     socket.unshift(Buffer.concat([plainHead(request), head]));
-    server.emit('connection', socket);
+    // What TLS has decrypted must not be taken for the beginning of a handshake.
+    server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket);
   });
 }
 

@@ -1,0 +1,102 @@
+/** Whatever happens on a connection, at its end nothing of it is left in what all connections share. */
+import { Duplex } from 'node:stream';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { CoordinatorRouter } from '../../../../src/gateway/router.ts';
+import { Connection } from '../../../../src/gateway/websocket/connection.ts';
+import { Hub } from '../../../../src/gateway/websocket/hub.ts';
+import { defaultLimits } from '../../../../src/protocol/limits.ts';
+import { FakeStreamCoordinator } from '../../../support/fake-stream-coordinator.ts';
+
+function makeDoor() {
+  const coordinator = new FakeStreamCoordinator();
+  for (const type of ['set', 'ping', 'identify', 'endSession'] as const) {
+    coordinator.scripts.set(type, () => undefined);
+  }
+  const limits = { ...defaultLimits, streamRequestsMax: 8 };
+  const router = new CoordinatorRouter(coordinator, { streamsMax: 10 });
+  const hub = new Hub({
+    router,
+    settings: {
+      ...{ serverId: 1, limits, listensOnLoopback: true, allowedHosts: [], allowedOrigins: [] },
+      ...{ restConsistencyDefault: 'local', trustProxy: false },
+    },
+  });
+  const closes: number[] = [];
+  const connection = new Connection({
+    hub,
+    webSocket: {
+      pause: () => undefined,
+      resume: () => undefined,
+      close: (code) => closes.push(code),
+      terminate: () => undefined,
+    },
+    socket: new Duplex({ write: (_chunk, _encoding, done) => done(), read: () => undefined }),
+    identities: [],
+  });
+  return { coordinator, router, hub, connection, closes };
+}
+
+type Door = ReturnType<typeof makeDoor>;
+
+/** The requests that have no answer yet, oldest first, are answered in order. */
+function answerOldest({ coordinator }: Door, answered: Set<number>): void {
+  const oldest = coordinator
+    .requests()
+    .find(({ operation, id }) => operation.type !== 'attach' && !answered.has(id));
+  if (oldest === undefined) return;
+  answered.add(oldest.id);
+  const { stream, id } = oldest;
+  const error = { code: 'NONODE', detail: 'no' } as const;
+  coordinator.push({ type: 'error', stream, id, zxid: 1, error });
+}
+
+const messages = fc.array(
+  fc.constantFrom(
+    { type: 'set', id: 2, path: '/a', data: 'x'.repeat(50) },
+    { type: 'set', id: 3, path: 'bad' },
+    { type: 'auth', id: 4, scheme: 'digest', credential: 'a:b' },
+    { type: 'auth', id: 5, scheme: 'none', credential: '' },
+    { type: 'nonsense', id: 6 },
+    { type: 'close', id: 7 },
+    { id: 'none' },
+  ),
+  { maxLength: 6 },
+);
+const step = fc.oneof(
+  { weight: 3, arbitrary: messages },
+  { weight: 4, arbitrary: fc.constant('answer' as const) },
+  fc.constantFrom('flush', 'pulse', 'expired', 'goAway'),
+);
+
+describe('what all connections share', () => {
+  it('is free of a connection that has ended, however it did', async () => {
+    const run = fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+      const door = makeDoor();
+      const { coordinator, router, hub, connection, closes } = door;
+      const answered = new Set<number>();
+      connection.receive(Buffer.from('{"type":"connect","id":1,"session":"new"}'));
+      for (const one of steps) {
+        if (Array.isArray(one)) connection.receive(Buffer.from(JSON.stringify(one)));
+        else if (one === 'answer') answerOldest(door, answered);
+        else if (one === 'pulse') connection.due();
+        else if (one === 'goAway') connection.goAway(1);
+        else if (one === 'flush') await Promise.resolve();
+        else if (closes.length === 0 && coordinator.batches.length > 0) {
+          hub.flush();
+          coordinator.push({ type: 'session', stream: coordinator.stream, state: 'expired' });
+        }
+        expect(hub.inFlightBytes).toBeGreaterThanOrEqual(0);
+      }
+      await Promise.resolve();
+      connection.ended();
+      hub.flush();
+      expect(hub.inFlightBytes).toBe(0);
+      expect(hub.size).toBe(0);
+      expect(router.streamCount).toBe(0);
+      expect(closes.length).toBeLessThanOrEqual(1);
+      hub.stop();
+    });
+    await fc.assert(run, { numRuns: 500 });
+  });
+});
