@@ -3,6 +3,7 @@
  * before a real node. The tests of a file share nodes, each test keeps to a place of its own in the tree.
  */
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
+import { Gate, GatedDisk } from '../support/gated-disk.ts';
 import { startInProcess } from '../support/in-process.ts';
 import type { InProcessNode, InProcessOptions } from '../support/in-process.ts';
 import type { Client, ClientOptions } from './client.ts';
@@ -18,6 +19,9 @@ export interface Place {
   /** A fresh znode that is nobody else's, by its path. */
   fresh(): Promise<string>;
   http(request: HttpRequest): Promise<HttpAnswer>;
+  /** Lets nothing become durable before `release`, or the end of the test. */
+  hold(): void;
+  release(): void;
 }
 
 /** One way to be a client, before one node. */
@@ -47,11 +51,13 @@ class SharedNode implements Place {
   readonly #options: InProcessOptions;
   #starting: Promise<InProcessNode> | undefined;
   #node: InProcessNode | undefined;
+  readonly #gate = new Gate();
   #places = 0;
 
   constructor({ settings, limits, ...options }: InProcessOptions) {
     this.#options = {
       ...options,
+      wrapDisk: (disk) => new GatedDisk(disk, this.#gate),
       settings: { ...usual.settings, ...settings },
       limits: { ...usual.limits, ...limits },
     };
@@ -88,6 +94,14 @@ class SharedNode implements Place {
   http(request: HttpRequest): Promise<HttpAnswer> {
     return sendHttp(this.url, request);
   }
+
+  hold(): void {
+    this.#gate.hold();
+  }
+
+  release(): void {
+    this.#gate.release();
+  }
 }
 
 /** The nodes of this file by their options. */
@@ -112,6 +126,7 @@ function makeDoor<C extends Client>(
 ): Door<C> {
   const clients: C[] = [];
   afterEach(() => {
+    place.release();
     for (const client of clients.splice(0)) client.leave();
   });
   return {
@@ -124,6 +139,8 @@ function makeDoor<C extends Client>(
     },
     fresh: () => place.fresh(),
     http: (request) => place.http(request),
+    hold: () => place.hold(),
+    release: () => place.release(),
     client: async (options) => {
       const client = await open(place.url, options);
       clients.push(client);

@@ -399,7 +399,7 @@ describeOverRest('an event stream', (door) => {
       .map(({ event, data }) => [
         event,
         data['data'],
-        (data['stat'] as { version?: number })?.version,
+        (data['stat'] as { version?: number } | undefined)?.version,
       ]);
     expect(seen).toEqual([
       ['NodeDataChanged', 'one', 1],

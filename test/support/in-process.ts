@@ -13,14 +13,15 @@ import { makeLogger } from '../../src/server/logging.ts';
 import { startNode } from '../../src/server/node.ts';
 import type { RunningNode } from '../../src/server/node.ts';
 import type { Disk } from '../../src/storage/disk.ts';
+import { NodeDisk } from '../../src/storage/index.ts';
 
 export interface InProcessOptions {
   /** Instead of a fresh directory that is removed at the end. */
   readonly dataDir?: string;
   readonly settings?: Partial<Omit<Config, 'limits' | 'dataDir'>>;
   readonly limits?: Partial<Limits>;
-  /** Instead of real files. */
-  readonly disk?: Disk;
+  /** Stands between the node and its files. */
+  readonly wrapDisk?: (disk: Disk) => Disk;
 }
 
 export interface InProcessNode {
@@ -48,7 +49,7 @@ export async function startInProcess(options: InProcessOptions = {}): Promise<In
   const config = configFor(dataDir, options);
   const complaints: string[] = [];
   const logger = makeLogger('warn', { write: (line) => complaints.push(line) });
-  const { disk } = options;
+  const disk = options.wrapDisk?.(await NodeDisk.open(dataDir));
   const node: RunningNode = await startNode({
     ...{ config, logger, version: '0.0.0-test' },
     ...(disk !== undefined && { disk }),
