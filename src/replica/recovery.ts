@@ -1,7 +1,7 @@
 /** From what the disk holds to a running replica. */
 import { crc32 } from 'node:zlib';
 import type { Recovered, Storage } from '../storage/index.ts';
-import { noPosition, Zab } from '../zab/index.ts';
+import { decodeEpochRecord, noPosition, Zab } from '../zab/index.ts';
 import type { LogRecord } from '../zab/index.ts';
 import type { Clock, ReplicaLog, ReplicaSettings, Scheduler } from './host.ts';
 import { Replica } from './replica.ts';
@@ -30,12 +30,13 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   const { settings, storage, recovered } = options;
   const state = new StateMachine(settings);
   const snapshotZxid = await loadState(state, recovered);
-  const { ring, unapplied } = await readLog(options, snapshotZxid);
+  const { ring, unapplied, clusterId } = await readLog(options, snapshotZxid);
   const zab = new Zab({
     self: settings.self,
     voters: settings.voters,
     incarnation: recovered.identity.incarnation,
-    clusterId: recovered.identity.clusterId,
+    // A crash right after the birth may have left the id in the log alone.
+    clusterId: recovered.identity.clusterId ?? clusterId,
     newClusterId: () => Buffer.from(options.randomBytes(16)).toString('hex'),
     checksum: (bytes, seed) => crc32(bytes, seed),
     log: {
@@ -69,12 +70,19 @@ async function loadState(state: StateMachine, recovered: Recovered): Promise<num
 async function readLog(
   options: ReplicaOptions,
   snapshotZxid: number,
-): Promise<{ ring: EventRing; unapplied: readonly LogRecord[] }> {
+): Promise<{
+  ring: EventRing;
+  unapplied: readonly LogRecord[];
+  /** As the last epoch in the log has it. */
+  clusterId: string | undefined;
+}> {
   const { settings, recovered } = options;
   let ring: EventRing | undefined;
+  let clusterId: string | undefined;
   const unapplied: LogRecord[] = [];
   for await (const batch of recovered.records()) {
     for (const record of batch) {
+      if (record.kind === 'epoch') ({ clusterId } = decodeEpochRecord(record.payload));
       if (record.zxid > snapshotZxid) {
         unapplied.push(record);
         continue;
@@ -89,5 +97,5 @@ async function readLog(
       `log: it ends at ${String(ring.lastZxid)}, before the snapshot at ${String(snapshotZxid)}`,
     );
   }
-  return { ring, unapplied };
+  return { ring, unapplied, clusterId };
 }

@@ -55,7 +55,10 @@ export class StateMachine {
     );
     this.#applied = { epoch: record.epoch, zxid: record.zxid };
     this.#chain = record.chain;
-    if (record.kind === 'epoch') return undefined;
+    if (record.kind === 'epoch') {
+      this.tree.advanceTo(record.zxid);
+      return undefined;
+    }
     const decoded = transaction ?? decodeTransaction(record.payload);
     this.#applySessions(record.zxid, decoded);
     this.tree.apply(record.zxid, decoded);
