@@ -212,8 +212,14 @@ async function stopAll(
   options: NodeOptions,
   { app, metrics, replica }: Doors & { readonly replica: Replica },
 ): Promise<void> {
-  // First the doors, as long as the replica can still answer what is under way.
+  // First the doors, as long as the replica can still answer what is under way. Whoever has not sent or
+  // read the rest by then must not use up the time in which the log is drained.
+  const cut = setTimeout(
+    () => app.server.closeAllConnections(),
+    options.config.shutdownTimeout / 2,
+  );
   await app.close();
+  clearTimeout(cut);
   metrics.stop();
   await replica.stop();
   if (options.disk === undefined) await removePortFile(options.config.dataDir);

@@ -58,10 +58,11 @@ function nextSignal(): Promise<string> {
   });
 }
 
-async function stopInTime(
-  node: RunningNode,
-  { shutdownTimeout }: Config,
-  { logger }: ProcessLog,
+/** Stops `node`, or gives up when the time for it is over. */
+export async function stopInTime(
+  node: Pick<RunningNode, 'stop'>,
+  { shutdownTimeout }: Pick<Config, 'shutdownTimeout'>,
+  { logger }: Pick<ProcessLog, 'logger'>,
 ): Promise<ExitStatus> {
   const startedMs = performance.now();
   let timer: NodeJS.Timeout | undefined;

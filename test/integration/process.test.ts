@@ -1,9 +1,9 @@
 /** The life of the process: start, orderly end, disorderly end, and what it refuses. */
 import { existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { runZoogate, startServer, temporaryDirectory } from '../support/server-process.ts';
 
@@ -14,6 +14,16 @@ async function put(url: string, path: string, body: string): Promise<number> {
 
 async function get(url: string, path: string): Promise<string> {
   return (await fetch(`${url}/znodes${path}`)).text();
+}
+
+/** Resolves when the node has taken the request up, whose body does not come. */
+async function halfARequest(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  const head = 'PUT /znodes/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n';
+  socket.write(`${head}Expect: 100-continue\r\n\r\n`);
+  await new Promise((resolve) => socket.once('data', resolve));
+  return socket;
 }
 
 describe('a node', () => {
@@ -59,6 +69,25 @@ describe('a node', () => {
     expect(await closed).toBe(1012);
     expect(messages.at(-1)).toContain('"type":"goaway"');
     expect((await poll).status).toBe(503);
+  });
+
+  it('does not wait for ever for the rest of a request', async () => {
+    const server = await startServer({ args: ['--shutdown-timeout', '2s'] });
+    const client = await halfARequest(server.port);
+    const startedMs = performance.now();
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+    expect(performance.now() - startedMs).toBeGreaterThan(900);
+    client.destroy();
+  });
+
+  it('ends at once on a second signal', async () => {
+    const server = await startServer({ args: ['--shutdown-timeout', '10m'] });
+    const client = await halfARequest(server.port);
+    const exited = server.kill('SIGTERM');
+    await vi.waitUntil(() => server.stdout().includes('"stopping"'));
+    expect(await server.kill('SIGINT')).toEqual({ code: 1, signal: null });
+    expect(await exited).toEqual({ code: 1, signal: null });
+    client.destroy();
   });
 
   it('keeps what it has acknowledged when it is killed', async () => {

@@ -1,0 +1,43 @@
+/** The package as it is published: what is in it, and that it runs without its checkout. */
+import { execFileSync } from 'node:child_process';
+import { cpSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { temporaryDirectory } from '../support/server-process.ts';
+
+interface Packed {
+  readonly files: readonly { readonly path: string }[];
+}
+
+interface Manifest {
+  readonly version: string;
+  readonly bin: { readonly zoogate: string };
+}
+
+/** Names of the files that npm would publish. */
+function packedFiles(): readonly string[] {
+  const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [packed] = JSON.parse(output) as [Packed];
+  return packed.files.map(({ path }) => path);
+}
+
+it('runs from what npm would publish, and from nothing else', () => {
+  const directory = temporaryDirectory();
+  const files = packedFiles();
+  expect(files).toContain('LICENSE');
+  expect(files.filter((path) => /^(src|test|data|coverage|\.)/.test(path))).toEqual([]);
+  for (const path of files) cpSync(path, join(directory, path));
+  symlinkSync(join(process.cwd(), 'node_modules'), join(directory, 'node_modules'));
+
+  const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest;
+  const bin = join(directory, manifest.bin.zoogate);
+  expect(readFileSync(bin, 'utf8').split('\n', 1)).toEqual(['#!/usr/bin/env node']);
+  expect(statSync(bin).size).toBeGreaterThan(0);
+  const run = (...args: string[]): string =>
+    execFileSync(process.execPath, [bin, ...args], { cwd: directory, encoding: 'utf8' });
+  expect(run('--version')).toBe(`${manifest.version}\n`);
+  expect(run('serve', '--print-config')).toMatch(/^port: 8181 /m);
+});
