@@ -36,6 +36,13 @@ export interface TornTail {
   readonly alarm: string;
 }
 
+/** The last batch, where nothing proves that it is on the disk and not in the memory of the kernel alone. */
+export interface DoubtfulTail {
+  readonly path: string;
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface RecoveredLog {
   /** Oldest first; empty only in a data directory that was never used. */
   readonly segments: readonly Segment[];
@@ -44,6 +51,7 @@ export interface RecoveredLog {
   /** First kept record of each epoch. */
   readonly epochStarts: readonly LogPosition[];
   readonly torn: TornTail | undefined;
+  readonly doubtful: DoubtfulTail | undefined;
 }
 
 /** @returns the segments by their names, oldest first. */
@@ -70,14 +78,15 @@ export async function recoverLog(
     await scan.segment(disk, segment, index === segments.length - 1);
   }
   scan.finish();
-  const { current, end, epochStarts, torn } = scan;
-  return { segments, current, end, epochStarts, torn };
+  const { current, end, epochStarts, torn, doubtful } = scan;
+  return { segments, current, end, epochStarts, torn, doubtful };
 }
 
 class Scan {
   current: OpenSegment | undefined;
   end: LogEnd = emptyLogEnd;
   torn: TornTail | undefined;
+  doubtful: DoubtfulTail | undefined;
   readonly epochStarts: LogPosition[] = [];
   readonly #snapshot: LogEnd | undefined;
   readonly #checksum: Checksum;
@@ -160,6 +169,11 @@ class Scan {
     if (tail.kind === 'corrupt') {
       const proof = `${tail.problem}, but there is an intact batch behind it at ${tail.proof}`;
       throw this.#damage(reader, proof);
+    }
+    const isProven = tail.kind === 'clean' && tail.isMarked;
+    const { lastBatchOffset } = reader;
+    if (!isProven && lastBatchOffset < offset) {
+      this.doubtful = { path, from: lastBatchOffset, to: offset };
     }
     if (tail.kind === 'clean') return;
     const { zxid } = reader.end.position;

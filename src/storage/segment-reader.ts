@@ -20,8 +20,8 @@ const STEP_RECORDS = 1024;
 
 /** What stands behind the last readable batch of a segment. */
 export type SegmentTail =
-  /** Zeros, or a mark and zeros. */
-  | { readonly kind: 'clean' }
+  /** Zeros, or a mark, which proves that all before it is on the disk, and zeros. */
+  | { readonly kind: 'clean'; readonly isMarked: boolean }
   /** Unreadable bytes up to `end`, and nothing valid behind them. */
   | { readonly kind: 'torn'; readonly problem: string; readonly end: number }
   /** Unreadable bytes, and a valid batch or mark behind them, at `proof`. */
@@ -33,6 +33,7 @@ export class SegmentReader {
   readonly #window: FileWindow;
   readonly #checksum: Checksum;
   #offset = segmentHeaderBytes;
+  #lastBatchOffset = segmentHeaderBytes;
   #end: LogEnd;
   #problem: string | undefined;
 
@@ -68,6 +69,11 @@ export class SegmentReader {
   /** End of the last batch that was read, bytes. */
   get offset(): number {
     return this.#offset;
+  }
+
+  /** Beginning of the last batch that was read, bytes. */
+  get lastBatchOffset(): number {
+    return this.#lastBatchOffset;
   }
 
   /** The last record that was read. */
@@ -106,7 +112,7 @@ export class SegmentReader {
     const { proof, lastNonZero } = await this.#inspectRest(from);
     const problem = this.#problem ?? 'not a batch';
     if (proof !== undefined) return { kind: 'corrupt', problem, proof };
-    if (lastNonZero === undefined) return { kind: 'clean' };
+    if (lastNonZero === undefined) return { kind: 'clean', isMarked: isMark };
     return { kind: 'torn', problem, end: lastNonZero + 1 };
   }
 
@@ -157,6 +163,7 @@ export class SegmentReader {
       return false;
     }
     for (const record of records) into.push(record);
+    this.#lastBatchOffset = this.#offset;
     this.#offset += batchHeaderBytes + header.bytes;
     this.#end = end;
     return true;

@@ -27,13 +27,13 @@ import {
   recoverLog,
   type RecoveredLog,
   type Segment,
-  type TornTail,
 } from './log-recovery.ts';
+import { eraseTail, secureTail } from './log-tail.ts';
 import { rewrittenPath, truncateLog } from './log-truncation.ts';
 import { LogWriter } from './log-writer.ts';
 import { readSnapshotFile } from './snapshot-file.ts';
 import { Snapshots, snapshotDirectory, snapshotPath, type SnapshotInfo } from './snapshots.ts';
-import { SpareSegment, sparePath, writeZeros } from './spare-segment.ts';
+import { SpareSegment, sparePath } from './spare-segment.ts';
 import { TwinFile, type TwinState } from './twin-file.ts';
 
 const KIB = 1024;
@@ -395,7 +395,10 @@ async function repair(parts: Parts, found: Found): Promise<readonly string[]> {
   await disk.makeDirectory(logDirectory);
   await disk.makeDirectory(snapshotDirectory);
   await disk.syncDirectory('');
+  // What a killed process had done may be in the kernel's memory alone, and is counted as durable now.
+  await disk.syncDirectory(logDirectory);
   if (log.torn !== undefined) await eraseTail(disk, log.torn);
+  if (log.doubtful !== undefined) await secureTail(disk, log.doubtful);
   await repairTwin(parts.identityFile, identity);
   await repairTwin(parts.promiseFile, promise);
   for (const { path } of snapshot.damaged) await disk.rename(path, `${path}.damaged`);
@@ -423,16 +426,6 @@ async function repairTwin<Value extends object>(
   state: TwinState<Value>,
 ): Promise<void> {
   if (state.value !== undefined && !state.isWhole) await file.write(state.value);
-}
-
-/** Zeros in place of a torn tail, durable before anything is appended: it must never be read again. */
-async function eraseTail(disk: Disk, torn: TornTail): Promise<void> {
-  const file = await disk.open(torn.path, 'write');
-  try {
-    await writeZeros(file, { from: torn.from, until: torn.to });
-  } finally {
-    await file.close();
-  }
 }
 
 function recoveredOf(
