@@ -117,6 +117,31 @@ export class MemoryDisk implements Disk {
     return new MemoryDisk(options, state);
   }
 
+  /** The same disk at this moment, in a world of its own: what happens to it leaves this one as it is. */
+  fork(options: MemoryDiskOptions = {}): MemoryDisk {
+    const copies = new Map<MemoryFile, MemoryFile>();
+    const copyOf = (inode: Inode): Inode => {
+      if (inode === 'directory') return inode;
+      const copy = copies.get(inode) ?? inode.copy();
+      copies.set(inode, copy);
+      return copy;
+    };
+    const copyNames = (names: ReadonlyMap<string, Inode>): Map<string, Inode> =>
+      new Map([...names].map(([path, inode]) => [path, copyOf(inode)]));
+    const { names, durableNames, pendingNames } = this.#state;
+    const state = {
+      names: copyNames(names),
+      durableNames: copyNames(durableNames),
+      pendingNames: pendingNames.map((change) => ({
+        ...change,
+        names: change.names.map(
+          ([path, inode]) => [path, inode === undefined ? inode : copyOf(inode)] as const,
+        ),
+      })),
+    };
+    return new MemoryDisk(options, state);
+  }
+
   /** Bit rot: on the disk and in every cache. */
   flipBit(path: string, offset: number, bit = 0): void {
     this.#file(path).flipBit(offset, bit);

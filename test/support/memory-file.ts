@@ -92,6 +92,15 @@ export class MemoryFile {
     return survivor;
   }
 
+  /** The same in both books, and in what is pending. */
+  copy(): MemoryFile {
+    const copy = new MemoryFile();
+    copy.#current = this.#current.copy();
+    copy.#durable = this.#durable.copy();
+    copy.#pending = [...this.#pending];
+    return copy;
+  }
+
   #change(change: Change): void {
     this.#current.apply(change);
     this.#pending.push(change);
