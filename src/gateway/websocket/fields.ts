@@ -21,9 +21,6 @@ const envelope = ['type', 'id'] as const;
 
 const quickNames = [...envelope, ...strings, ...words, ...flags, ...integers] as const;
 
-/** A field that the quick look knows. */
-export type QuickField = (typeof quickNames)[number];
-
 const bits: ReadonlyMap<string, number> = new Map(
   quickNames.map((name, index) => [name, 1 << index]),
 );
