@@ -1,10 +1,11 @@
-/** The command line of `zoogate`: finds the command and runs it. */
+/**
+ * The command line of `zoogate`: finds the command and runs it. Loads no more than the command needs, since
+ * the parts of a node take half a second.
+ */
 import process from 'node:process';
-import { logCommand, snapshotCommand } from './offline/index.ts';
 import { ConfigError, configText, loadConfig, mistakesText, settingsHelp } from './config/index.ts';
 import type { ResolvedConfig } from './config/index.ts';
 import { ExitStatus } from './exit-status.ts';
-import { runProcess } from './process.ts';
 import { productVersion } from './version.ts';
 
 const help = `zoogate: a ZooKeeper you can curl
@@ -39,8 +40,8 @@ type Command = (args: readonly string[]) => Promise<ExitStatus>;
 
 const commands: Readonly<Record<string, Command>> = {
   serve: serveCommand,
-  log: logCommand,
-  snapshot: snapshotCommand,
+  log: async (args) => (await import('./offline/index.ts')).logCommand(args),
+  snapshot: async (args) => (await import('./offline/index.ts')).snapshotCommand(args),
 };
 
 /** Runs what the arguments ask for; resolves with the exit status of the process. */
@@ -68,6 +69,7 @@ async function serveCommand(args: readonly string[]): Promise<ExitStatus> {
     return ExitStatus.USAGE;
   }
   if (flags.printConfig) return print(configText(resolved));
+  const { runProcess } = await import('./process.ts');
   return runProcess(resolved.config);
 }
 

@@ -45,13 +45,20 @@ function start(
   return startNode({ config, logger, version: productVersion(), onFatal });
 }
 
-/** Resolves with the first signal; the second one ends the process at once. */
+/**
+ * Ctrl-C reaches all processes of the terminal, and npm hands what it gets on to its child: what comes so
+ * soon after the first signal is the same wish, milliseconds.
+ */
+const SAME_SIGNAL_MS = 500;
+
+/** Resolves with the first signal; a second one ends the process at once. */
 function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
-    let isFirst = true;
+    let firstMs: number | undefined;
     const take = (signal: NodeJS.Signals): void => {
-      if (!isFirst) process.exit(ExitStatus.FAILED);
-      isFirst = false;
+      const nowMs = performance.now();
+      firstMs ??= nowMs;
+      if (nowMs - firstMs > SAME_SIGNAL_MS) process.exit(ExitStatus.FAILED);
       resolve(signal);
     };
     for (const name of stopSignals) process.on(name, take);

@@ -3,7 +3,9 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { startInProcess } from '../support/in-process.ts';
+import { loadConfig } from '../../src/server/config/index.ts';
+import { makeLogger } from '../../src/server/logging.ts';
+import { startNode } from '../../src/server/node.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
 import { temporaryDirectory } from '../support/server-process.ts';
 
@@ -53,7 +55,15 @@ describe('a failed disk', () => {
           ? { type: 'error', code: 'EIO' }
           : undefined,
     });
-    const node = await startInProcess({ disk });
+    const args = ['--port', '0', '--segment-size', '1MiB'];
+    const errors: Error[] = [];
+    const node = await startNode({
+      config: loadConfig({ args, env: {} }).resolve().config,
+      logger: makeLogger('silent', { write: () => undefined }),
+      version: '0.0.0-test',
+      onFatal: (error) => errors.push(error),
+      disk,
+    });
     fails = true;
     const abort = new AbortController();
     const answer = fetch(`${node.url}/znodes/a`, {
@@ -61,10 +71,10 @@ describe('a failed disk', () => {
       body: 'x',
       signal: abort.signal,
     });
-    await vi.waitUntil(() => node.complaints.length > 0);
-    expect(node.complaints[0]).toMatch(/^fatal: Error: EIO/);
+    await vi.waitUntil(() => errors.length > 0);
+    expect(errors).toMatchObject([{ message: expect.stringContaining('EIO') as string }]);
     abort.abort();
     await expect(answer).rejects.toThrow();
-    await node.remove();
+    await node.stop();
   });
 });

@@ -2,11 +2,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startInProcess } from '../support/in-process.ts';
 import type { InProcessNode } from '../support/in-process.ts';
-import { MemoryDisk } from '../support/memory-disk.ts';
 
 let node: InProcessNode;
 beforeEach(async () => {
-  node = await startInProcess({ disk: new MemoryDisk() });
+  node = await startInProcess();
 });
 afterEach(async () => {
   await node.remove();

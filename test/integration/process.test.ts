@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { runZoogate, startServer, temporaryDirectory } from '../support/server-process.ts';
+import type { Exit } from '../support/server-process.ts';
 
 async function put(url: string, path: string, body: string): Promise<number> {
   const { status } = await fetch(`${url}/znodes${path}`, { method: 'PUT', body });
@@ -80,13 +81,23 @@ describe('a node', () => {
     client.destroy();
   });
 
-  it('ends at once on a second signal', async () => {
+  it('ends at once on a second signal, but not on the echo of the first', async () => {
     const server = await startServer({ args: ['--shutdown-timeout', '10m'] });
     const client = await halfARequest(server.port);
-    const exited = server.kill('SIGTERM');
+    void server.kill('SIGINT');
+    void server.kill('SIGINT');
     await vi.waitUntil(() => server.stdout().includes('"stopping"'));
-    expect(await server.kill('SIGINT')).toEqual({ code: 1, signal: null });
-    expect(await exited).toEqual({ code: 1, signal: null });
+    let exit: Exit | undefined;
+    void server.exited.then((ended) => (exit = ended));
+    // Sent again and again, since how late is late enough is the process's own affair.
+    await vi.waitUntil(
+      () => {
+        if (exit === undefined) void server.kill('SIGTERM');
+        return exit !== undefined;
+      },
+      { timeout: 10_000, interval: 100 },
+    );
+    expect(exit).toEqual({ code: 1, signal: null });
     client.destroy();
   });
 
