@@ -60,7 +60,7 @@ class Model {
   }
 }
 
-function shownBy(message: Message, answer: Message): object {
+function shownBy(message: Message, answer: Message | undefined): object {
   const { path, children, data, stat, problem } = answer as Message & {
     stat?: { version: number };
     problem?: { code: string };
@@ -101,9 +101,7 @@ describeOverWebSocket('a pipelined stream', (door) => {
     const model = new Model(place);
     const expected = program.map((message) => model.answer(message));
     const given = (await Promise.all(answers)).flat();
-    expect(given.map((answer, index) => shownBy(program[index] as Message, answer))).toEqual(
-      expected,
-    );
+    expect(program.map((message, index) => shownBy(message, given[index]))).toEqual(expected);
     const answered = raw.received.filter(({ type }) => type === 'result' || type === 'error');
     expect(answered).toEqual(given);
     const zxids = given.map((answer) => answer['zxid'] as number);

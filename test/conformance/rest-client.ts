@@ -70,10 +70,13 @@ export class RestClient implements Client {
     if (session === 'new') {
       const json = timeoutMs === undefined ? {} : { timeoutMs };
       const answer = await stranger.call({ method: 'POST', target: '/sessions', json });
-      return new RestClient(url, options, jsonOf(answer) as Session);
+      const opened = jsonOf(answer) as Session;
+      const { id, token } = opened;
+      return new RestClient(url, options, { id, token, timeoutMs: opened.timeoutMs });
     }
     const id = Number(session.split(':', 1)[0]);
     const known = new RestClient(url, options, { id, token: session, timeoutMs: 0 });
+    await known.whoami();
     const answer = await known.call({ target: `/sessions/${id}` });
     const told = jsonOf(answer) as Pick<Session, 'timeoutMs'>;
     return new RestClient(url, options, { id, token: session, timeoutMs: told.timeoutMs });

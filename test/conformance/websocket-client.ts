@@ -43,6 +43,11 @@ export function refusalOfMessage({ problem, zxid }: Message): Refusal {
   return new Refusal(problem as ProblemBody, zxid as number);
 }
 
+/** Connects and says nothing. */
+export function openUnconnected(url: string): Promise<TestClient> {
+  return connect(webSocketUrl(url), { connect: false });
+}
+
 /** Connects and says `connect` with these fields. @throws Refusal */
 export async function connectTo(
   url: string,
