@@ -10,6 +10,7 @@ import type { StateMachine } from './state-machine.ts';
 import type { Stream } from './stream.ts';
 
 type CounterName =
+  | 'proposals'
   | 'transactionsApplied'
   | 'refusals'
   | 'reads'
@@ -21,6 +22,7 @@ type CounterName =
 
 /** Numbers since the start, for the metrics page. */
 export class Counters {
+  proposals = 0;
   transactionsApplied = 0;
   refusals = 0;
   reads = 0;
@@ -32,9 +34,9 @@ export class Counters {
   snapshotMs = 0;
 
   snapshot(): Readonly<Record<CounterName, number>> {
-    const { transactionsApplied, refusals, reads, eventsSent } = this;
+    const { proposals, transactionsApplied, refusals, reads, eventsSent } = this;
     const { sessionsExpired, znodesReaped, snapshotsTaken, snapshotMs } = this;
-    const requests = { transactionsApplied, refusals, reads, eventsSent };
+    const requests = { proposals, transactionsApplied, refusals, reads, eventsSent };
     return { ...requests, sessionsExpired, znodesReaped, snapshotsTaken, snapshotMs };
   }
 }

@@ -164,6 +164,7 @@ export class Drive {
         : { ...transaction, idempotency: { ...idempotency, result: encodeResult(result) } };
     const record = this.#zab.propose(encodeTransaction(final));
     this.#enqueue({ record, transaction: final, pending });
+    this.#core.counters.proposals++;
     if (pending !== undefined) {
       pending.proposed = true;
       pending.result = result;

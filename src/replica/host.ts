@@ -61,6 +61,7 @@ export interface ReplicaMetrics {
   readonly ringBytes: number;
   readonly ringOldestZxid: Zxid;
   readonly idempotencyKeys: number;
+  readonly proposals: number;
   readonly transactionsApplied: number;
   readonly refusals: number;
   readonly reads: number;
@@ -69,6 +70,7 @@ export interface ReplicaMetrics {
   readonly znodesReaped: number;
   readonly snapshotsTaken: number;
   readonly snapshotMs: number;
+  readonly diskNearlyFull: boolean;
   readonly digest: string;
 }
 

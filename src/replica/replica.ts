@@ -187,6 +187,7 @@ export class Replica implements DriveHooks {
       ringBytes: ring.bytes,
       ringOldestZxid: ring.oldestResumeZxid,
       idempotencyKeys: state.idempotency.size,
+      diskNearlyFull: this.#drive.diskNearlyFull,
       digest: state.digest(),
     };
   }

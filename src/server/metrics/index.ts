@@ -59,6 +59,7 @@ const gauges: Partial<Record<NumericField, Row>> = {
 };
 
 const counters: Partial<Record<NumericField, Row>> = {
+  proposals: { name: 'proposals_total', help: 'Transactions put into the log by this node' },
   transactionsApplied: { name: 'commits_total', help: 'Transactions committed and applied' },
   refusals: { name: 'refusals_total', help: 'Writes refused for what the tree holds' },
   reads: { name: 'reads_total', help: 'Reads answered' },
@@ -91,6 +92,11 @@ const processGauges: readonly ReadRow[] = [
     name: 'websocket_connections',
     help: 'WebSockets that are open',
     read: ({ parts }) => parts.connections(),
+  },
+  {
+    name: 'disk_nearly_full',
+    help: '1 while the disk is nearly full: growth is refused, deletes and session ends go on',
+    read: ({ replica }) => (replica.diskNearlyFull ? 1 : 0),
   },
   {
     name: 'snapshot_seconds',
