@@ -60,12 +60,15 @@ function expandAuth(
 
 /** The base64 of the 20 bytes of a SHA-1. */
 const DIGEST_ID = /^[^:]*:[A-Za-z0-9+/]{27}=$/;
+const loneSurrogate = /\p{Surrogate}/u;
 
 function idProblem(scheme: string, id: string): string | undefined {
   switch (scheme) {
     case 'world':
       return id === 'anyone' ? undefined : 'the only id of scheme "world" is "anyone"';
     case 'digest':
+      // Half of a surrogate pair has no UTF-8: what comes back from the log would be another ACL.
+      if (loneSurrogate.test(id)) return 'the id holds half of a surrogate pair';
       return DIGEST_ID.test(id)
         ? undefined
         : 'an id of scheme "digest" is user:base64(SHA1(user:password)), with exactly one ":"';

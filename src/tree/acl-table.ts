@@ -12,13 +12,30 @@ export const readOnlyAcl: AclId = 1;
 export const worldAcl: Acl = [{ scheme: 'world', id: 'anyone', perms: Perms.ALL }];
 const worldReadAcl: Acl = [{ scheme: 'world', id: 'anyone', perms: Perms.READ }];
 
+/** What an interned ACL counts for in the tree's bytes: its texts twice, since its key holds them too. */
+export function aclBytes(acl: Acl): number {
+  return acl.reduce(
+    (sum, { scheme, id }) => sum + ENTRY_BYTES + 2 * (scheme.length + id.length),
+    0,
+  );
+}
+
+const ENTRY_BYTES = 128;
+
 export class AclTable {
   private readonly acls: Acl[] = [];
   private readonly ids = new Map<string, AclId>();
+  private ownBytes = 0;
 
   constructor() {
     this.define(openAcl, worldAcl);
     this.define(readOnlyAcl, worldReadAcl);
+    this.ownBytes = 0;
+  }
+
+  /** Of all that have been defined since the start. */
+  get bytes(): number {
+    return this.ownBytes;
   }
 
   get size(): number {
@@ -30,6 +47,7 @@ export class AclTable {
     assert(id === this.acls.length, 'acl table: ids are given in order');
     const key = aclKey(acl);
     this.acls.push(acl);
+    this.ownBytes += aclBytes(acl);
     this.ids.set(key, id);
     return key;
   }

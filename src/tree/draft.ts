@@ -12,7 +12,7 @@ import {
   type ZnodePath,
   type Zxid,
 } from '../protocol/model.ts';
-import { openAcl } from './acl-table.ts';
+import { aclBytes, openAcl } from './acl-table.ts';
 import { fixAcl } from './acl-rules.ts';
 import { aclKey } from './digest.ts';
 import type { Effects, InternedAcl, Outstanding, Znode } from './outstanding.ts';
@@ -149,6 +149,7 @@ export class Draft implements Effects {
         `there are already ${String(this.limits.aclsMax)} distinct ACLs (limit aclsMax)`,
       );
     }
+    this.grow(0, aclBytes(acl));
     this.newAcls ??= new Map();
     this.newAcls.set(key, { id, acl });
     this.changes.push({ type: 'defineAcl', id, acl });

@@ -71,9 +71,9 @@ export class Tree {
     return this.store.nodeCount;
   }
 
-  /** Names, data and fixed costs of all znodes, bytes; see `nodeOverheadBytes`. */
+  /** Names, data and fixed costs of all znodes (`nodeOverheadBytes`), and the ACLs, bytes. */
   get byteCount(): number {
-    return this.store.byteCount;
+    return this.store.byteCount + this.store.acls.bytes;
   }
 
   /**

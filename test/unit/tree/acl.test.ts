@@ -21,6 +21,7 @@ describe('an ACL that a client gives', () => {
     ['a digest without a hash', [{ scheme: 'digest', id: 'ann', perms: 31 }]],
     ['a digest with two colons', [{ scheme: 'digest', id: `${ann.id}:x`, perms: 31 }]],
     ['a digest with a password in clear', [{ scheme: 'digest', id: 'ann:secret', perms: 31 }]],
+    ['a digest of no Unicode text', [{ scheme: 'digest', id: `\ud800${ann.id}`, perms: 31 }]],
     ['auth without an authenticated caller', [{ scheme: 'auth', id: '', perms: 31 }]],
     ['an address that is none', [{ scheme: 'ip', id: '10.0.0', perms: 31 }]],
     ['too many bits', [{ scheme: 'ip', id: '10.0.0.0/33', perms: 31 }]],
@@ -62,6 +63,19 @@ describe('an ACL that a client gives', () => {
 });
 
 describe('interned ACLs', () => {
+  it('count for the bytes of the tree, since their texts may be long', () => {
+    const long: Identity = { ...ann, id: `${'a'.repeat(10_000)}${ann.id}` };
+    const empty = new Harness().tree.byteCount;
+    const harness = new Harness({ limits: { treeBytesMax: empty + 15_000 } });
+    const { message } = harness.refuses(createOf('/a', { acl: only(long) }), 'QUOTAEXCEEDED');
+    expect(message).toContain('treeBytesMax');
+    expect(harness.create('/a', { acl: only(ann) }).created).toBe(true);
+    const room = harness.tree.byteCount - empty;
+    expect(room).toBeGreaterThan(2 * ann.id.length);
+    expect(harness.create('/b', { acl: only(ann) }).created).toBe(true);
+    expect(harness.tree.byteCount - empty - room).toBeLessThan(room);
+  });
+
   it('are shared, bounded, and given back by what is refused', () => {
     const harness = new Harness({ limits: { aclsMax: 3 } });
     harness.refuses(
