@@ -42,6 +42,8 @@ export interface Limits {
   readonly outstandingTransactionsMax: number;
   /** Their bytes. */
   readonly outstandingBytesMax: number;
+  /** Requests of one node that wait for a zxid. */
+  readonly zxidWaitsMax: number;
   /** Requests of one stream that wait for their turn. */
   readonly streamRequestsMax: number;
   /** Messages in one WebSocket frame. */
@@ -96,6 +98,7 @@ export const defaultLimits: Limits = {
   streamsMax: 65_536,
   outstandingTransactionsMax: 65_536,
   outstandingBytesMax: 64 * MIB,
+  zxidWaitsMax: 65_536,
   streamRequestsMax: 10_000,
   frameMessagesMax: 1000,
   frameBytesMax: 2 * MIB,

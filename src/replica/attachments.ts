@@ -36,6 +36,8 @@ export class Attachments {
   readonly #events: EventDelivery;
   readonly #expiry: ExpiryQueue;
   readonly #randomBytes: (count: number) => Uint8Array;
+  /** The newest stream that asks for each session and is not attached to it yet. */
+  readonly #attaching = new Map<SessionId, Stream>();
   /** Ends the stream's requests without a word; set by the replica. */
   #abandon: (stream: Stream) => void = () => undefined;
 
@@ -100,11 +102,14 @@ export class Attachments {
     }
   }
 
-  /** What takes effect when an attach's turn comes. @throws CoordinationError SESSIONEXPIRED */
+  /** What takes effect when an attach's turn comes. @throws CoordinationError SESSIONEXPIRED, QUOTAEXCEEDED */
   attach(pending: Pending, nowMs: number): Result {
     const { operation, stream } = pending;
     assert(operation.type === 'attach', 'only an attach attaches');
     assert(stream !== undefined, 'an attach comes on a stream');
+    this.#forgetAttaching(stream);
+    // Others may have taken the room since it was asked for.
+    this.#reads.requireWatchRoom(stream, operation.watches.length);
     const { session } = operation;
     if (session === 'none') return { resumed: false } satisfies AttachResult;
     const id = session === 'new' ? pending.zxid : session.id;
@@ -167,6 +172,7 @@ export class Attachments {
   }
 
   streamClosed(stream: Stream): void {
+    this.#forgetAttaching(stream);
     const id = stream.session?.id;
     if (id !== undefined && this.#core.attached.get(id) === stream) this.#core.attached.delete(id);
   }
@@ -181,6 +187,7 @@ export class Attachments {
     if (stream === undefined) {
       throw new CoordinationError('BADARGUMENTS', 'connect: needs a stream, not a single request');
     }
+    this.#reads.requireWatchRoom(stream, operation.watches.length);
     stream.identify(operation.identities);
     const { session } = operation;
     if (session === 'none') return 'ready';
@@ -195,14 +202,26 @@ export class Attachments {
     return 'waiting';
   }
 
-  /** Nothing that the older stream has not yet in the log takes effect from here on. */
+  /**
+   * Nothing that the older stream has not yet in the log takes effect from here on. An older one that is
+   * still being attached itself never will be.
+   */
   #takeOver(id: SessionId, newer: Stream): void {
-    const older = this.#core.attached.get(id);
-    if (older === undefined || older === newer) return;
-    this.#core.attached.delete(id);
-    older.bind(undefined);
-    this.#core.outbox.push({ type: 'session', stream: older.id, state: 'moved' });
-    this.#abandon(older);
+    for (const older of [this.#core.attached.get(id), this.#attaching.get(id)]) {
+      if (older === undefined) continue;
+      this.#core.attached.delete(id);
+      older.bind(undefined);
+      this.#core.outbox.push({ type: 'session', stream: older.id, state: 'moved' });
+      this.#abandon(older);
+    }
+    newer.attaching = id;
+    this.#attaching.set(id, newer);
+  }
+
+  #forgetAttaching(stream: Stream): void {
+    const { attaching } = stream;
+    stream.attaching = 0;
+    if (this.#attaching.get(attaching) === stream) this.#attaching.delete(attaching);
   }
 
   #createSession(pending: Pending, timeoutMs: number | undefined): void {

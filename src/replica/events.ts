@@ -8,6 +8,7 @@
 import { assert } from '../protocol/assert.ts';
 import type { StreamEvent, StreamId } from '../protocol/coordination.ts';
 import type { EventType, Stat, ZnodePath, Zxid } from '../protocol/model.ts';
+import type { StreamWatchMode } from '../protocol/operations.ts';
 import { parentPath } from '../protocol/path.ts';
 import { canRead, decodeTransaction } from '../tree/index.ts';
 import type {
@@ -20,7 +21,7 @@ import type {
   Transaction,
 } from '../tree/index.ts';
 import type { Core } from './core.ts';
-import type { Stream } from './stream.ts';
+import type { Arming, Stream } from './stream.ts';
 
 /** A change that watches can see. */
 type ZnodeChange = CreateChange | SetChange | DeleteChange | SetAclChange;
@@ -93,6 +94,25 @@ export class EventDelivery {
     this.#core.lagging++;
   }
 
+  /**
+   * Leaves a watch on the stream. What a lagging stream has not been told of yet happened before the watch,
+   * so that it is armed only when the cursor has come to where the stream was when it was left.
+   */
+  arm(stream: Stream, arming: Arming): void {
+    if (stream.lagging) stream.deferred.push({ horizon: this.#core.zxid, arming, bytes: 0 });
+    else this.#core.watches.add(stream.id, arming.path, arming.mode);
+  }
+
+  /** Takes a watch back, armed or not; without `mode` all of the path. @returns false when there is none */
+  disarm(stream: Stream, path: ZnodePath, mode?: StreamWatchMode): boolean {
+    const rest = stream.deferred.filter(
+      ({ arming }) => arming?.path !== path || (mode !== undefined && arming.mode !== mode),
+    );
+    const waited = rest.length < stream.deferred.length;
+    stream.deferred = rest;
+    return this.#core.watches.remove(stream.id, path, mode) || waited;
+  }
+
   /** To be called when a stream ends. */
   forget(stream: Stream): void {
     if (stream.lagging) this.#core.lagging--;
@@ -130,9 +150,11 @@ export class EventDelivery {
 
   #releaseDeferred(stream: Stream): void {
     let released = 0;
-    for (const { horizon, answer } of stream.deferred) {
+    for (const { horizon, answer, arming, bytes } of stream.deferred) {
       if (horizon > stream.cursor) break;
-      this.#core.outbox.push(answer);
+      if (arming !== undefined) this.#core.watches.add(stream.id, arming.path, arming.mode);
+      if (answer !== undefined) this.#core.outbox.push(answer);
+      stream.deferredBytes -= bytes;
       released++;
     }
     if (released > 0) stream.deferred = stream.deferred.slice(released);
@@ -141,7 +163,6 @@ export class EventDelivery {
   #caughtUp(stream: Stream): void {
     assert(stream.deferred.length === 0, 'an answer waits for a zxid that has not been applied');
     stream.lagging = false;
-    stream.deferredBytes = 0;
     this.#core.lagging--;
   }
 

@@ -30,8 +30,9 @@ export class Outbox {
       this.#batch.push(answer);
       return;
     }
-    stream.deferred.push({ horizon, answer });
-    stream.deferredBytes += weightOf(answer);
+    const bytes = weightOf(answer);
+    stream.deferred.push({ horizon, answer, bytes });
+    stream.deferredBytes += bytes;
   }
 
   /** Hands the batch over. Answers that the listener provokes go into the next batch. */

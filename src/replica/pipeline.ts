@@ -204,11 +204,14 @@ export class Pipeline {
     pending.phase = 'waiting';
     pending.deadlineMs = this.#nowMs + this.#core.settings.limits.requestTimeoutMs;
     const minZxid = minZxidOf(pending.message);
-    if (minZxid > this.#core.zxid) {
+    if (minZxid <= this.#core.zxid) {
+      this.#begin(pending);
+    } else if (this.#waiters.size < this.#core.settings.limits.zxidWaitsMax) {
       this.#awaitZxid(pending, minZxid);
-      return;
+    } else {
+      const detail = 'too many requests wait for a zxid on this node';
+      this.#refuse(pending, new CoordinationError('THROTTLEDOP', detail));
     }
-    this.#begin(pending);
   }
 
   #awaitZxid(pending: Pending, minZxid: Zxid): void {
@@ -221,8 +224,13 @@ export class Pipeline {
   #zxidReached(pending: Pending): void {
     if (pending.phase === 'over') return;
     this.#unblock(pending);
-    if (pending.confirmed) this.#becomeReady(pending);
-    else this.#begin(pending);
+    if (pending.confirmed) {
+      this.#becomeReady(pending);
+    } else {
+      // Its own deadline bounded that wait; what comes now has its own time.
+      pending.deadlineMs = this.#nowMs + this.#core.settings.limits.requestTimeoutMs;
+      this.#begin(pending);
+    }
     if (pending.stream !== undefined) this.#advance(pending.stream);
   }
 
@@ -255,6 +263,7 @@ export class Pipeline {
       case 'endSession':
         // What follows on the stream belongs to the session, or must not come too late for it.
         this.#requireServing();
+        this.#requireRoom();
         this.#block(pending);
         if (this.#attachments.begin(pending, this.#nowMs) === 'ready') this.#becomeReady(pending);
         return;
@@ -281,7 +290,7 @@ export class Pipeline {
     assert(isWrite(operation), 'checked by the caller');
     this.#requireServing();
     if (this.#answerRemembered(pending)) return;
-    if (this.#drive.full) throw new CoordinationError('THROTTLEDOP', 'too many writes outstanding');
+    this.#requireRoom();
     if (this.#drive.diskNearlyFull && grows(operation)) {
       throw new CoordinationError('QUOTAEXCEEDED', 'the disk of this node is nearly full');
     }
@@ -329,6 +338,11 @@ export class Pipeline {
     throw new CoordinationError('CONNECTIONLOSS', 'this node is not in a quorum at present', {
       retryAfterMs: 1000,
     });
+  }
+
+  #requireRoom(): void {
+    if (!this.#drive.full) return;
+    throw new CoordinationError('THROTTLEDOP', 'too many writes outstanding');
   }
 
   #awaitRead(pending: Pending): void {
@@ -459,7 +473,7 @@ export class Pipeline {
 
   #unwatch(stream: Stream, operation: UnwatchOperation): Result {
     const { path, mode } = operation;
-    if (!this.#core.watches.remove(stream.id, path, mode)) {
+    if (!this.#events.disarm(stream, path, mode)) {
       const which = mode === undefined ? 'no watch' : `no watch of mode ${mode}`;
       throw new CoordinationError('NOWATCHER', `there is ${which} on ${path}`, { path });
     }

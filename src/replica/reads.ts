@@ -29,6 +29,7 @@ import {
 import type { Reader as TreeReader } from '../tree/index.ts';
 import type { Core } from './core.ts';
 import type { ResolvedCaller } from './caller.ts';
+import type { EventDelivery } from './events.ts';
 import type { Stream } from './stream.ts';
 
 const nothing = {};
@@ -40,12 +41,14 @@ export interface Reader {
 
 export class Reads {
   readonly #core: Core;
+  readonly #events: EventDelivery;
   readonly #expiresInMs: (id: SessionId) => number;
   /** The context of the last reader: consecutive reads of one caller share it. */
   #context: TreeReader;
 
-  constructor(core: Core, expiresInMs: (id: SessionId) => number) {
+  constructor(core: Core, events: EventDelivery, expiresInMs: (id: SessionId) => number) {
     this.#core = core;
+    this.#events = events;
     this.#expiresInMs = expiresInMs;
     this.#context = this.#contextFor([]);
   }
@@ -98,15 +101,20 @@ export class Reads {
     if (stream === undefined) {
       throw new CoordinationError('BADARGUMENTS', 'watch: needs a stream, not a single request');
     }
+    this.requireWatchRoom(stream, 1);
+    this.#events.arm(stream, { path, mode });
+  }
+
+  /** @throws CoordinationError QUOTAEXCEEDED where `added` watches more are too many */
+  requireWatchRoom(stream: Stream, added: number): void {
     const { watches, settings } = this.#core;
     const { watchesMax, watchesPerStreamMax } = settings.limits;
-    if (watches.countOf(stream.id) >= watchesPerStreamMax) {
+    if (watches.countOf(stream.id) + added > watchesPerStreamMax) {
       throw tooManyWatches(`of one connection, at most ${String(watchesPerStreamMax)}`);
     }
-    if (watches.count >= watchesMax) {
+    if (watches.count + added > watchesMax) {
       throw tooManyWatches(`of this node, at most ${String(watchesMax)}`);
     }
-    watches.add(stream.id, path, mode);
   }
 
   #get(operation: GetOperation, reader: Reader): Result {

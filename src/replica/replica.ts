@@ -81,7 +81,7 @@ export class Replica implements DriveHooks {
       ...(settings.superIdentity === undefined ? {} : { superIdentity: settings.superIdentity }),
     });
     const drive = new Drive({ core, zab, prep, storage, events, onFatal: parts.onFatal });
-    const reads = new Reads(core, (id) => this.#attachments.expiresInMs(id));
+    const reads = new Reads(core, events, (id) => this.#attachments.expiresInMs(id));
     const { randomBytes } = parts;
     this.#attachments = new Attachments({ core, drive, reads, events, expiry, randomBytes });
     const attachments = this.#attachments;

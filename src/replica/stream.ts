@@ -6,17 +6,26 @@ import type {
   StreamId,
 } from '../protocol/coordination.ts';
 import type { ErrorBody } from '../protocol/errors.ts';
-import type { Operation, Result } from '../protocol/operations.ts';
+import type { Operation, Result, StreamWatchMode } from '../protocol/operations.ts';
 import { Fifo } from '../protocol/fifo.ts';
-import type { Identity, Zxid } from '../protocol/model.ts';
+import type { Identity, SessionId, ZnodePath, Zxid } from '../protocol/model.ts';
 import type { SessionBinding } from './host.ts';
 import { nobody } from './caller.ts';
 import type { ResolvedCaller } from './caller.ts';
 
-/** An answer that must wait until the stream's cursor has passed `horizon`. */
-export interface DeferredAnswer {
+/** A watch that a read of the stream leaves. */
+export interface Arming {
+  readonly path: ZnodePath;
+  readonly mode: StreamWatchMode;
+}
+
+/** What must wait until the stream's cursor has passed `horizon`: an answer, or a watch that it leaves. */
+export interface Deferred {
   readonly horizon: Zxid;
-  readonly answer: CoordinatorAnswer;
+  readonly answer?: CoordinatorAnswer;
+  readonly arming?: Arming;
+  /** About as many bytes as the answer will take on the wire. */
+  readonly bytes: number;
 }
 
 /**
@@ -45,7 +54,7 @@ export class Stream {
   advancing = false;
   /** True while a replay step of this stream is scheduled. */
   pumping = false;
-  deferred: DeferredAnswer[] = [];
+  deferred: Deferred[] = [];
   deferredBytes = 0;
   /** Events of the transaction that is being applied; undefined = none yet. */
   collected: readonly StreamEvent[] | undefined;
@@ -55,6 +64,8 @@ export class Stream {
   with: 'stat' | 'data' | undefined;
   /** Set when it has ended: nothing of it takes effect any more, nothing is sent to it. */
   ended = false;
+  /** The session that it asks for and is not attached to yet; 0 = none. */
+  attaching: SessionId = 0;
   /** Set when its own `endSession` is in the log: the end is no surprise. */
   endingSession = false;
 

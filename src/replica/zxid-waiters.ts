@@ -37,11 +37,15 @@ export class ZxidWaiters {
     return count === 0 ? [] : this.#waiters.splice(0, count).map(({ pending }) => pending);
   }
 
-  /** Removes and returns those whose deadline is at or before `nowMs`. */
+  /** Removes and returns those whose deadline is at or before `nowMs`; forgets those of ended streams. */
   takeOverdue(nowMs: number): readonly Pending[] {
-    const overdue = this.#waiters.filter(({ pending }) => pending.deadlineMs <= nowMs);
-    if (overdue.length === 0) return [];
-    this.#waiters = this.#waiters.filter(({ pending }) => pending.deadlineMs > nowMs);
-    return overdue.map(({ pending }) => pending);
+    const overdue: Pending[] = [];
+    this.#waiters = this.#waiters.filter(({ pending }) => {
+      if (pending.phase === 'over') return false;
+      if (pending.deadlineMs > nowMs) return true;
+      overdue.push(pending);
+      return false;
+    });
+    return overdue;
   }
 }

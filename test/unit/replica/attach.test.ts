@@ -1,0 +1,132 @@
+/** Attaching to a session: who owns it when several ask at once, and what a refused attach leaves behind. */
+import { describe, expect, it } from 'vitest';
+import type { CoordinatorAnswer, SessionCredential } from '../../../src/protocol/coordination.ts';
+import type { AttachOperation, Operation } from '../../../src/protocol/operations.ts';
+import { parsePath } from '../../../src/protocol/path.ts';
+import { ManualReplica } from './manual-replica.ts';
+
+type Session = AttachOperation['session'];
+
+function attach(session: Session, fields: Partial<AttachOperation> = {}): AttachOperation {
+  return { type: 'attach', session, identities: [], watches: [], ...fields };
+}
+
+function open(node: ManualReplica, ...streams: number[]): void {
+  node.submit(...streams.map((stream) => ({ type: 'open', stream, identities: [] }) as const));
+}
+
+function request(node: ManualReplica, stream: number, operation: Operation, id = 1): void {
+  node.submit({ type: 'request', stream, id, operation });
+}
+
+async function newSession(node: ManualReplica): Promise<SessionCredential> {
+  node.submit({
+    ...{ type: 'request', stream: 0, id: 1, operation: { type: 'newSession' } },
+    caller: { identities: [] },
+  });
+  await node.settle();
+  const [answer] = node.take();
+  if (answer?.type !== 'result') throw new Error('no session');
+  const { id, secret } = answer.result as { id: number; secret: string };
+  return { id, secret };
+}
+
+/** What a stream was told, in few words. */
+function told(answers: readonly CoordinatorAnswer[], stream: number): string[] {
+  return answers
+    .filter((answer) => answer.stream === stream)
+    .map((answer) => {
+      if (answer.type === 'error') return answer.error.code;
+      return answer.type === 'session' ? answer.state : answer.type;
+    });
+}
+
+describe('two connections that resume one session in the same turn', () => {
+  it('leave it to the newer one, and the older is told moved and never connected', async () => {
+    const node = await ManualReplica.start();
+    const credential = await newSession(node);
+    open(node, 1, 2);
+    request(node, 1, attach(credential));
+    request(node, 2, attach(credential));
+    await node.settle();
+    const answers = node.take();
+    expect(told(answers, 1)).toEqual(['moved']);
+    expect(told(answers, 2)).toEqual(['result']);
+    request(node, 1, { type: 'ping' }, 2);
+    request(node, 2, { type: 'whoami' }, 2);
+    await node.settle();
+    expect(told(node.take(), 2)).toEqual(['result']);
+  });
+
+  it('do not keep the session from ending with the newer one', async () => {
+    const node = await ManualReplica.start();
+    const credential = await newSession(node);
+    open(node, 1, 2);
+    request(node, 1, attach(credential));
+    request(node, 2, attach(credential));
+    await node.settle();
+    request(node, 2, { type: 'endSession' }, 2);
+    await node.settle();
+    expect(told(node.take(), 2)).toEqual(['result', 'result']);
+    expect(node.replica.metrics().sessions).toBe(0);
+  });
+
+  it('leave it to a newer one that closes before it is connected, and to nobody after that', async () => {
+    const node = await ManualReplica.start();
+    const credential = await newSession(node);
+    open(node, 1, 2, 3);
+    request(node, 1, attach(credential));
+    request(node, 2, attach(credential));
+    node.submit({ type: 'close', stream: 2 });
+    await node.settle();
+    expect(told(node.take(), 1)).toEqual(['moved']);
+    request(node, 3, attach(credential));
+    await node.settle();
+    expect(told(node.take(), 3)).toEqual(['result']);
+  });
+});
+
+describe('a session that ends while a connection resumes it', () => {
+  it('is an error to that connection', async () => {
+    const node = await ManualReplica.start();
+    const credential = await newSession(node);
+    open(node, 1);
+    node.submit(
+      {
+        ...{ type: 'request', stream: 0, id: 2, caller: { identities: [] } },
+        operation: { type: 'closeSession', session: credential.id },
+      },
+      { type: 'request', stream: 1, id: 1, operation: attach(credential) },
+    );
+    await node.settle();
+    expect(told(node.take(), 1)).toEqual(['SESSIONEXPIRED']);
+  });
+});
+
+describe('an attach with more watches than there may be', () => {
+  const watches = ['/a', '/b', '/c'].map((text) => ({
+    path: parsePath(text),
+    mode: 'persistent' as const,
+  }));
+
+  it.each([{ watchesPerStreamMax: 2 }, { watchesMax: 2 }])('is refused by %o', async (limits) => {
+    const node = await ManualReplica.start({ limits });
+    open(node, 1);
+    request(node, 1, attach('new', { watches }));
+    await node.settle();
+    expect(told(node.take(), 1)).toEqual(['QUOTAEXCEEDED']);
+    expect(node.replica.metrics()).toMatchObject({ sessions: 0, watches: 0 });
+    expect(node.fatal).toBeUndefined();
+  });
+
+  it('is refused where another has taken the room meanwhile', async () => {
+    const node = await ManualReplica.start({ limits: { watchesMax: 4 } });
+    open(node, 1, 2);
+    request(node, 1, attach('new', { watches }));
+    request(node, 2, attach('new', { watches }));
+    await node.settle();
+    const answers = node.take();
+    expect([...told(answers, 1), ...told(answers, 2)].sort()).toEqual(['QUOTAEXCEEDED', 'result']);
+    expect(node.replica.metrics().watches).toBe(3);
+  });
+});

@@ -1,0 +1,125 @@
+/**
+ * A stream that lags gets the events of its past from the ring. What it asks meanwhile stands behind them:
+ * a watch that it leaves is not used up by a change that came before.
+ */
+import { describe, expect, it } from 'vitest';
+import type { CoordinatorAnswer } from '../../../src/protocol/coordination.ts';
+import type { WatchMode } from '../../../src/protocol/model.ts';
+import type { Operation } from '../../../src/protocol/operations.ts';
+import { parsePath } from '../../../src/protocol/path.ts';
+import { ManualReplica } from './manual-replica.ts';
+
+const watched = parsePath('/watched');
+const busy = parsePath('/busy');
+const reader = 1;
+const writer = 2;
+
+let nextId = 1;
+
+function ask(node: ManualReplica, stream: number, operation: Operation): number {
+  const id = nextId++;
+  node.submit({ type: 'request', stream, id, operation });
+  return id;
+}
+
+async function write(node: ManualReplica, path = busy): Promise<void> {
+  ask(node, writer, { type: 'put', path, data: new Uint8Array(0) });
+  await node.settle();
+}
+
+async function writeMany(node: ManualReplica, count: number): Promise<void> {
+  const operation = { type: 'put', path: busy, data: new Uint8Array(0) } as const;
+  for (let index = 0; index < count; index++) ask(node, writer, operation);
+  await node.settle();
+}
+
+/** What the reader was told: the numbers of its requests, and the paths of its events with their zxid. */
+function told(answers: readonly CoordinatorAnswer[]): (number | string)[] {
+  return answers
+    .filter(({ stream }) => stream === reader)
+    .flatMap((answer): (number | string)[] => {
+      if (answer.type === 'events') {
+        return answer.events.map(({ type, path }) => `${type} ${path} ${String(answer.zxid)}`);
+      }
+      return 'id' in answer ? [answer.id] : [answer.type];
+    });
+}
+
+/** A reader with a persistent watch that has stopped reading, and a change of `/watched` it does not know. */
+async function start(): Promise<ManualReplica> {
+  const node = await ManualReplica.start();
+  node.submit({ type: 'open', stream: reader, identities: [] });
+  node.submit({ type: 'open', stream: writer, identities: [] });
+  await write(node);
+  await write(node, watched);
+  ask(node, reader, { type: 'watch', path: busy, mode: 'persistent' });
+  node.submit({ type: 'flow', stream: reader, ready: false });
+  await write(node);
+  await write(node, watched);
+  node.take();
+  return node;
+}
+
+const leaving: readonly Operation[] = [
+  { type: 'get', path: watched, watch: true },
+  { type: 'exists', path: watched, watch: true },
+  { type: 'watch', path: watched, mode: 'data' },
+  { type: 'watch', path: watched, mode: 'persistent' },
+];
+
+describe('a watch that a lagging stream leaves', () => {
+  it.each(leaving)(
+    'by %o fires for what comes after, and for nothing before',
+    async (operation) => {
+      const node = await start();
+      const before = node.replica.status().appliedZxid;
+      const id = ask(node, reader, operation);
+      await write(node, watched);
+      node.submit({ type: 'flow', stream: reader, ready: true });
+      await node.settle();
+      expect(told(node.take())).toEqual([
+        `NodeDataChanged /busy ${String(before - 1)}`,
+        id,
+        `NodeDataChanged /watched ${String(before + 1)}`,
+      ]);
+    },
+  );
+
+  it.each([undefined, 'data'] as const)('can be taken back with mode %o', async (mode) => {
+    const node = await start();
+    ask(node, reader, { type: 'get', path: watched, watch: true });
+    const unwatch = { type: 'unwatch', path: watched } as const;
+    ask(node, reader, mode === undefined ? unwatch : { ...unwatch, mode });
+    const other: WatchMode = 'children';
+    const none = ask(node, reader, { type: 'unwatch', path: watched, mode: other });
+    await write(node, watched);
+    node.submit({ type: 'flow', stream: reader, ready: true });
+    await node.settle();
+    const answers = node.take().filter(({ stream }) => stream === reader);
+    expect(answers.map(({ type }) => type)).toEqual(['events', 'result', 'result', 'error']);
+    expect(answers.at(-1)).toMatchObject({ id: none, error: { code: 'NOWATCHER' } });
+  });
+});
+
+describe('the answers that wait behind the events of a lagging stream', () => {
+  it('no longer count as unread once they have been sent', async () => {
+    const node = await ManualReplica.start({ limits: { unreadAnswerBytesMax: 1000 } });
+    node.submit({ type: 'open', stream: reader, identities: [] });
+    node.submit({ type: 'open', stream: writer, identities: [] });
+    await write(node);
+    ask(node, reader, { type: 'watch', path: busy, mode: 'persistent' });
+    node.submit({ type: 'flow', stream: reader, ready: false });
+    await writeMany(node, 300);
+    const asked: number[] = [];
+    for (let round = 0; round < 5; round++) {
+      asked.push(ask(node, reader, { type: 'get', path: watched }));
+      await writeMany(node, 256);
+      // It reads one step of the replay, which brings it nearer but not up to where the writer is.
+      node.submit({ type: 'flow', stream: reader, ready: true });
+      node.submit({ type: 'flow', stream: reader, ready: false });
+    }
+    node.submit({ type: 'flow', stream: reader, ready: true });
+    await node.settle();
+    expect(told(node.take()).filter((item) => asked.includes(Number(item)))).toEqual(asked);
+  });
+});
