@@ -522,7 +522,9 @@ export class Pipeline {
 
   #errorAnswer(pending: Pending, error: ErrorBody): ErrorAnswer {
     const { message } = pending;
-    const zxid = pending.zxid === 0 ? this.#core.zxid : pending.zxid;
+    // The zxid of what is not committed may come to stand for something else; nobody is told of it.
+    const isCertain = pending.zxid !== 0 && pending.zxid <= this.#core.zxid;
+    const zxid = isCertain ? pending.zxid : this.#core.zxid;
     const answer = { type: 'error', stream: message.stream, id: message.id, zxid, error } as const;
     const expiresInMs = this.#expiresInMs(pending);
     return expiresInMs === undefined ? answer : { ...answer, expiresInMs };
