@@ -165,7 +165,10 @@ describeThroughEveryDoor(
       const depths = (depth: number) =>
         client.tree(place, { depth }).then(({ nodes }) => nodes.map((node) => node.path));
       expect(await depths(0)).toEqual([place]);
-      expect(await depths(1)).toEqual([place, ...['B', 'a', 'a-', 'b'].map((n) => `${place}/${n}`)]);
+      expect(await depths(1)).toEqual([
+        place,
+        ...['B', 'a', 'a-', 'b'].map((n) => `${place}/${n}`),
+      ]);
       expect(await depths(2)).toHaveLength(9);
       expect(await depths(9)).toHaveLength(11);
     });
