@@ -67,8 +67,3 @@ export const watchModes = [
   'persistent',
   'persistent-recursive',
 ] as const satisfies readonly WatchMode[];
-
-export interface WatchEvent {
-  readonly type: EventType;
-  readonly path: ZnodePath;
-}

@@ -255,5 +255,4 @@ export const MultiReadResultSchema = Exactly(
   { $id: 'MultiReadResult' },
 );
 
-export type WireMultiMember = Static<typeof MultiMemberSchema>;
 export type WireMultiReadMember = Static<typeof MultiReadMemberSchema>;

@@ -1,5 +1,4 @@
 /** The replica: one node's whole state and the way of every request through it. */
 export { createReplica } from './recovery.ts';
-export type { ReplicaOptions } from './recovery.ts';
 export type { Replica } from './replica.ts';
-export type { Clock, ReplicaLog, ReplicaMetrics, ReplicaSettings, Scheduler } from './host.ts';
+export type { Clock, ReplicaMetrics, ReplicaSettings, Scheduler } from './host.ts';

@@ -1,5 +1,4 @@
 /** The disk, as the replica and the process see it. */
 export { Storage } from './storage.ts';
-export type { Recovered, StorageOptions } from './storage.ts';
+export type { Recovered } from './storage.ts';
 export { NodeDisk } from './node-disk.ts';
-export type { Disk } from './disk.ts';

@@ -11,17 +11,10 @@ import type {
   SnapshotInfo,
 } from '../../src/gateway/coordinator.ts';
 import { CoordinationError } from '../../src/protocol/errors.ts';
-import type { Stat, ZnodePath } from '../../src/protocol/model.ts';
 import type { Result } from '../../src/protocol/operations.ts';
 
 /** What a request is answered with; undefined = nothing, the test answers by `answer`. */
 export type Script = (request: RequestMessage) => Result | CoordinationError | undefined;
-
-export const fakeStat: Stat = {
-  ...{ czxid: 117, mzxid: 120, pzxid: 117, ctime: 1000, mtime: 2000 },
-  ...{ version: 3, cversion: 4, aversion: 5, ephemeralOwner: 0 },
-  ...{ dataLength: 5, numChildren: 0, kind: 'persistent' },
-};
 
 export const at = (path: string): ZnodePath => path as ZnodePath;
 
