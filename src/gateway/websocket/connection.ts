@@ -10,7 +10,7 @@ import type { CoordinatorAnswer } from '../coordinator.ts';
 import { Conversation } from './conversation.ts';
 import type { ConversationOwner } from './conversation.ts';
 import { eventsFrame } from './events.ts';
-import { frameOf, pieces, pingFrame } from './frames.ts';
+import { frameOf, pieces, pingFrame, pingWith } from './frames.ts';
 import type { Hub, Member } from './hub.ts';
 import { readFrame } from './intake.ts';
 import type { Frame } from './intake.ts';
@@ -64,6 +64,8 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
   #pulseMs = 0;
   #heard = true;
   #silentPulses = 0;
+  /** A ping waits for the next message to travel with. */
+  #pingOwed = false;
   /** Set once the node drains. */
   #retryAfterMs: number | undefined;
 
@@ -252,7 +254,10 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
   #sendTexts(texts: readonly string[]): void {
     const [only] = texts;
     if (only === undefined) return;
-    if (texts.length === 1) this.#outlet.send(frameOf(only));
+    if (this.#pingOwed && texts.length === 1) {
+      this.#pingOwed = false;
+      this.#outlet.send(pingWith(only));
+    } else if (texts.length === 1) this.#outlet.send(frameOf(only));
     else for (const piece of pieces(texts, this.#conversation.batches)) this.#outlet.send(piece);
   }
 
@@ -301,8 +306,10 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
     }
     this.#hub.schedule(this, this.#pulseMs);
     if (this.#outlet.isFull) return;
-    this.#outlet.send(pingFrame);
-    this.#conversation.askBookmark();
+    // The bookmark of an idle stream comes at once, and the ping goes out with it.
+    const isIdle = this.#conversation.outstanding === 0 && !this.#pingOwed;
+    this.#pingOwed = this.#conversation.askBookmark() && isIdle;
+    if (!this.#pingOwed) this.#outlet.send(pingFrame);
   }
 
   // The end.

@@ -111,11 +111,12 @@ export class Conversation {
     this.#hub.submit({ type: 'flow', stream: this.#stream.id, ready });
   }
 
-  /** Asks how far the stream has come, unless the last question has no answer yet. */
-  askBookmark(): void {
-    if (this.#bookmarkAsked || this.#phase !== 'open') return;
+  /** Asks how far the stream has come; false when the last such question has no answer yet. */
+  askBookmark(): boolean {
+    if (this.#bookmarkAsked || this.#phase !== 'open') return false;
     this.#bookmarkAsked = true;
     this.#ask({ type: 'ping' }, { role: 'bookmark' });
+    return true;
   }
 
   /** Lets `bytes` be released with the youngest request; false when there is none. */

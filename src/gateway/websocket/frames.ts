@@ -47,6 +47,16 @@ export function frameOf(text: string): Buffer {
   return frame;
 }
 
+/** The heartbeat made last: idle connections of one turn get the same bookmark. */
+let heartbeat = { text: '', frames: pingFrame };
+
+/** A ping and a text frame behind it. */
+export function pingWith(text: string): Buffer {
+  if (heartbeat.text !== text)
+    heartbeat = { text, frames: Buffer.concat([pingFrame, frameOf(text)]) };
+  return heartbeat.frames;
+}
+
 /** One text frame for each text, one behind the other in one Buffer: one write, one packet. */
 export function framesOf(texts: readonly string[]): Buffer {
   const [only] = texts;
