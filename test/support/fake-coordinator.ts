@@ -11,6 +11,7 @@ import type {
   SnapshotInfo,
 } from '../../src/gateway/coordinator.ts';
 import { CoordinationError } from '../../src/protocol/errors.ts';
+import type { ZnodePath } from '../../src/protocol/model.ts';
 import type { Result } from '../../src/protocol/operations.ts';
 
 /** What a request is answered with; undefined = nothing, the test answers by `answer`. */
