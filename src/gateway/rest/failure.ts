@@ -6,6 +6,7 @@ import { errorBodyOf, problemOf, statusOf } from '../shared/problems.ts';
 import { declaredLength } from './body.ts';
 import type { Answer } from './answer.ts';
 import type { HttpContext } from './context.ts';
+import { wholeMs } from './representations.ts';
 
 /** What the failed request knew of itself. */
 export interface FailedRequest {
@@ -34,7 +35,7 @@ export function failureAnswer(
     ...['Zk-Server', String(context.settings.serverId), ...statusHeaders(status, body)],
   ];
   if (refused?.expiresInMs !== undefined) {
-    headers.push('Zk-Session-Expires-In', String(Math.max(0, Math.floor(refused.expiresInMs))));
+    headers.push('Zk-Session-Expires-In', String(wholeMs(refused.expiresInMs)));
   }
   if (isUndrainable(request.raw)) headers.push('Connection', 'close');
   return { status, headers, body: JSON.stringify(problem) };

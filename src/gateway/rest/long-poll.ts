@@ -27,6 +27,8 @@ export interface PolledRead {
 interface Outcome {
   readonly settled: boolean;
   readonly answer: Answer;
+  /** That there is no such znode. */
+  readonly missing?: RequestRefused;
 }
 
 /** @throws CoordinationError; also by rejection */
@@ -53,7 +55,8 @@ function judgeOf(request: PollRequest, read: PolledRead, known: EntityTags | und
       if (until === undefined || result.code !== 'NONODE') throw result;
       const { zxid, expiresInMs } = result;
       const envelope = expiresInMs === undefined ? { zxid } : { zxid, expiresInMs };
-      return { settled: until === 'absent', answer: emptyAnswer(settings, envelope) };
+      const answer = emptyAnswer(settings, envelope);
+      return { settled: until === 'absent', answer, missing: result };
     }
     const what = read.represent(result);
     const answer = representationAnswer(settings, result, { what, known });
@@ -73,11 +76,7 @@ async function longPoll(request: PollRequest, read: PolledRead, judge: Judge): P
     last === undefined || request.hasSession
       ? await attempt(request.read(read.operation, 'local'), judge)
       : last;
-  if (request.query.until === 'exists' && final.answer.status === 204) {
-    throw new CoordinationError('NONODE', `${read.operation.path} does not exist`, {
-      path: read.operation.path,
-    });
-  }
+  if (request.query.until === 'exists' && final.missing !== undefined) throw final.missing;
   return final.answer;
 }
 

@@ -15,9 +15,14 @@ type Envelope = Pick<ResultAnswer, 'zxid' | 'expiresInMs'>;
 export function envelopeHeaders(settings: GatewaySettings, answer: Envelope): string[] {
   const headers = ['Zk-Zxid', String(answer.zxid), 'Zk-Server', String(settings.serverId)];
   if (answer.expiresInMs !== undefined) {
-    headers.push('Zk-Session-Expires-In', String(Math.max(0, Math.floor(answer.expiresInMs))));
+    headers.push('Zk-Session-Expires-In', String(wholeMs(answer.expiresInMs)));
   }
   return headers;
+}
+
+/** Rounded down: what is promised must be kept. */
+export function wholeMs(ms: number): number {
+  return Math.max(0, Math.floor(ms));
 }
 
 export function emptyAnswer(settings: GatewaySettings, answer: Envelope): Answer {

@@ -173,7 +173,8 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
   }
 
   /**
-   * Where the state must have come to: a token's id is a zxid that its holder has seen.
+   * Where the state must have come to. That a token implies its id, which its holder has seen, is the
+   * coordinator's affair: only who knows the log can tell an id to wait for from one that never existed.
    * @param implied by another parameter of the request
    * @throws CoordinationError BADARGUMENTS for a `wait` that bounds nothing
    */
@@ -185,9 +186,7 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
       const detail = 'query parameter "wait": waits for nothing, give Zk-Min-Zxid or a condition';
       throw new CoordinationError('BADARGUMENTS', detail);
     }
-    const session = this.session();
-    if (session === undefined) return asked;
-    return Math.max(asked ?? 0, session.id);
+    return asked;
   }
 
   /** `wait`, at most what the node grants. */

@@ -13,7 +13,7 @@ import { formatToken } from '../shared/tokens.ts';
 import { validatorOf } from '../shared/validation.ts';
 import { readJson } from './body.ts';
 import type { Handlers } from './handler.ts';
-import { emptyAnswer, envelopeHeaders, jsonAnswer } from './representations.ts';
+import { emptyAnswer, envelopeHeaders, jsonAnswer, wholeMs } from './representations.ts';
 import type { RestRequest } from './request.ts';
 
 type SessionRouteId =
@@ -53,7 +53,7 @@ export const sessionHandlers: Handlers<SessionRouteId> = {
     const answer = await request.read({ type: 'sessionInfo', session });
     const { id, timeoutMs, expiresInMs, ephemerals, connected } =
       answer.result as SessionInfoResult;
-    const body = { id, timeoutMs, expiresInMs, ephemerals, connected };
+    const body = { id, timeoutMs, expiresInMs: wholeMs(expiresInMs), ephemerals, connected };
     return jsonAnswer(envelopeHeaders(request.context.settings, answer), body);
   },
 
