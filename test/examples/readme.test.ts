@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startMemoryNode } from '../support/memory-node.ts';
-import type { MemoryNode } from '../support/memory-node.ts';
+import { startServer } from '../support/server-process.ts';
+import type { ServerProcess } from '../support/server-process.ts';
 import { blocksOf, matchesLines, matchesText, stepsOf } from './document.ts';
 import type { ConsoleStep, WebSocketStep } from './document.ts';
 import { Shell } from './shell.ts';
@@ -66,18 +66,18 @@ class Connection {
 describe('the README', () => {
   const directory = mkdtempSync(join(tmpdir(), 'zoogate-readme-'));
   const connections = new Map<string, Connection>();
-  let node: MemoryNode;
+  let node: ServerProcess;
   let shell: Shell;
 
   beforeAll(async () => {
-    node = await startMemoryNode({ tickMs: 2000, sessionTimeoutMinMs: 4000 });
+    node = await startServer();
     shell = new Shell(directory);
   });
 
   afterAll(async () => {
     shell.close();
     for (const connection of connections.values()) connection.cut();
-    await node.close();
+    await node.stop();
     rmSync(directory, { recursive: true });
   });
 
@@ -95,7 +95,7 @@ describe('the README', () => {
   async function runFrame(step: WebSocketStep): Promise<void> {
     let connection = connections.get(step.connection);
     if (connection === undefined) {
-      connection = await Connection.open(`${node.url.replace('http', 'ws')}/ws`);
+      connection = await Connection.open(node.wsUrl);
       connections.set(step.connection, connection);
     }
     if (step.kind === 'send') connection.send(step.text);
