@@ -86,21 +86,21 @@ export type ActionType = Action['type'];
 export interface Profile {
   /** Steps of a lasting connection: removal of watches, broken and resumed connections. */
   readonly connection: boolean;
-  /** True where a session may collect several identities. */
-  readonly manyIdentities: boolean;
+  /** True where a session may gain identities at any time; else it has at most one, from its start. */
+  readonly laterIdentities: boolean;
   /** Paths that only a body can carry, because a URL always begins with "/". */
   readonly rootlessPaths: boolean;
 }
 
 export const websocketProfile: Profile = {
   connection: true,
-  manyIdentities: true,
+  laterIdentities: true,
   rootlessPaths: true,
 };
 
 export const restProfile: Profile = {
   connection: false,
-  manyIdentities: false,
+  laterIdentities: false,
   rootlessPaths: false,
 };
 
@@ -131,7 +131,9 @@ const leaves = ['@/a/y', '@/b/q', '@/a/x/p', '@/a/x/…', '@/b/...'];
 const paths = ['@', ...parents, ...leaves];
 const sequenced = ['@/a/n-0000000000', '@/a/n-0000000001', '@/a/0000000002', '@/b/n-0000000003'];
 const prefixes = ['@/a/n-', '@/b/n-', '@/a/', '@/a/x/s p%c-'];
-const reserved = ['/', '/zookeeper', '/zookeeper/quota', '/zookeeper/config'];
+const reserved = ['/', '/zookeeper', '/zookeeper/quota'];
+/** Only read and deleted: its version differs, since only an ensemble writes it. */
+const configuration = '/zookeeper/config';
 const badPaths = [
   ...['@/a//x', '@/a/', '@/a/./x', '@/a/..', '@/a/\u0001', '@/a/\u007f', '@/a/\u{1f600}'],
   ...['@/missing//x', '@/a/\ufff1'],
@@ -194,16 +196,24 @@ class Generator {
   readonly #random: Random;
   readonly #profile: Profile;
   readonly #salt: number;
-  /** Slots that have an identity already. */
-  readonly #identified = new Set<Slot>();
+  /** Steps that must come next. */
+  readonly #pending: Step[] = [];
 
   constructor(seed: number, profile: Profile) {
     this.#random = new Random(seed);
     this.#salt = seed;
     this.#profile = profile;
+    for (const slot of slots) this.#open(slot);
+  }
+
+  /** What must come before anything else. */
+  opening(): Step[] {
+    return this.#pending.splice(0);
   }
 
   step(): Step {
+    const pending = this.#pending.shift();
+    if (pending !== undefined) return pending;
     for (;;) {
       const slot = this.#random.pick(slots);
       const action = this.#action(slot);
@@ -260,19 +270,27 @@ class Generator {
       case 'ephemerals':
         return { type, prefix: this.#profile.connection ? this.#prefix() : '' };
       case 'auth':
-        if (this.#identified.has(slot) && !this.#profile.manyIdentities) return undefined;
-        this.#identified.add(slot);
-        return { type, user: this.#random.pick(users) };
+        return this.#profile.laterIdentities ? this.#auth() : undefined;
       case 'watch':
         return this.#persistentWatch(slot);
       case 'unwatch':
         return this.#profile.connection ? this.#removal(slot) : undefined;
       case 'close':
-        this.#identified.delete(slot);
+        this.#open(slot);
         return { type };
       case 'drop':
         return this.#profile.connection ? { type } : undefined;
     }
+  }
+
+  #auth(): Action & { type: 'auth' } {
+    return { type: 'auth', user: this.#random.pick(users) };
+  }
+
+  /** A new session, with its one identity where there is no other time for it. */
+  #open(slot: Slot): void {
+    if (this.#profile.laterIdentities || this.#random.chance(0.4)) return;
+    this.#pending.push({ ...this.#auth(), slot });
   }
 
   #family(slot: Slot, path: string): WatchFamily {
@@ -311,7 +329,8 @@ class Generator {
 
   /** Leaves rather than parents, so that there is something left to work on. */
   #delete(): VersionMember & { type: 'delete' } {
-    const path = this.#random.chance(0.5) ? this.#random.pick(leaves) : this.#path();
+    const usual = this.#random.chance(0.5) ? this.#random.pick(leaves) : this.#path();
+    const path = this.#random.chance(0.01) ? configuration : usual;
     return { type: 'delete', path, version: this.#version() };
   }
 
@@ -370,7 +389,8 @@ class Generator {
   }
 
   #read(slot: Slot, type: 'get' | 'exists' | 'children'): Action {
-    const path = this.#random.chance(0.3) ? this.#random.pick(parents) : this.#path();
+    const usual = this.#random.chance(0.3) ? this.#random.pick(parents) : this.#path();
+    const path = this.#random.chance(0.01) ? configuration : usual;
     const watchable = path.startsWith('@') && !badPaths.includes(path);
     const standard = watchable && this.#family(slot, path) === 'standard';
     return { type, path, watch: standard && this.#random.chance(0.8) };
@@ -443,6 +463,7 @@ export function generateProgram(seed: number, length: number, profile: Profile):
   }));
   // The second session sees everything, so that no change goes without an event.
   const watch: Step = { type: 'watch', slot: 1, path: '@', mode: 'persistent-recursive' };
-  const count = length - ground.length - 1;
-  return [...ground, watch, ...Array.from({ length: count }, () => generator.step())];
+  const opening = [...generator.opening(), ...ground, watch];
+  const count = Math.max(0, length - opening.length);
+  return [...opening, ...Array.from({ length: count }, () => generator.step())];
 }

@@ -20,6 +20,11 @@ export interface RestAnswer {
 export interface SentEvent {
   readonly type: string;
   readonly path: string;
+  readonly zxid: number;
+}
+
+export interface EventStream {
+  end(): void;
 }
 
 /** A znode path as it stands in a URL, behind its route: "/" stays as it is. */
@@ -57,13 +62,13 @@ export class RestClient {
 
   /**
    * Opens an event stream; done when the server has answered, that is, has set the watch.
-   * @returns how to end it, or undefined where the server refused
+   * @returns undefined where the server refused
    */
   async watch(
     path: string,
     headers: OutgoingHttpHeaders,
     onEvent: (event: SentEvent) => void,
-  ): Promise<(() => void) | undefined> {
+  ): Promise<EventStream | undefined> {
     const asked = request({
       agent: false,
       host: '127.0.0.1',
@@ -81,7 +86,7 @@ export class RestClient {
       return undefined;
     }
     readEvents(response, onEvent);
-    return () => void asked.destroy();
+    return { end: () => void asked.destroy() };
   }
 }
 
@@ -99,7 +104,7 @@ function readEvents(stream: IncomingMessage, onEvent: (event: SentEvent) => void
       const type = field('event');
       if (type?.startsWith('Node') !== true) continue;
       const data = JSON.parse(field('data') ?? '{}') as Json;
-      onEvent({ type, path: String(data['path']) });
+      onEvent({ type, path: String(data['path']), zxid: Number(data['zxid']) });
     }
   });
 }

@@ -6,7 +6,6 @@ import {
   BasePath,
   longTimeouts,
   type Observation,
-  type ObservedEvent,
   type ObservedStat,
   type SessionTimeouts,
   type SlotEvents,
@@ -14,6 +13,7 @@ import {
 } from './observation.ts';
 import { bytesOf, passwordOf, slots, type CreateMember, type Slot, type Step } from './program.ts';
 import { encodePath, RestClient, type RestAnswer, type RestRequest } from './rest-client.ts';
+import { RestWatches, type WatchMode } from './rest-watches.ts';
 import {
   aclToJson,
   memberFields,
@@ -26,23 +26,13 @@ import {
 /** How long an event that must come may take. */
 const eventTimeoutMs = 3000;
 
-type WatchMode = 'data' | 'exists' | 'children' | 'persistent' | 'persistent-recursive';
-
-interface OpenWatch {
-  readonly path: string;
-  readonly mode: WatchMode;
-  readonly events: ObservedEvent[];
-  end: () => void;
-}
-
 interface SlotState {
   readonly id: string;
   readonly token: string;
   user: string | undefined;
-  watches: OpenWatch[];
+  readonly watches: RestWatches;
 }
 
-const oneShot: ReadonlySet<WatchMode> = new Set(['data', 'exists', 'children'] as const);
 const watchModeOf = { get: 'data', exists: 'exists', children: 'children' } as const;
 
 export class RestTarget implements Target {
@@ -91,28 +81,26 @@ export class RestTarget implements Target {
     }
   }
 
-  /** Nothing marks the end of the events of a change, so each stream waits for its share of them. */
+  /** Nothing marks the end of the events of a change, so what is expected is awaited. */
   async collect(expected: SlotEvents): Promise<SlotEvents> {
     const deadline = performance.now() + eventTimeoutMs;
-    const missing = (): boolean =>
-      slots.some((slot) => this.#missing(slot, expected[slot]).length > 0);
-    while (missing() && performance.now() < deadline) await delay(1);
-    const events = slots.map((slot) => [
-      ...this.#merged(slot),
-      ...this.#missing(slot, expected[slot]),
-    ]) as unknown as SlotEvents;
-    for (const state of this.#slots) this.#forget(state);
-    return events;
+    const complete = (): boolean =>
+      slots.every((slot) => this.#state(slot).watches.has(expected[slot]));
+    while (!complete() && performance.now() < deadline) await delay(1);
+    return [
+      this.#state(0).watches.collect(expected[0]),
+      this.#state(1).watches.collect(expected[1]),
+    ];
   }
 
   /** Without requests a session falls silent by itself. */
   async abandon(slot: Slot): Promise<void> {
-    for (const watch of this.#state(slot).watches.splice(0)) watch.end();
+    this.#state(slot).watches.endAll();
   }
 
   async finish(): Promise<void> {
     for (const state of this.#slots) {
-      for (const watch of state.watches) watch.end();
+      state.watches.endAll();
       await this.#client.send({
         method: 'DELETE',
         path: `/sessions/${state.id}`,
@@ -128,39 +116,6 @@ export class RestTarget implements Target {
     return state;
   }
 
-  /**
-   * A ZooKeeper connection is told of a change once, however many of its watches it touches; here each
-   * watch has its own stream. So of equal events the most that one stream had count.
-   */
-  #merged(slot: Slot): ObservedEvent[] {
-    const most = new Map<string, ObservedEvent[]>();
-    for (const { events } of this.#slots[slot]?.watches ?? []) {
-      for (const [key, group] of grouped(events)) {
-        if (group.length > (most.get(key)?.length ?? 0)) most.set(key, group);
-      }
-    }
-    return [...most.values()].flat();
-  }
-
-  /** What single streams still lack of `expected`, with a mark: another stream may have had it. */
-  #missing(slot: Slot, expected: readonly ObservedEvent[]): ObservedEvent[] {
-    return (this.#slots[slot]?.watches ?? []).flatMap((watch) =>
-      shareOf(watch, expected)
-        .slice(watch.events.length)
-        .map(({ type, path }) => ({ type: `no ${type} on the stream of ${watch.mode}`, path })),
-    );
-  }
-
-  /** Drops what was collected, and one-shot watches that are used up. */
-  #forget(state: SlotState): void {
-    state.watches = state.watches.filter(({ mode, events, end }) => {
-      if (!oneShot.has(mode) || events.length === 0) return true;
-      end();
-      return false;
-    });
-    for (const { events } of state.watches) events.length = 0;
-  }
-
   async #open(slot: Slot): Promise<SlotState> {
     const answer = await this.#client.send({
       method: 'POST',
@@ -169,12 +124,17 @@ export class RestTarget implements Target {
       body: Buffer.from(JSON.stringify({ timeoutMs: this.#timeouts[slot] })),
     });
     const json = parse(answer);
-    return { id: String(json['id']), token: String(json['token']), user: undefined, watches: [] };
+    return {
+      id: String(json['id']),
+      token: String(json['token']),
+      user: undefined,
+      watches: new RestWatches(),
+    };
   }
 
   async #close(slot: Slot): Promise<Observation> {
     const state = this.#state(slot);
-    for (const watch of state.watches) watch.end();
+    state.watches.endAll();
     const path = `/sessions/${state.id}`;
     const headers = { 'zk-session': state.token };
     const answer = await this.#client.send({ method: 'DELETE', path, headers });
@@ -186,27 +146,19 @@ export class RestTarget implements Target {
     return { code: 0, zxid: Number(answer.headers['zk-zxid']), session: opened.id };
   }
 
-  /** A stream keeps the identities that it was opened with, so the open ones are opened again. */
+  /** Only for new sessions: a stream keeps the identities that it was opened with. */
   async #auth(slot: Slot, user: string): Promise<Observation> {
-    const state = this.#state(slot);
-    state.user = user;
-    const open = state.watches.splice(0);
-    for (const { path, mode, end } of open) {
-      end();
-      if (!(await this.#watch(slot, path, mode))) throw new Error(`no watch on ${path} any more`);
-    }
+    this.#state(slot).user = user;
     return { code: 0 };
   }
 
-  async #watch(slot: Slot, path: string, mode: WatchMode): Promise<boolean> {
+  #watch(slot: Slot, path: string, mode: WatchMode): Promise<boolean> {
     const url = `/watch${encodePath(this.#paths.absolute(path))}?mode=${mode}`;
-    const events: ObservedEvent[] = [];
-    const end = await this.#client.watch(url, this.#headers(slot), (event) => {
-      events.push({ type: event.type, path: this.#paths.relative(event.path) });
-    });
-    if (end === undefined) return false;
-    this.#state(slot).watches.push({ path, mode, events, end });
-    return true;
+    return this.#state(slot).watches.add({ path, mode }, (listener) =>
+      this.#client.watch(url, this.#headers(slot), (event) => {
+        listener({ ...event, path: this.#paths.relative(event.path) });
+      }),
+    );
   }
 
   #headers(slot: Slot): OutgoingHttpHeaders {
@@ -321,29 +273,6 @@ type ReadStep = Extract<
   SingleStep,
   { type: 'get' | 'exists' | 'children' | 'acl' | 'count' | 'ephemerals' | 'whoami' }
 >;
-
-/** The events that a stream of its own gets of all those of a session. */
-function shareOf({ path, mode }: OpenWatch, events: readonly ObservedEvent[]): ObservedEvent[] {
-  const matching = events.filter((event) => {
-    const isChildren = event.type === 'NodeChildrenChanged';
-    if (mode === 'persistent-recursive') {
-      return !isChildren && (event.path === path || event.path.startsWith(`${path}/`));
-    }
-    if (event.path !== path) return false;
-    if (mode === 'children') return isChildren || event.type === 'NodeDeleted';
-    return mode === 'persistent' || !isChildren;
-  });
-  return oneShot.has(mode) ? matching.slice(0, 1) : matching;
-}
-
-function grouped(events: readonly ObservedEvent[]): Map<string, ObservedEvent[]> {
-  const groups = new Map<string, ObservedEvent[]>();
-  for (const event of events) {
-    const key = `${event.type} ${event.path}`;
-    groups.set(key, [...(groups.get(key) ?? []), event]);
-  }
-  return groups;
-}
 
 const parse = (answer: RestAnswer): Json => JSON.parse(answer.body.toString()) as Json;
 

@@ -5,6 +5,8 @@
 import type { ObservedEvent } from './observation.ts';
 import type { WatchSets } from './zookeeper-wire.ts';
 
+const NONODE = -101;
+
 export class WatchBook {
   readonly #data = new Set<string>();
   readonly #exists = new Set<string>();
@@ -12,10 +14,10 @@ export class WatchBook {
   readonly #persistent = new Set<string>();
   readonly #recursive = new Set<string>();
 
-  /** After a read that asked for a watch; `found` = the read succeeded. */
-  read(type: 'get' | 'exists' | 'children', path: string, found: boolean): void {
-    if (type === 'exists') (found ? this.#data : this.#exists).add(path);
-    else if (found) (type === 'get' ? this.#data : this.#children).add(path);
+  /** After a read that asked for a watch and was answered with `code`. */
+  read(type: 'get' | 'exists' | 'children', path: string, code: number): void {
+    if (code === 0) (type === 'children' ? this.#children : this.#data).add(path);
+    else if (code === NONODE && type === 'exists') this.#exists.add(path);
   }
 
   add(mode: 'persistent' | 'persistent-recursive', path: string): void {

@@ -226,10 +226,12 @@ export class WebSocketTarget implements Target {
     const { client, watches } = state;
     const answer = await client.request(this.#message(step));
     this.#answered = { state, events: state.events.length };
-    if ('watch' in step && step.watch) watches.read(step.type, step.path, answer.ok);
-    if (!answer.ok) return problemToObservation(answer.problem);
-    if (step.type === 'watch') watches.add(step.mode, step.path);
-    return resultToObservation(step, answer.json, this.#paths);
+    const observation = answer.ok
+      ? resultToObservation(step, answer.json, this.#paths)
+      : problemToObservation(answer.problem);
+    if ('watch' in step && step.watch) watches.read(step.type, step.path, observation.code);
+    if (answer.ok && step.type === 'watch') watches.add(step.mode, step.path);
+    return observation;
   }
 
   #message(step: SingleStep): Json {

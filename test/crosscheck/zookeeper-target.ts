@@ -299,7 +299,7 @@ export class ZooKeeperTarget implements Target {
     const [type, body] = this.#encode(step);
     const reply = await connection.request(type, body);
     const found = reply.code === 0;
-    if ('watch' in step && step.watch) watches.read(step.type, step.path, found);
+    if ('watch' in step && step.watch) watches.read(step.type, step.path, reply.code);
     if (found && step.type === 'watch') watches.add(step.mode, step.path);
     if (found && step.type === 'unwatch') watches.remove(step.kind, step.path);
     if (!found) return { code: reply.code };
