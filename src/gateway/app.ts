@@ -12,6 +12,7 @@ import {
   MethodTable,
   allowOrigin,
   answerMalformed,
+  checkRequestLine,
   fallbackAnswer,
   maxHeaderBytes,
 } from './rest/fallback.ts';
@@ -82,7 +83,8 @@ function createFastify(context: HttpContext): FastifyInstance {
     // The guard below answers in our own form.
     return503OnClosing: false,
     routerOptions: { maxParamLength: maxHeaderBytes },
-    http: { maxHeaderSize: maxHeaderBytes },
+    // The guard below refuses in our own form.
+    http: { maxHeaderSize: maxHeaderBytes, requireHostHeader: false },
     clientErrorHandler: (error, socket) => answerMalformed(error, socket),
     frameworkErrors: (error, request, reply) => {
       reply.hijack();
@@ -93,15 +95,20 @@ function createFastify(context: HttpContext): FastifyInstance {
   for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
     app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   }
+  // Nobody has to meet an unknown expectation (RFC 9110, 10.1.1), and Node's own refusal has no body.
+  app.server.on('checkExpectation', (request, response) => {
+    app.server.emit('request', request, response);
+  });
   return app;
 }
 
-/** Before anything else of a request: is the node closing, may this browser call. */
+/** Before anything else of a request: is it one, may this browser call, is the node closing. */
 function guard(app: FastifyInstance, { settings, shutdown }: HttpContext): void {
   const origins = new OriginRules(settings);
   app.addHook('onRequest', (request, reply, done) => {
     try {
       const { headers } = request.raw;
+      checkRequestLine(request.raw);
       const kind = origins.check(headers);
       if (kind === 'foreign' && headers.origin !== undefined) {
         allowOrigin(reply.raw, headers.origin);

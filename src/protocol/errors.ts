@@ -92,7 +92,7 @@ export interface ErrorFields {
   readonly results?: readonly FailedMultiResult[];
   readonly oldestZxid?: number;
   readonly currentZxid?: number;
-  /** The current data version and czxid behind a BADVERSION, only for those who may READ. */
+  /** The current version and czxid behind a BADVERSION or NODEEXISTS, only for those who may READ. */
   readonly current?: { readonly version: number; readonly czxid: number };
   /** Hint for `Retry-After`, milliseconds. */
   readonly retryAfterMs?: number;

@@ -35,9 +35,7 @@ export function judgeCreate(draft: Draft, operation: CreateOperation): WriteResu
   draft.authorize(ancestor, Perms.CREATE);
   const sequence = operation.sequential ? nextSequence(parent) : undefined;
   const path = finalPath(draft, operation.path, sequence);
-  if (parent !== undefined && draft.find(path) !== undefined) {
-    throw new CoordinationError('NODEEXISTS', `${path} exists`, { path });
-  }
+  if (parent !== undefined) refuseExisting(draft, path);
   if (ancestor.kind === 'ephemeral') {
     throw new CoordinationError(
       'NOCHILDRENFOREPHEMERALS',
@@ -110,6 +108,15 @@ export function judgeCheck(draft: Draft, operation: CheckOperation): void {
   const node = existing(draft, operation.path);
   draft.authorize(node, Perms.READ);
   checkVersion(draft, node, { condition: operation.condition, version: node.version });
+}
+
+/** @throws CoordinationError NODEEXISTS, with the version that is there for those who may READ */
+function refuseExisting(draft: Draft, path: ZnodePath): void {
+  const node = draft.find(path);
+  if (node === undefined) return;
+  const { version, czxid } = node;
+  const fields = draft.mayRead(node) ? { path, current: { version, czxid } } : { path };
+  throw new CoordinationError('NODEEXISTS', `${path} exists`, fields);
 }
 
 /** @throws CoordinationError NONODE */

@@ -17,6 +17,11 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<Bu
     const detail = `Content-Encoding ${JSON.stringify(encoding.slice(0, 40))} is not supported, send the body as it is`;
     throw new CoordinationError('UNSUPPORTEDMEDIATYPE', detail);
   }
+  const coding = request.headers['transfer-encoding'];
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+    const detail = `Transfer-Encoding ${JSON.stringify(coding.slice(0, 40))} is not supported, only "chunked" is`;
+    throw new CoordinationError('UNSUPPORTEDMEDIATYPE', detail);
+  }
   const declared = declaredLength(request);
   if (declared === 0) return nothing;
   if (declared !== undefined && declared > bytesMax) throw tooLarge(String(declared), bytesMax);
@@ -24,7 +29,7 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<Bu
 }
 
 /**
- * A JSON body, decoded; undefined when there is none.
+ * A JSON body, decoded; undefined when there is none, which `null` is not.
  * @throws CoordinationError UNSUPPORTEDMEDIATYPE, TOOLARGE, BADARGUMENTS when it is no JSON
  */
 export async function readJson(request: IncomingMessage, bytesMax: number): Promise<unknown> {

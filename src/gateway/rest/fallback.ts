@@ -129,9 +129,14 @@ interface Malformed {
   readonly detail: string;
 }
 
+/** Node's note of the oldest request of a connection that has not been answered to its end. */
+interface HttpSocket extends Duplex {
+  readonly _httpMessage?: ServerResponse | null;
+}
+
 /** Answers what Node's parser could not read, on the bare socket, since there is no response yet. */
-export function answerMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+export function answerMalformed(error: NodeJS.ErrnoException, socket: HttpSocket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy();
     return;
   }
@@ -146,6 +151,25 @@ export function answerMalformed(error: NodeJS.ErrnoException, socket: Duplex): v
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+/**
+ * True while a whole request waits for the rest of its answer: a refusal of what came behind it would be
+ * taken for that answer. Of a request that broke off in its body it is the answer.
+ */
+function isAnswering({ _httpMessage: response }: HttpSocket): boolean {
+  return response?.headersSent === true || response?.req.complete === true;
+}
+
+/** @throws CoordinationError MARSHALLINGERROR for what Node's parser lets pass and nobody may send */
+export function checkRequestLine({ headers, url = '', httpVersion }: IncomingMessage): void {
+  if (headers.host === undefined && httpVersion === '1.1') {
+    throw new CoordinationError('MARSHALLINGERROR', 'a request needs a Host header');
+  }
+  // The router would take it for the end of the path, and the request for one to another znode.
+  if (url.includes('#')) {
+    throw new CoordinationError('MARSHALLINGERROR', 'a URL holds no "#", write it as %23');
+  }
 }
 
 function malformed(error: NodeJS.ErrnoException): Malformed {

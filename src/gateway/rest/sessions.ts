@@ -29,7 +29,8 @@ const checkNewSession = validatorOf(NewSessionBodySchema);
 export const sessionHandlers: Handlers<SessionRouteId> = {
   createSession: async (request) => {
     const { settings, router } = request.context;
-    const { timeoutMs } = checkNewSession((await readJson(request.raw, bodyBytesMax)) ?? {});
+    const json = await readJson(request.raw, bodyBytesMax);
+    const { timeoutMs } = checkNewSession(json === undefined ? {} : json);
     const operation = {
       type: 'newSession' as const,
       ...(timeoutMs !== undefined && { timeoutMs }),

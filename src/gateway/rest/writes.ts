@@ -45,7 +45,8 @@ export const writeHandlers: Handlers<WriteId> = {
     checkCreateOnly(request);
     const acl = request.aclHeader();
     const bytesMax = limits.znodeDataBytesMax * jsonExpansion + jsonOverheadBytes;
-    const body = checkCreateBody((await readJson(request.raw, bytesMax)) ?? {});
+    const json = await readJson(request.raw, bytesMax);
+    const body = checkCreateBody(json === undefined ? {} : json);
     if (acl !== undefined && body.acl !== undefined) {
       throw new CoordinationError('BADARGUMENTS', 'acl: is given in Zk-Acl too');
     }

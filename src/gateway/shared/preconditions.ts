@@ -13,8 +13,10 @@ export interface EntityTag {
 
 export type EntityTags = '*' | readonly EntityTag[];
 
+// Empty elements of a list count for nothing (RFC 9110, 5.6.1.2).
 const tagPattern =
-  /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"|(-?[0-9]+(?:\.[0-9]+)?(?:;-?[0-9]+\.-?[0-9]+)?))[ \t]*(?:,|$)/y;
+  /[ \t,]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"|(-?[0-9]+(?:\.[0-9]+)?(?:;-?[0-9]+\.-?[0-9]+)?))[ \t]*(?:,|$)/y;
+const emptyRest = /[ \t,]*$/y;
 const versionPattern = /^(-?[0-9]{1,10})(?:\.([0-9]{1,16}))?(?:;.*)?$/;
 
 /**
@@ -34,8 +36,8 @@ export function parseEntityTags(text: string, name: string): EntityTags {
     }
     tags.push({ weak: match[1] !== undefined, opaque: match[2] ?? match[3] ?? '' });
     position = tagPattern.lastIndex;
-    // A list may not end with its comma, unless that comma was the end of an empty rest.
-  } while (position < text.length || text.endsWith(','));
+    emptyRest.lastIndex = position;
+  } while (!emptyRest.test(text));
   return tags;
 }
 

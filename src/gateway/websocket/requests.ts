@@ -241,6 +241,9 @@ const decoders: Readonly<Record<OperationType, Decoder>> = {
   whoami: () => whoamiRequest,
 };
 
+/** It has no UTF-8: the log would hold another key. */
+const loneSurrogate = /\p{Surrogate}/u;
+
 /** The types whose plain messages need no more than the quick look. */
 const quickTypes: ReadonlySet<RequestType> = new Set<RequestType>([
   'create',
@@ -349,6 +352,9 @@ export function requestOptions(message: Fields, context: OptionsContext): Reques
 }
 
 function checkKey(key: string, { idempotencyKeyLengthMax }: Limits): string {
+  if (loneSurrogate.test(key)) {
+    throw new CoordinationError('BADARGUMENTS', 'idempotencyKey: holds half of a surrogate pair');
+  }
   if (key.length <= idempotencyKeyLengthMax) return key;
   const detail = `idempotencyKey: ${key.length} characters exceed the limit of ${idempotencyKeyLengthMax}`;
   throw new CoordinationError('BADARGUMENTS', detail);

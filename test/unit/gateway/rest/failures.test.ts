@@ -214,6 +214,47 @@ describe('text that is no readable HTTP', () => {
     expect(problemIn(answer)).toMatchObject({ status: 400, code: 'MARSHALLINGERROR' });
   });
 
+  it('no Host', async () => {
+    const answer = await exchange('GET /znodes HTTP/1.1\r\nConnection: close\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(problemIn(answer)).toMatchObject({ status: 400, code: 'MARSHALLINGERROR' });
+  });
+
+  it('a fragment, which would make it a request for another znode', async () => {
+    const answer = await http('PUT', '/znodes/a#b');
+    expect(answer.problem()).toMatchObject({ status: 400, code: 'MARSHALLINGERROR' });
+  });
+
+  it('a coding of the body that nobody undoes', async () => {
+    const answer = await exchange(
+      'PUT /znodes/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n',
+    );
+    expect(problemIn(answer)).toMatchObject({ status: 415, code: 'UNSUPPORTEDMEDIATYPE' });
+  });
+
+  it('a body that breaks off is answered, since it is that of the request', async () => {
+    const answer = await exchange(
+      'PUT /znodes/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+    );
+    expect(problemIn(answer)).toMatchObject({ status: 400, code: 'MARSHALLINGERROR' });
+  });
+
+  it('behind a request that is not answered yet only ends the connection', async () => {
+    coordinator.script = () => undefined;
+    const answer = await exchange(
+      'GET /whoami HTTP/1.1\r\nHost: localhost\r\n\r\nnonsense\r\n\r\n',
+    );
+    expect(answer).toBe('');
+  });
+
+  it('an expectation that nobody has heard of is nobody’s', async () => {
+    coordinator.script = () => ({ identities: [] });
+    const answer = await exchange(
+      'GET /whoami HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: miracles\r\n\r\n',
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  });
+
   it('an escape that is none', async () => {
     const answer = await http('GET', '/znodes/%ff');
     expect(answer.problem()).toMatchObject({ status: 400, code: 'BADARGUMENTS' });

@@ -125,6 +125,15 @@ describe('PUT /znodes', () => {
     expect((await http('PUT', `/znodes/${name}`, { headers })).status).toBe(201);
     const again = await http('PUT', `/znodes/${name}`, { headers });
     expect(again.problem()).toMatchObject({ status: 412, code: 'NODEEXISTS', path: `/${name}` });
+    expect(again.headers.etag).toBe((await http('GET', `/znodes/${name}`)).headers.etag);
+  });
+
+  it('with If-None-Match: * tells the tag of what is there to those who may read it', async () => {
+    const name = fresh();
+    await put(name, '', { headers: { 'Zk-Acl': 'world:anyone:cdwa' } });
+    const again = await http('PUT', `/znodes/${name}`, { headers: { 'If-None-Match': '*' } });
+    expect(again.status).toBe(412);
+    expect(again.headers).not.toHaveProperty('etag');
   });
 
   it.each([
@@ -286,6 +295,12 @@ describe('POST /znodes', () => {
   ])('%j is refused and named', async (body, detail) => {
     const answer = await post(fresh(), body);
     expect(answer.problem()).toMatchObject({ status: 400, code: 'BADARGUMENTS', detail });
+  });
+
+  it('null is a body, and no object', async () => {
+    const headers = { 'Content-Type': 'application/json' };
+    const answer = await http('POST', `/znodes/${fresh()}`, { headers, body: 'null' });
+    expect(answer.problem()).toMatchObject({ status: 400, code: 'BADARGUMENTS' });
   });
 
   it('more data than the limit is refused, though the body may be longer', async () => {

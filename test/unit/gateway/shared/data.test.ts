@@ -40,6 +40,28 @@ describe('data in JSON', () => {
     );
   });
 
+  it('base64 is what the grammar says', () => {
+    // Right and plain, but it needs stack for every character.
+    const grammar = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
+    const text = fc.oneof(
+      fc.stringMatching(/^[A-Za-z0-9+/]{1,9}[=!]{0,3}$/),
+      fc.string({ unit: fc.constantFrom('A', '/', '=', '-', '\n'), minLength: 1, maxLength: 6 }),
+    );
+    fc.assert(
+      fc.property(text, (data) => {
+        const decode = (): Uint8Array => decodeData({ data, encoding: 'base64' });
+        if (grammar.test(data)) expect(decode()).toEqual(Buffer.from(data, 'base64'));
+        else expect(decode).toThrow('not valid base64');
+      }),
+    );
+  });
+
+  it('base64 of many megabytes is judged like any other', () => {
+    const data = 'A'.repeat(16_000_000);
+    expect(decodeData({ data, encoding: 'base64' })).toHaveLength(12_000_000);
+    expect(() => decodeData({ data: `${data}*`, encoding: 'base64' })).toThrow('not valid base64');
+  });
+
   it('base64 may leave out its padding', () => {
     expect(Buffer.from(decodeData({ data: 'YQ', encoding: 'base64' })).toString()).toBe('a');
   });

@@ -34,7 +34,11 @@ describe('entity tags', () => {
     expect(tags(text)).toEqual(expected);
   });
 
-  it.each(['', ' ', '"3', '3"', 'abc', 'W/3', '"1",', ',"1"', '"1" "2"', '*, "1"', '1.', '"a"b"'])(
+  it.each(['"1",', ',"1"', ' , ,"1" ,, '])('%j has one tag and empty elements', (text) => {
+    expect(tags(text)).toEqual([{ weak: false, opaque: '1' }]);
+  });
+
+  it.each(['', ' ', ',', '"3', '3"', 'abc', 'W/3', '"1" "2"', '"1",, *', '*, "1"', '1.', '"a"b"'])(
     '%j is refused and named',
     (text) => {
       expect(() => tags(text)).toThrow(/^If-Match: ".*" is no list of entity tags$/);

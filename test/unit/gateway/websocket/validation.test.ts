@@ -39,6 +39,11 @@ const faults: readonly (readonly [object, string, RegExp])[] = [
   [{ type: 'set', path: '/a', acks: 'most' }, 'BADARGUMENTS', /^acks/],
   [{ type: 'set', path: '/a', idempotencyKey: '' }, 'BADARGUMENTS', /^idempotencyKey/],
   [
+    { type: 'set', path: '/a', idempotencyKey: '\ud800' },
+    'BADARGUMENTS',
+    /^idempotencyKey: .*half/,
+  ],
+  [
     { type: 'set', path: '/a', idempotencyKey: long },
     'BADARGUMENTS',
     /^idempotencyKey: 5000 .* 255/,
