@@ -5,11 +5,11 @@ export function fail(problem: string): never {
   throw new Error(problem);
 }
 
-/** The disk has stopped, so that nothing more is to be expected of the node. */
-export class DiskStopped extends Error {
+/** The disk has stopped, or the node has, so that nothing more is to be expected of it. */
+export class LifeOver extends Error {
   constructor() {
-    super('the disk has stopped');
-    this.name = 'DiskStopped';
+    super('this life is over');
+    this.name = 'LifeOver';
   }
 }
 

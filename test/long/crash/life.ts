@@ -22,7 +22,7 @@ import { Storage } from '../../../src/storage/index.ts';
 import type { Recovered } from '../../../src/storage/index.ts';
 import type { LogRecord } from '../../../src/zab/types.ts';
 import type { MemoryDisk } from '../../support/memory-disk.ts';
-import { DiskStopped, fail, same } from './fail.ts';
+import { LifeOver, fail, same } from './fail.ts';
 import type { Expected, Ledger, Mark, SessionGrant } from './ledger.ts';
 import { segmentBytes, settingsWith, snapshotsRetained, superIdentity } from './settings.ts';
 import { Watcher } from './watcher.ts';
@@ -77,13 +77,12 @@ export class Life {
   fatal: Error | undefined;
   readonly warnings: string[] = [];
   readonly watchers = new Map<number, Watcher>();
-  /** Judges answers before anybody else sees them; a test of failures replaces it. */
-  onAnswer: (answer: Answer) => void = () => undefined;
   #replica: Replica | undefined;
   #nextId = 1;
   #nextStream = 1;
   /** Errors that say that the outcome is not known, or that nothing was done: where a disk fails they are true. */
   excused: ReadonlySet<string> = new Set();
+  excusedAnswers = 0;
   readonly #open = new Map<number, Sent>();
   /** Streams whose session has ended or moved: nothing is answered on them any more. */
   readonly #over = new Set<number>();
@@ -227,15 +226,21 @@ export class Life {
     return stream;
   }
 
-  /** Binds a new stream to the session. */
-  async attach(session: SessionGrant, identities: readonly Identity[]): Promise<Who | undefined> {
+  /** Binds a new stream to the session; nothing is to be sent on it before it is told to be bound. */
+  attach(
+    session: SessionGrant,
+    identities: readonly Identity[],
+    onAttached: (who: Who) => void,
+  ): void {
     const stream = this.openStream(identities);
     const { id, secret } = session;
-    const operation = { type: 'attach', session: { id, secret }, identities: [], watches: [] };
-    const answer = await this.ask(operation as Operation, { identities: [], stream });
+    const none = { identities: [], watches: [] };
+    const operation: Operation = { type: 'attach', session: { id, secret }, ...none };
     this.#heard.set(id, this.world.moment.monotonicMs);
-    if (answer.type === 'error') this.#endStream(stream);
-    return answer.type === 'result' ? { identities, session, stream } : undefined;
+    this.send({ operation }, { identities: [], stream }, (answer) => {
+      if (answer.type === 'result') onAttached({ identities, session, stream });
+      else this.#endStream(stream);
+    });
   }
 
   /** Sends a request and lets everything happen that follows from it. */
@@ -274,10 +279,10 @@ export class Life {
     this.replica.submit([{ type: 'flow', stream: watcher.options.stream, ready }]);
   }
 
-  /** Lets everything happen that is under way. @throws DiskStopped when the disk does not let it */
+  /** Lets everything happen that is under way. @throws LifeOver when the disk or the node has ended before that */
   async settle(): Promise<void> {
     await this.world.settle();
-    if (this.disk.isStopped) throw new DiskStopped();
+    if (this.disk.isStopped || this.fatal !== undefined) throw new LifeOver();
   }
 
   /** That nothing is left to be answered, and that every watch has been told of everything. */
@@ -305,25 +310,33 @@ export class Life {
   }
 
   #take(answer: CoordinatorAnswer): void {
-    if (answer.type !== 'result' && answer.type !== 'error') {
-      if (answer.type === 'session') this.#endStream(answer.stream);
-      this.watchers.get(answer.stream)?.take(answer, this.ledger);
+    if (answer.type === 'result' || answer.type === 'error') {
+      this.#answered(answer);
       return;
     }
+    if (answer.type === 'session') this.#endStream(answer.stream);
+    this.watchers.get(answer.stream)?.take(answer, this.ledger);
+  }
+
+  #answered(answer: Answer): void {
     const { zxid } = answer;
     if (zxid > this.applied) fail(`an answer names zxid ${zxid}, which is not committed`);
     for (const watcher of this.watchers.values()) {
       if (!watcher.isSlow) watcher.caughtUp(this.ledger, zxid);
     }
     this.ledger.acknowledged = Math.max(this.ledger.acknowledged, zxid);
-    this.onAnswer(answer);
     const sent = this.#open.get(answer.id) ?? fail(`answer to no request: ${answer.id}`);
     this.#open.delete(answer.id);
-    if (this.fatal !== undefined && sent.isWrite && answer.type === 'result') {
-      fail('a write is acknowledged after the disk has failed');
+    if (answer.type === 'result') {
+      if (this.fatal !== undefined && sent.isWrite)
+        fail('a write is acknowledged by a failed disk');
+    } else {
+      if (answer.ends === true) this.#endStream(answer.stream);
+      if (this.excused.has(answer.error.code)) {
+        this.excusedAnswers += 1;
+        return;
+      }
     }
-    if (answer.type === 'error' && answer.ends === true) this.#endStream(answer.stream);
-    if (answer.type === 'error' && this.excused.has(answer.error.code)) return;
     sent.onAnswer(answer);
   }
 

@@ -7,8 +7,8 @@ import { MemoryDisk } from '../../support/memory-disk.ts';
 import type { DiskFault } from '../../support/memory-disk.ts';
 import { seededRandom } from '../../support/random.ts';
 import type { Random } from '../../support/random.ts';
-import { examine } from './examine.ts';
-import { DiskStopped } from './fail.ts';
+import { examine, examineLater } from './examine.ts';
+import { LifeOver } from './fail.ts';
 import type { Ledger, Mark } from './ledger.ts';
 import { during, Life } from './life.ts';
 import { newLedger, scale, seedsFor, sessionTimeoutMs, tickMs } from './settings.ts';
@@ -62,7 +62,7 @@ async function useUntilStopped(life: Life, random: Random): Promise<void> {
     for (let step = 0; step < steps && !disk.isStopped; step += 1) await workload.step();
     if (random() < 0.2) await stopInOrder(life);
   } catch (error) {
-    if (!(error instanceof DiskStopped)) throw error;
+    if (!(error instanceof LifeOver)) throw error;
   }
   expect(life.fatal).toBeUndefined();
 }
@@ -70,7 +70,7 @@ async function useUntilStopped(life: Life, random: Random): Promise<void> {
 /** After an orderly end everything is on the disk, asked for or not. */
 async function stopInOrder(life: Life): Promise<void> {
   await during(life.world, life.replica.stop());
-  if (life.disk.isStopped) throw new DiskStopped();
+  if (life.disk.isStopped) throw new LifeOver();
   life.ledger.acknowledged = life.ledger.records.length;
 }
 
@@ -84,7 +84,7 @@ async function silence(life: Life): Promise<void> {
   expect(sessions.size).toBe(0);
   expect([...nodes.values()].filter(({ owner }) => owner !== 0)).toEqual([]);
   await life.settled();
-  await examine(life);
+  await examineLater(life);
 }
 
 test.for(seedsFor([3, 4, 5, 6], 16 * scale))('a node of many lives, seed %i', async (seed) => {

@@ -30,17 +30,15 @@ async function live(seed: number, onImages: (images: Image[], life: Life) => Pro
   const random = seededRandom(seed);
   const world = new World(seededRandom(seed + 1));
   const ledger = newLedger();
-  let life: Life | undefined;
   const disk: MemoryDisk = new MemoryDisk({
     random,
     schedule: world.schedule,
     fault: () => {
-      const mark = (life?.ledger ?? ledger).mark;
-      images.push({ disk: disk.fork(), mark, moment: world.moment });
+      images.push({ disk: disk.fork(), mark: ledger.mark, moment: world.moment });
       return undefined;
     },
   });
-  life = await Life.begin({ disk, world, ledger });
+  const life = await Life.begin({ disk, world, ledger });
   if (life === undefined) throw new Error('the node has not started');
   await life.watch('persistent-recursive', '/' as never);
   await life.watch('persistent', '/q' as never);

@@ -30,7 +30,7 @@ const acls: readonly Acl[] = [
 ];
 const callers: readonly (readonly Identity[])[] = [[], [superIdentity], [superIdentity], [ann]];
 
-type Deed = readonly [weight: number, deed: () => void | Promise<void>];
+type Deed = readonly [weight: number, deed: () => void];
 
 export class Workload {
   readonly #life: Life;
@@ -67,7 +67,7 @@ export class Workload {
     for (const [weight, deed] of this.#deeds) {
       left -= weight;
       if (left >= 0) continue;
-      await deed();
+      deed();
       break;
     }
     const turns = this.#random() < 0.3 ? 12 : this.#upTo(4);
@@ -139,13 +139,12 @@ export class Workload {
     return { condition: choice < 0.75 ? 'exists' : [{ version: this.#upTo(2) }] };
   }
 
-  async #attach(): Promise<void> {
+  #attach(): void {
     const session = this.#someone(this.#sessions());
     if (session === undefined) return;
     // The older stream of a session that moves is at its end.
     this.#attached = this.#attached.filter((who) => who.session?.id !== session.id);
-    const who = await this.#life.attach(session, this.#one(callers));
-    if (who !== undefined) this.#attached.push(who);
+    this.#life.attach(session, this.#one(callers), (who) => this.#attached.push(who));
   }
 
   /** The stream of the session says goodbye. */
