@@ -172,7 +172,8 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
   due(): void {
     if (this.#closed) return;
     if (this.#conversation.isFresh) this.#finish(closeCodes.timeout);
-    else this.#pulse();
+    // How long a connect may take is the coordinator's affair; its answer sets the pace of the pulses.
+    else if (this.#pulseMs > 0) this.#pulse();
   }
 
   get isBehind(): boolean {

@@ -111,6 +111,27 @@ describe('connect', () => {
     expect((await answers).map(({ type }) => type)).toEqual(['connected', 'result']);
   });
 
+  it('may take longer to be answered than to be said', async () => {
+    const { connect, coordinator } = await openDoor({ limits: { connectTimeoutMs: 50 } });
+    coordinator.scripts.set('attach', () => undefined);
+    const client = await connect({ connect: false });
+    const answer = client.ask({ type: 'connect', minZxid: 200 });
+    await coordinator.until(() => coordinator.requests('attach').length === 1);
+    let pings = 0;
+    client.socket.on('ping', () => pings++);
+    // One behind the other, so that many times the limit passes for the one that waits.
+    for (let round = 0; round < 6; round++) {
+      const silent = await connect({ connect: false });
+      expect(await silent.closed).toMatchObject({ code: 4408 });
+    }
+    expect(pings).toBe(0);
+    const { stream } = coordinator;
+    const error = { code: 'BEHIND', detail: 'at 120' } as const;
+    coordinator.push({ type: 'error', stream, id: 1, zxid: 120, error, ends: true });
+    expect(await answer).toMatchObject({ type: 'error', problem: { code: 'BEHIND' } });
+    expect(await client.closed).toMatchObject({ code: 4503 });
+  });
+
   it('takes nothing behind a connect that is refused', async () => {
     const { connect, coordinator } = await openDoor();
     const error = { code: 'SESSIONEXPIRED', detail: 'gone' } as const;
