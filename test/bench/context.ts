@@ -3,7 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestId } from '../crosscheck/identity.ts';
 import { startZoogate, type RunningZoogate } from '../crosscheck/zoogate-server.ts';
+import { runChild } from './children.ts';
+import type { WebSocketLoad } from './loads/websocket.ts';
 import type { Results } from './results.ts';
+import type { Measurement } from './window.ts';
 
 export interface BenchContext {
   readonly results: Results;
@@ -80,6 +83,23 @@ export async function makeKeys(server: RunningZoogate): Promise<void> {
       body: JSON.stringify({ operations }),
     }),
   );
+}
+
+const warmUpSeconds = 1;
+
+/** Lets the server's code be compiled before anything is measured. */
+export async function warmUp(server: RunningZoogate): Promise<void> {
+  const shape = { connections: 16, outstanding: 32, arrays: true };
+  const load: WebSocketLoad = {
+    url: websocketUrl(server),
+    serverPid: server.pid,
+    seconds: warmUpSeconds,
+    cases: [
+      { operation: 'read', ...shape },
+      { operation: 'write', ...shape },
+    ],
+  };
+  await runChild<Measurement>('loads/websocket.ts', load);
 }
 
 export async function expectSuccess(asked: Promise<Response>): Promise<Response> {

@@ -25,8 +25,9 @@ const writesPerSecond = 10_000;
 const pageLimit = 100;
 const settleMs = 2000;
 const goals = { residentBytes: 450e6, restartMs: 5000, stopMs: 30, pageMs: 5 } as const;
-/** The longest stop of the event loop since the last look, as `prom-client` tells it. */
-const stopMetric = /^nodejs_eventloop_lag_max_seconds(?:\{[^}]*\})? (\S+)$/m;
+const snapshots = 3;
+/** The longest stop of the event loop since the last look. */
+const stopMetric = /^zoogate_event_loop_delay_max_seconds(?:\{[^}]*\})? (\S+)$/m;
 
 export async function capacity(context: BenchContext): Promise<void> {
   const count = context.quick ? 100_000 : 1_000_000;
@@ -62,12 +63,27 @@ async function fill(
 
 const megabytes = (bytes: number): string => `${rounded(bytes / 1e6)} MB`;
 
-async function longestStopMs(server: RunningZoogate): Promise<number | undefined> {
+async function longestStopMs(server: RunningZoogate): Promise<number> {
   const response = await expectSuccess(
     fetch(httpUrl(server, '/metrics'), { headers: { authorization: superAuthorization } }),
   );
   const found = stopMetric.exec(await response.text());
-  return found === null ? undefined : Number(found[1]) * 1000;
+  if (found === null) throw new Error('/metrics does not tell the longest stop of the event loop');
+  return Number(found[1]) * 1000;
+}
+
+/** @returns how long the event loop stopped meanwhile, and how long it all took, milliseconds */
+async function snapshotMs(server: RunningZoogate): Promise<readonly [number, number]> {
+  // A look at the metric begins it afresh.
+  await longestStopMs(server);
+  const begun = performance.now();
+  await expectSuccess(
+    fetch(httpUrl(server, '/admin/snapshots'), {
+      method: 'POST',
+      headers: { authorization: superAuthorization },
+    }),
+  );
+  return [await longestStopMs(server), performance.now() - begun];
 }
 
 async function snapshotUnderLoad(
@@ -78,28 +94,23 @@ async function snapshotUnderLoad(
   const load: PacedLoad = { url: websocketUrl(server), parent, count, writesPerSecond };
   const child = await startChild<PacedMeasurement>('loads/paced.ts', load);
   try {
-    // A look at the metric begins it afresh.
-    await longestStopMs(server);
-    const begun = performance.now();
-    await expectSuccess(
-      fetch(httpUrl(server, '/admin/snapshots'), {
-        method: 'POST',
-        headers: { authorization: superAuthorization },
-      }),
-    );
-    const seconds = (performance.now() - begun) / 1000;
-    const told = await longestStopMs(server);
-    const { longestPingMs, ownStopMs, ...paced } = await child.next();
-    const stop = told ?? longestPingMs;
+    const stops: number[] = [];
+    const times: number[] = [];
+    for (let index = 0; index < snapshots; index++) {
+      const [stop, time] = await snapshotMs(server);
+      stops.push(stop);
+      times.push(time);
+    }
+    const paced = await child.next();
     results.value(
-      `snapshot of ${count} znodes under ${paced.writesPerSecond} writes/s`,
-      `${rounded(seconds)} s, longest stop ${rounded(stop)} ms${told === undefined ? '' : ' (metric)'}, ` +
-        `longest ping ${longestPingMs} ms (p99 ${paced.p99PingMs} ms; the load itself stopped ${ownStopMs} ms)`,
+      `${snapshots} snapshots of ${count} znodes under ${paced.writesPerSecond} writes/s`,
+      `${rounded(median(times) / 1000)} s (median), longest stops ${stops.map(rounded).join(', ')} ms, ` +
+        `longest ping ${paced.longestPingMs} ms, p99 ${paced.p99PingMs} ms (the load itself stopped ${paced.ownStopMs} ms)`,
     );
     results.goal({
-      name: `longest stop of the event loop during a snapshot`,
+      name: 'longest stop of the event loop during a snapshot (median)',
       unit: 'ms',
-      value: stop,
+      value: median(stops),
       limit: goals.stopMs,
       atLeast: false,
     });

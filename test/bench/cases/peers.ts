@@ -1,7 +1,7 @@
 /** The same load on a real ZooKeeper, standalone with fsync, in turns with ours. */
 import { startZooKeeper, zooKeeperMissing } from '../../crosscheck/zookeeper-server.ts';
 import { runChild } from '../children.ts';
-import { makeKeys, websocketUrl, withServer, type BenchContext } from '../context.ts';
+import { makeKeys, warmUp, websocketUrl, withServer, type BenchContext } from '../context.ts';
 import type { WebSocketLoad } from '../loads/websocket.ts';
 import type { ZooKeeperLoad } from '../loads/zookeeper.ts';
 import type { Measurement } from '../window.ts';
@@ -21,6 +21,7 @@ export async function peers(context: BenchContext): Promise<void> {
   try {
     await withServer(context, async (server) => {
       await makeKeys(server);
+      await warmUp(server);
       for (const operation of ['read', 'write'] as const) {
         const { port, pid } = zooKeeper;
         const theirs: ZooKeeperLoad = {

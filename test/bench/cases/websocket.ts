@@ -1,6 +1,6 @@
 /** The WebSocket by connections, outstanding requests and arrays, beside a bare `ws` echo. */
 import { runChild, startChild } from '../children.ts';
-import { makeKeys, websocketUrl, withServer, type BenchContext } from '../context.ts';
+import { makeKeys, warmUp, websocketUrl, withServer, type BenchContext } from '../context.ts';
 import type { Operation, WebSocketCase, WebSocketLoad } from '../loads/websocket.ts';
 import type { Measurement } from '../window.ts';
 
@@ -26,6 +26,7 @@ export async function websocket(context: BenchContext): Promise<void> {
   const { results, seconds, quick } = context;
   await withServer(context, async (server) => {
     await makeKeys(server);
+    await warmUp(server);
     const cases = operations.flatMap((operation) =>
       shapes(quick).map((shape) => ({ operation, ...shape })),
     );

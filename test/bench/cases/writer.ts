@@ -1,6 +1,6 @@
 /** One writer with one write outstanding, between two looks at what an fsync costs. */
 import { runChild } from '../children.ts';
-import { makeKeys, websocketUrl, withServer, type BenchContext } from '../context.ts';
+import { makeKeys, warmUp, websocketUrl, withServer, type BenchContext } from '../context.ts';
 import type { FsyncLoad, FsyncMeasurement } from '../loads/fsync.ts';
 import type { WebSocketLoad } from '../loads/websocket.ts';
 import { rounded } from '../statistics.ts';
@@ -24,6 +24,7 @@ export async function writer(context: BenchContext): Promise<void> {
   const { results, seconds } = context;
   await withServer(context, async (server) => {
     await makeKeys(server);
+    await warmUp(server);
     const before = await fsync(context);
     const load: WebSocketLoad = {
       url: websocketUrl(server),

@@ -12,7 +12,7 @@ export interface HttpLoad {
   readonly body?: string;
 }
 
-const warmUpSeconds = 0.5;
+const warmUpSeconds = 0.3;
 const { url, method, connections, body, seconds, serverPid } = childInput() as HttpLoad;
 
 async function run(duration: number): Promise<{ latenciesMs: number[]; bad: number }> {
