@@ -61,6 +61,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   return app;
 }
 
+/** How long a request may take to arrive, headers and body; it is answered 408 then. */
+const requestArrivalMs = 120_000;
+
 /** In a scope of its own, so that the hooks of its plugin do not run for every request. */
 async function registerWebSocketApart(
   app: FastifyInstance,
@@ -78,8 +81,10 @@ function createFastify(context: HttpContext): FastifyInstance {
   const app = fastify({
     // The doors log failures themselves; a logger here would make a child of itself for each request.
     logger: false,
-    trustProxy: context.settings.trustProxy,
+    // The proxy in front has added the last address; what stands before it is the client's own word.
+    trustProxy: context.settings.trustProxy && ((_address, hop) => hop === 0),
     exposeHeadRoutes: true,
+    requestTimeout: requestArrivalMs,
     // The guard below answers in our own form.
     return503OnClosing: false,
     routerOptions: { maxParamLength: maxHeaderBytes },

@@ -20,6 +20,6 @@ export interface GatewaySettings {
   readonly restConsistencyDefault: Consistency;
   /** The digest identity that passes every ACL; absent = nobody has super rights. */
   readonly superIdentity?: Identity;
-  /** Whether the client's address is taken from `X-Forwarded-For`. */
+  /** Whether the client's address is the last one of `X-Forwarded-For`, which a proxy has added. */
   readonly trustProxy: boolean;
 }

@@ -85,8 +85,8 @@ function requestFields(request: {
 }
 
 const secretPatterns: readonly (readonly [RegExp, string])[] = [
-  // Credentials in a URL.
-  [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"\\]+@/gi, '$1(hidden)@'],
+  // Credentials in a URL. No scheme is longer, and without a bound a long line is searched from every word.
+  [/(\b[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/@"\\]+@/gi, '$1(hidden)@'],
   // The headers that carry them.
   [/\b(Basic|Bearer)\s+[A-Za-z0-9+/=._~-]{4,}/gi, '$1 (hidden)'],
   // A session's token: id, colon, 128 bits of base64url.

@@ -135,7 +135,8 @@ export const settings = {
     group: 'doors',
     kind: onOff(),
     default: false,
-    description: "Take a client's address from X-Forwarded-For. Only behind a proxy that sets it.",
+    description:
+      "Take a client's address from the end of X-Forwarded-For. Only behind a proxy that adds it there.",
   },
   restConsistency: {
     group: 'doors',
