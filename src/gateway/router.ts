@@ -99,7 +99,8 @@ export class CoordinatorRouter {
   }
 
   /**
-   * Sends a request that stands alone.
+   * Sends a request that stands alone, at once: to collect those of one turn of the event loop was tried
+   * and costs more than it saves.
    * @throws RequestRefused (by rejection) when the coordinator answers with an error
    */
   request(request: StandaloneRequest): Promise<ResultAnswer> {

@@ -1,4 +1,5 @@
 /** Reads of one znode: data, stat, children, subtree, ACL. */
+import { CoordinationError } from '../../protocol/errors.ts';
 import type {
   AclResult,
   ChildrenResult,
@@ -82,6 +83,10 @@ export const readHandlers: Handlers<ReadId> = {
     const path = request.path();
     const { settings } = request.context;
     const { depth, limit, after, count } = request.query;
+    if (count === true && (depth ?? limit ?? after) !== undefined) {
+      const detail = 'query parameter "count": excludes depth, limit and after, it counts all';
+      throw new CoordinationError('BADARGUMENTS', detail);
+    }
     const operation: TreeOperation = {
       ...{ type: 'tree', path },
       ...(depth !== undefined && { depth }),

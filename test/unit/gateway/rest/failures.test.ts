@@ -1,8 +1,10 @@
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from '../../../../src/gateway/app.ts';
+import { answerMalformed } from '../../../../src/gateway/rest/fallback.ts';
 import { CoordinationError } from '../../../../src/protocol/errors.ts';
 import type { ErrorFields } from '../../../../src/protocol/errors.ts';
 import { FakeCoordinator } from '../../../support/fake-coordinator.ts';
@@ -253,6 +255,23 @@ describe('text that is no readable HTTP', () => {
       'GET /whoami HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: miracles\r\n\r\n',
     );
     expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  });
+
+  it('a request that does not arrive in time', () => {
+    const socket = new PassThrough();
+    const error = Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    answerMalformed(error, socket);
+    const answer = String(socket.read());
+    expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
+    expect(answer).toContain('Connection: close');
+    expect(problemIn(answer)).toMatchObject({ status: 408, retryable: false });
+  });
+
+  it('a connection that has gone is given up', () => {
+    const socket = new PassThrough();
+    answerMalformed(Object.assign(new Error('gone'), { code: 'ECONNRESET' }), socket);
+    expect(socket.destroyed).toBe(true);
+    expect(socket.read()).toBeNull();
   });
 
   it('an escape that is none', async () => {

@@ -270,6 +270,9 @@ describe('stat, children, subtree', () => {
     expect(paths(rest.json())).toEqual(['/a/b', '/c']);
     const counted = await http('GET', `/tree/${name}?count`);
     expect(counted.json()).toEqual({ path: `/${name}`, descendants: 3 });
-    expect((await http('GET', `/tree/${name}?after=x`)).status).toBe(400);
+    for (const query of ['after=x', 'count&depth=1', 'count&limit=5', 'limit=0', 'limit=10001']) {
+      const answer = await http('GET', `/tree/${name}?${query}`);
+      expect(answer.problem()).toMatchObject({ status: 400, code: 'BADARGUMENTS' });
+    }
   });
 });
