@@ -355,7 +355,8 @@ describeOverWebSocket(
       expect(await raw.requests(linearizable)).toHaveLength(500);
     });
   },
-  { limits: { outstandingTransactionsMax: 10, streamRequestsMax: 20 } },
+  // On a busy machine the disk is held for long: no request may give up meanwhile.
+  { limits: { outstandingTransactionsMax: 10, streamRequestsMax: 20, requestTimeoutMs: 60_000 } },
 );
 
 describeOverWebSocket(

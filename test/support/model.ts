@@ -262,7 +262,7 @@ export class Model {
     this.need(ancestor, 4);
     const sequence = this.nodes.get(parent)?.created ?? 0;
     const path = operation.sequential ? given + String(sequence).padStart(10, '0') : given;
-    if (this.nodes.has(path)) throw new Refusal('NODEEXISTS');
+    if (this.nodes.has(path)) throw new Refusal('NODEEXISTS', this.seen(path));
     if (this.node(ancestor).kind === 'ephemeral') throw new Refusal('NOCHILDRENFOREPHEMERALS');
     this.intern(acl);
     const missing: string[] = [];
@@ -371,6 +371,12 @@ export class Model {
       path,
       ...(this.allowed(path, 1) ? { current: { version, czxid } } : {}),
     });
+  }
+
+  /** What a refusal tells of a znode that is there, to those who may read it. */
+  private seen(path: string): Record<string, unknown> {
+    const { version, czxid } = this.node(path);
+    return this.allowed(path, 1) ? { current: { version, czxid } } : {};
   }
 
   private need(path: string, perms: number): void {
