@@ -12,7 +12,7 @@ function start(script: string, input: unknown): ChildProcess {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const kill = (): void => void child.kill('SIGKILL');
-  process.once('exit', kill);
+  process.prependOnceListener('exit', kill);
   child.once('exit', () => process.off('exit', kill));
   return child;
 }

@@ -1,6 +1,6 @@
 /** What the machine says about processes, memory and disks (Linux: /proc). */
-import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
+import { readFileSync, rmSync } from 'node:fs';
+import { mkdir, mkdtemp, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -33,17 +33,16 @@ export function residentOf(pid: number): number {
   return Number(found[1]) * 1024;
 }
 
-export interface WorkFolder {
-  readonly path: string;
-  remove(): Promise<void>;
-}
-
-/** A folder on a real disk: a temporary folder in memory would make every fsync free. */
-export async function makeWorkFolder(): Promise<WorkFolder> {
+/**
+ * A folder on a real disk: a temporary folder in memory would make every fsync free. It goes when the
+ * process ends, whatever ends it.
+ */
+export async function makeWorkFolder(): Promise<string> {
   const parent = fileURLToPath(new URL('../../.cache', import.meta.url));
   await mkdir(parent, { recursive: true });
   const { type } = await statfs(parent);
   if (type === tmpfsMagic) throw new Error(`${parent} is in memory; a benchmark needs a disk`);
   const path = await mkdtemp(join(parent, 'bench-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+  process.once('exit', () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }));
+  return path;
 }

@@ -53,18 +53,13 @@ async function main(): Promise<void> {
   const chosen = chosenCases(values.only, values.peers);
   const seconds = Number(values.seconds ?? (quick ? 0.4 : 1));
   if (!(seconds > 0)) throw new Error('--seconds must be a number above 0');
-  const work = await makeWorkFolder();
-  const interrupted = (): void => void work.remove().finally(() => process.exit(130));
-  process.once('SIGINT', interrupted);
-  process.once('SIGTERM', interrupted);
+  // What was started and written goes when the process ends, and so it must end by itself.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => process.exit(130));
   const results = new Results();
-  try {
-    const context: BenchContext = { results, folder: work.path, seconds, quick };
-    console.log(header);
-    for (const name of chosen) await cases[name](context);
-  } finally {
-    await work.remove();
-  }
+  const context: BenchContext = { results, folder: await makeWorkFolder(), seconds, quick };
+  console.log(header);
+  for (const name of chosen) await cases[name](context);
   console.log();
   for (const goal of results.goals) console.log(formatGoal(goal));
   if (values.json !== undefined) await writeFile(values.json, report(results));

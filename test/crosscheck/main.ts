@@ -242,4 +242,6 @@ async function main(): Promise<boolean> {
   return values.self ? checkSelf(options) : checkDoors(values.door, options);
 }
 
+// Servers and folders go when the process ends, and so it must end by itself.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 process.exitCode = (await main()) ? 0 : 1;

@@ -1,7 +1,7 @@
 /** Starts the built Zoogate as a process of its own and stops it, by its process id. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -46,12 +46,20 @@ export async function startZoogate(options: ZoogateOptions = {}): Promise<Runnin
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const log = keepTail(child);
-  const kill = (): void => void child.kill('SIGKILL');
-  process.once('exit', kill);
+  const remove = (): void => {
+    if (options.dataFolder !== undefined) return;
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  };
+  const kill = (): void => {
+    child.kill('SIGKILL');
+    remove();
+  };
+  // Before whoever removes a folder around this one.
+  process.prependOnceListener('exit', kill);
   const stop = async (): Promise<void> => {
     await end(child);
     process.off('exit', kill);
-    if (options.dataFolder === undefined) await rm(folder, { recursive: true, force: true });
+    remove();
   };
   try {
     const deadline = Date.now() + (options.startTimeoutMs ?? defaultStartTimeoutMs);

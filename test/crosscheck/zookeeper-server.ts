@@ -1,7 +1,7 @@
 /** Starts a standalone ZooKeeper of this machine's packages and stops it, by its process id. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync, rmSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -57,12 +57,17 @@ export async function startZooKeeper(options: ZooKeeperOptions = {}): Promise<Ru
     cwd: folder,
     stdio: ['ignore', 'ignore', 'ignore'],
   });
-  const kill = (): void => void child.kill('SIGKILL');
-  process.once('exit', kill);
+  const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  const kill = (): void => {
+    child.kill('SIGKILL');
+    remove();
+  };
+  // Before whoever removes a folder around this one.
+  process.prependOnceListener('exit', kill);
   const stop = async (): Promise<void> => {
     await end(child);
     process.off('exit', kill);
-    await rm(folder, { recursive: true, force: true });
+    remove();
   };
   try {
     await waitUntilServing(port, child, join(folder, 'log'));
