@@ -140,8 +140,11 @@ export function checkVersion(
     // −1 is ZooKeeper's "any version"; no znode that may be changed ever has it.
     if (sameLife && (alternative.version === version || alternative.version === -1)) return;
   }
-  const fields = draft.mayRead(node) ? { path, current: { version, czxid } } : { path };
-  throw new CoordinationError('BADVERSION', `${path} has another version`, fields);
+  const detail = `${path} has another version`;
+  if (!draft.mayRead(node)) throw new CoordinationError('BADVERSION', detail, { path });
+  const current = { version, czxid };
+  const known = `${detail}: it is at version ${version}, of the znode created at zxid ${czxid}`;
+  throw new CoordinationError('BADVERSION', known, { path, current });
 }
 
 /** Versions have 32 bits and skip −1, which means "any" (`checkAndIncVersion`). */

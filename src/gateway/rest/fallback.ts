@@ -77,7 +77,8 @@ export function fallbackAnswer(
   // A plugin may have a route for the method and still find nothing there.
   if (methods.length === 0 || methods.includes(method)) {
     const [path = ''] = url.split('?', 1);
-    throw new CoordinationError('NOTFOUND', `no route ${JSON.stringify(path.slice(0, 200))}`);
+    const detail = `no route ${JSON.stringify(path.slice(0, 200))}, /docs shows those there are`;
+    throw new CoordinationError('NOTFOUND', detail);
   }
   const allow = [...methods, 'OPTIONS'].join(', ');
   if (method === 'OPTIONS') {

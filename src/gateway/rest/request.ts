@@ -183,7 +183,8 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
     const asked = implied === undefined ? header : Math.max(implied, header ?? 0);
     const { wait } = this.query as CommonQuery;
     if (wait !== undefined && asked === undefined && !this.hasSession && !this.polls) {
-      const detail = 'query parameter "wait": waits for nothing, give Zk-Min-Zxid or a condition';
+      const detail =
+        'query parameter "wait": waits for nothing, give If-None-Match, until or Zk-Min-Zxid';
       throw new CoordinationError('BADARGUMENTS', detail);
     }
     return asked;

@@ -39,14 +39,14 @@ export class OriginRules {
     const own = host?.toLowerCase();
     if (own !== undefined && (text === `http://${own}` || text === `https://${own}`)) return 'own';
     if (this.#origins.has(text) || this.#origins.has('*')) return 'foreign';
-    const detail = `origin ${quote(origin)} is neither this node's own nor an allowed one`;
+    const detail = `origin ${quote(origin)} is neither this node's own nor an allowed one (--allowed-origin)`;
     throw new CoordinationError('FORBIDDENORIGIN', detail);
   }
 
   #checkHost(host: string): void {
     const name = hostName(host);
     if (!isLoopbackName(name) && !this.#hosts.has(name)) {
-      const detail = `host ${quote(host)} is neither a loopback name nor an allowed one`;
+      const detail = `host ${quote(host)} is neither a loopback name nor an allowed one (--allowed-host)`;
       throw new CoordinationError('FORBIDDENHOST', detail);
     }
     this.#acceptedHost = host;

@@ -81,7 +81,8 @@ export function openApiDocument({ version }: OpenApiOptions): Json {
       description,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: 'http://127.0.0.1:8181', description: 'Node 1 on this machine.' }],
+    // Relative: a page may call no other origin than the one it came from.
+    servers: [{ url: '/', description: 'The node that serves this document.' }],
     security: [{}, { basic: [] }, { session: [] }, { basic: [], session: [] }],
     externalDocs: { url: '/asyncapi.json', description: 'The messages of the WebSocket.' },
     tags,

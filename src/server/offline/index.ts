@@ -188,7 +188,10 @@ function explain(error: unknown, help: string): ExitStatus {
 
 async function inspectionOf(dataDir: string): Promise<Inspection> {
   // The disk would make a directory that is missing; a mistyped one must not come into being here.
-  await stat(dataDir);
+  await stat(dataDir).catch((error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    throw new NothingFound(`there is no data directory ${dataDir}, name it with --data-dir`);
+  });
   return { disk: await NodeDisk.open(dataDir), checksum: (bytes, seed) => crc32(bytes, seed) };
 }
 

@@ -48,7 +48,9 @@ describe('multi', () => {
     const before = harness.tree.digest();
     const failing = multi(createOf('/b'), set('/a', 0), set('/a', 0), createOf('/c'), set('/no'));
     const { fields, message } = harness.refuses(failing, 'BADVERSION');
-    expect(message).toBe('operation 2: /a has another version');
+    expect(message).toBe(
+      'operation 2: /a has another version: it is at version 1, of the znode created at zxid 1',
+    );
     expect(fields.failedIndex).toBe(2);
     expect(fields.current).toEqual({ version: 1, czxid: 1 });
     expect(fields.results).toEqual([
