@@ -50,6 +50,13 @@ export async function registerWebSocket(
       hub.stop();
     },
   });
+  app.addHook('onResponse', (request, _reply, done) => {
+    // The plugin ends the socket of a handshake that is refused, unless that was before it had a look.
+    if (!request.ws && request.raw.headers.upgrade !== undefined) {
+      request.raw.socket.destroySoon();
+    }
+    done();
+  });
   app.route({
     method: 'GET',
     url: webSocketPath,
