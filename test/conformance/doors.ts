@@ -44,7 +44,7 @@ const usual = {
     superDigest: 'super:lK75jTNcA+U9vtVEw5vB51mj/w4=',
   },
   // A bookmark says that all events up to it have been sent: the tests wait for it.
-  limits: { bookmarkIntervalMs: 100 },
+  limits: { bookmarkIntervalMs: 500 },
 } satisfies InProcessOptions;
 
 class SharedNode implements Place {

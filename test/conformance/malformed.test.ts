@@ -1,6 +1,7 @@
 /** What makes no sense is refused in one form, before anything takes effect, and harms nobody else. */
 import { connect as connectSocket } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { startInProcess } from '../support/in-process.ts';
 import type { ConnectOptions } from '../support/websocket-client.ts';
 import { connect, UpgradeRefused } from '../support/websocket-client.ts';
 import { within } from './deadline.ts';
@@ -334,6 +335,15 @@ describeOverWebSocket('a handshake', (door) => {
     expect(await status({ host: `localhost:${port}`, origin: `http://localhost:${port}` })).toBe(
       '',
     );
+  });
+
+  test('that is refused leaves nothing that a node which stops would wait for', async () => {
+    const node = await startInProcess();
+    for (const headers of [{ origin: 'http://evil.example' }, { host: 'evil.example' }]) {
+      const refused = connect(webSocketUrl(node.url), { socket: { headers } });
+      await expect(refused).rejects.toBeInstanceOf(UpgradeRefused);
+    }
+    await within('the end of the node', node.remove(), 3000);
   });
 
   test('with a header that proves nothing is refused, with Basic it identifies', async () => {

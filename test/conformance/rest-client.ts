@@ -265,9 +265,11 @@ class EventStreamWatcher implements Watcher {
   }
 
   async upTo(zxid: number): Promise<readonly SeenEvent[]> {
-    // Only a bookmark, or the end, says that there is no more up to here.
+    // A transaction's events come in one piece; where there are none, a bookmark says so, or the end.
     await this.#reader.until(() =>
-      this.#reader.messages.find(({ event, id }) => event === 'bookmark' && Number(id) >= zxid),
+      this.#reader.messages.find(
+        ({ event, id }) => event !== 'state' && Number.parseInt(id ?? '', 10) >= zxid,
+      ),
     );
     const events: SeenEvent[] = [];
     for (let event = this.#take(); event !== undefined; event = this.#take()) events.push(event);

@@ -17,7 +17,7 @@ const longMs = 60_000;
 
 const options = {
   settings: { tickMs: 50, minSessionTimeout: 100, containerCheckMs: 50 },
-  limits: { bookmarkIntervalMs: 100 },
+  limits: { bookmarkIntervalMs: 500 },
 };
 
 const doors: readonly (readonly [string, (url: string, who?: ClientOptions) => Promise<Client>])[] =
