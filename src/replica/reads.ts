@@ -34,6 +34,14 @@ import type { Stream } from './stream.ts';
 
 const nothing = {};
 
+/** What only the deadlines know of a session. */
+export interface SessionLives {
+  /** The confirmed remaining life, milliseconds. */
+  expiresInMs(id: SessionId): number;
+  /** The same after a sign of life. */
+  touchAlone(id: SessionId): number;
+}
+
 export interface Reader {
   readonly caller: ResolvedCaller;
   readonly stream: Stream | undefined;
@@ -42,14 +50,14 @@ export interface Reader {
 export class Reads {
   readonly #core: Core;
   readonly #events: EventDelivery;
-  readonly #expiresInMs: (id: SessionId) => number;
+  readonly #lives: SessionLives;
   /** The context of the last reader: consecutive reads of one caller share it. */
   #context: TreeReader;
 
-  constructor(core: Core, events: EventDelivery, expiresInMs: (id: SessionId) => number) {
+  constructor(core: Core, events: EventDelivery, lives: SessionLives) {
     this.#core = core;
     this.#events = events;
-    this.#expiresInMs = expiresInMs;
+    this.#lives = lives;
     this.#context = this.#contextFor([]);
   }
 
@@ -171,7 +179,8 @@ export class Reads {
     return {
       id,
       timeoutMs: record.timeoutMs,
-      expiresInMs: this.#expiresInMs(id),
+      expiresInMs:
+        operation.touch === true ? this.#lives.touchAlone(id) : this.#lives.expiresInMs(id),
       ephemerals: tree.ephemeralCount(id),
       connected: this.#core.attached.has(id),
     };

@@ -81,7 +81,10 @@ export class Replica implements DriveHooks {
       ...(settings.superIdentity === undefined ? {} : { superIdentity: settings.superIdentity }),
     });
     const drive = new Drive({ core, zab, prep, storage, events, onFatal: parts.onFatal });
-    const reads = new Reads(core, events, (id) => this.#attachments.expiresInMs(id));
+    const reads = new Reads(core, events, {
+      expiresInMs: (id) => this.#attachments.expiresInMs(id),
+      touchAlone: (id) => this.#attachments.touchAlone(id),
+    });
     const { randomBytes } = parts;
     this.#attachments = new Attachments({ core, drive, reads, events, expiry, randomBytes });
     const attachments = this.#attachments;
