@@ -6,6 +6,7 @@ import { openApiDocument } from '../protocol/rest/openapi.ts';
 import { asyncApiDocument } from '../protocol/websocket/asyncapi.ts';
 import type { Coordinator } from './coordinator.ts';
 import { sendAnswer } from './rest/answer.ts';
+import { BodyBudget } from './rest/body.ts';
 import type { GatewayLogger, HttpContext } from './rest/context.ts';
 import { registerDocs } from './rest/docs.ts';
 import {
@@ -45,7 +46,8 @@ export interface AppOptions {
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { coordinator, settings, logger, version } = options;
   const router = new CoordinatorRouter(coordinator, { streamsMax: settings.limits.streamsMax });
-  const context: HttpContext = { router, settings, logger, shutdown: new Shutdown() };
+  const bodies = new BodyBudget(settings.limits.uploadBytesMax);
+  const context: HttpContext = { router, settings, logger, shutdown: new Shutdown(), bodies };
   const openapi = openApiDocument({ version });
   const app = createFastify(context);
   guard(app, context);

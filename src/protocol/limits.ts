@@ -10,6 +10,8 @@ export interface Limits {
   readonly aclEntriesMax: number;
   /** Distinct ACLs that the tree interns. */
   readonly aclsMax: number;
+  /** Bytes of HTTP bodies that are being received, of all requests together. */
+  readonly uploadBytesMax: number;
   /** Operations of one multi or multi-read. */
   readonly multiOperationsMax: number;
   /** Data and path bytes of one transaction. */
@@ -82,6 +84,7 @@ export const defaultLimits: Limits = {
   pathLengthMax: 4096,
   aclEntriesMax: 256,
   aclsMax: 65_536,
+  uploadBytesMax: 256 * MIB,
   multiOperationsMax: 1000,
   transactionBytesMax: 8 * MIB,
   transactionPathsMax: 10_000,
@@ -130,6 +133,10 @@ export function checkLimits(limits: Limits): void {
   assert(
     limits.transactionBytesMax <= limits.outstandingBytesMax,
     'limits: one transaction must fit into the outstanding bytes',
+  );
+  assert(
+    limits.transactionBytesMax <= limits.uploadBytesMax,
+    'limits: one transaction must fit into the bytes of uploads',
   );
   assert(
     limits.znodeDataBytesMax <= limits.frameBytesMax,

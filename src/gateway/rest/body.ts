@@ -7,11 +7,45 @@ import { CoordinationError } from '../../protocol/errors.ts';
 
 const nothing = Buffer.alloc(0);
 
+/** How much of bodies is being received, by all requests together: many slow ones must not fill the memory. */
+export class BodyBudget {
+  readonly #bytesMax: number;
+  #bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** @returns the refusal, THROTTLEDOP, where it is too much; nothing is taken then */
+  take(bytes: number): CoordinationError | undefined {
+    if (this.#bytes + bytes > this.#bytesMax) {
+      const detail = `bodies under way would exceed the limit of ${this.#bytesMax} bytes`;
+      return new CoordinationError('THROTTLEDOP', detail);
+    }
+    this.#bytes += bytes;
+    return undefined;
+  }
+
+  /** What has been taken is no longer there, or is somebody else's to count. */
+  give(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
+
+/** A request whose body is to be read. */
+export interface BodyRequest {
+  readonly raw: IncomingMessage;
+  readonly context: { readonly bodies: BodyBudget };
+}
+
 /**
  * The whole body.
- * @throws CoordinationError TOOLARGE, UNSUPPORTEDMEDIATYPE for an encoded body
+ * @throws CoordinationError TOOLARGE, THROTTLEDOP, UNSUPPORTEDMEDIATYPE for an encoded body
  */
-export function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> | Buffer {
+export function readBody(
+  { raw: request, context }: BodyRequest,
+  bytesMax: number,
+): Promise<Buffer> | Buffer {
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     const detail = `Content-Encoding ${JSON.stringify(encoding.slice(0, 40))} is not supported, send the body as it is`;
@@ -25,16 +59,16 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<Bu
   const declared = declaredLength(request);
   if (declared === 0) return nothing;
   if (declared !== undefined && declared > bytesMax) throw tooLarge(String(declared), bytesMax);
-  return collect(request, bytesMax);
+  return collect(request, bytesMax, context.bodies);
 }
 
 /**
  * A JSON body, decoded; undefined when there is none, which `null` is not.
  * @throws CoordinationError UNSUPPORTEDMEDIATYPE, TOOLARGE, BADARGUMENTS when it is no JSON
  */
-export async function readJson(request: IncomingMessage, bytesMax: number): Promise<unknown> {
+export async function readJson(request: BodyRequest, bytesMax: number): Promise<unknown> {
   const bytes = await readBody(request, bytesMax);
-  const type = request.headers['content-type'];
+  const type = request.raw.headers['content-type'];
   if (bytes.length === 0 && type === undefined) return undefined;
   checkJsonType(type);
   if (bytes.length === 0) return undefined;
@@ -48,23 +82,39 @@ export function declaredLength(request: IncomingMessage): number | undefined {
   return request.headers['transfer-encoding'] === undefined ? 0 : undefined;
 }
 
-function collect(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+function collect(request: IncomingMessage, bytesMax: number, budget: BodyBudget): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
+    const release = (): void => {
+      budget.give(bytes);
+      bytes = 0;
+    };
     const onData = (chunk: Buffer): void => {
-      bytes += chunk.length;
-      if (bytes <= bytesMax) {
+      const sum = bytes + chunk.length;
+      const refusal =
+        sum > bytesMax ? tooLarge(`at least ${sum}`, bytesMax) : budget.take(chunk.length);
+      if (refusal === undefined) {
+        bytes = sum;
         chunks.push(chunk);
         return;
       }
       // The stream flows on without a listener: what still comes is thrown away, not kept.
       request.removeListener('data', onData);
-      reject(tooLarge(`at least ${bytes}`, bytesMax));
+      chunks.length = 0;
+      release();
+      reject(refusal);
     };
     request.on('data', onData);
-    request.on('end', () => resolve(join(chunks, bytes)));
-    request.on('error', () => reject(bodyCutOff()));
+    request.on('end', () => {
+      const body = join(chunks, bytes);
+      release();
+      resolve(body);
+    });
+    request.on('error', () => {
+      release();
+      reject(bodyCutOff());
+    });
   });
 }
 

@@ -1,6 +1,7 @@
 /** What all handlers of the HTTP doors share. */
 import type { CoordinatorRouter } from '../router.ts';
 import type { GatewaySettings } from '../settings.ts';
+import type { BodyBudget } from './body.ts';
 import type { Shutdown } from './shutdown.ts';
 
 export interface GatewayLogger {
@@ -13,4 +14,5 @@ export interface HttpContext {
   readonly settings: GatewaySettings;
   readonly logger: GatewayLogger;
   readonly shutdown: Shutdown;
+  readonly bodies: BodyBudget;
 }

@@ -29,7 +29,7 @@ const checkNewSession = validatorOf(NewSessionBodySchema);
 export const sessionHandlers: Handlers<SessionRouteId> = {
   createSession: async (request) => {
     const { settings, router } = request.context;
-    const json = await readJson(request.raw, bodyBytesMax);
+    const json = await readJson(request, bodyBytesMax);
     const { timeoutMs } = checkNewSession(json === undefined ? {} : json);
     const operation = {
       type: 'newSession' as const,

@@ -28,7 +28,7 @@ const jsonExpansion = 2;
 export const transactionHandlers: Handlers<TransactionId> = {
   multi: async (request) => {
     const { settings } = request.context;
-    const json = await readJson(request.raw, settings.limits.transactionBytesMax * jsonExpansion);
+    const json = await readJson(request, settings.limits.transactionBytesMax * jsonExpansion);
     const body = checkMulti(json);
     const operation = multiOperation(body.operations, settings.limits);
     const ephemeral = operation.operations.some(
@@ -47,7 +47,7 @@ export const transactionHandlers: Handlers<TransactionId> = {
 
   multiRead: async (request) => {
     const { settings } = request.context;
-    const json = await readJson(request.raw, settings.limits.transactionBytesMax);
+    const json = await readJson(request, settings.limits.transactionBytesMax);
     const body = checkMultiRead(json);
     if (body.consistency !== undefined && request.query.consistency !== undefined) {
       throw new CoordinationError('BADARGUMENTS', 'consistency: is given in the query too');

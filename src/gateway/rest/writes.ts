@@ -35,7 +35,7 @@ const checkAclBody = validatorOf(AclSchema);
 export const writeHandlers: Handlers<WriteId> = {
   putZnode: async (request) => {
     const plan = planPut(request);
-    const data = await readBody(request.raw, request.context.settings.limits.znodeDataBytesMax);
+    const data = await readBody(request, request.context.settings.limits.znodeDataBytesMax);
     return write(request, plan(data), data);
   },
 
@@ -45,7 +45,7 @@ export const writeHandlers: Handlers<WriteId> = {
     checkCreateOnly(request);
     const acl = request.aclHeader();
     const bytesMax = limits.znodeDataBytesMax * jsonExpansion + jsonOverheadBytes;
-    const json = await readJson(request.raw, bytesMax);
+    const json = await readJson(request, bytesMax);
     const body = checkCreateBody(json === undefined ? {} : json);
     if (acl !== undefined && body.acl !== undefined) {
       throw new CoordinationError('BADARGUMENTS', 'acl: is given in Zk-Acl too');
@@ -75,7 +75,7 @@ export const writeHandlers: Handlers<WriteId> = {
     const path = request.path();
     refuseHeader(request, 'if-none-match', 'an ACL');
     const condition = writeCondition(request);
-    const entries = checkAclBody(await readJson(request.raw, settings.limits.znodeDataBytesMax));
+    const entries = checkAclBody(await readJson(request, settings.limits.znodeDataBytesMax));
     const acl = fromWireAcl(entries, settings.limits.aclEntriesMax);
     const operation = {
       ...{ type: 'setAcl' as const, path, acl },
