@@ -225,6 +225,7 @@ export class Attachments {
   }
 
   #createSession(pending: Pending, timeoutMs: number | undefined): void {
+    this.#drive.requireRoom();
     const secret = secretText(this.#randomBytes(secretBytes));
     const clamped = this.#clamp(timeoutMs ?? this.#core.settings.sessionTimeoutDefaultMs);
     const secretHash = hashSecret(secret);

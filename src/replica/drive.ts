@@ -95,6 +95,9 @@ export class Drive {
       parts.onFatal(error);
     };
     parts.storage.onFailure(this.#onFatal);
+    parts.storage.onSpaceTaken(() => {
+      this.checkDisk();
+    });
     parts.storage.onDurable((position) => {
       if (this.#stopped) return;
       this.#zab.durable(this.#tenureOf(position), position);
@@ -108,6 +111,7 @@ export class Drive {
     for (const record of recovered)
       this.#enqueue({ record, transaction: undefined, pending: undefined });
     this.#zab.start(this.#core.clock.monotonicMs());
+    this.checkDisk();
     this.run();
   }
 
@@ -300,8 +304,15 @@ export class Drive {
     this.#unappliedBytes += entry.record.bytes.length;
   }
 
-  /** Looks at the disk; to be called every few seconds. */
+  /** For what makes the state grow. @throws CoordinationError QUOTAEXCEEDED on a nearly full disk */
+  requireRoom(): void {
+    if (!this.diskNearlyFull) return;
+    throw new CoordinationError('QUOTAEXCEEDED', 'the disk of this node is nearly full');
+  }
+
+  /** Looks at the disk; to be called every few seconds, since others write to it too. */
   checkDisk(): void {
+    if (this.#stopped) return;
     this.#storage.nearlyFull().then((full) => {
       if (full !== this.diskNearlyFull) {
         this.#core.log.warn(

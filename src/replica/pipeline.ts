@@ -291,9 +291,7 @@ export class Pipeline {
     this.#requireServing();
     if (this.#answerRemembered(pending)) return;
     this.#requireRoom();
-    if (this.#drive.diskNearlyFull && grows(operation)) {
-      throw new CoordinationError('QUOTAEXCEEDED', 'the disk of this node is nearly full');
-    }
+    if (grows(operation)) this.#drive.requireRoom();
     const acks = this.#acksBeyondMajority(message.acks);
     this.#drive.propose(operation, pending.caller, pending);
     const key = message.idempotency?.key;

@@ -13,12 +13,15 @@ const SYNC_BYTES = 4 * 1024 * 1024;
 export class SpareSegment {
   readonly #disk: Disk;
   readonly #bytes: number;
+  readonly #onPrepared: () => void;
   #ready: Promise<void> | undefined;
   #failure: unknown;
 
-  constructor(disk: Disk, bytes: number) {
+  /** @param onPrepared told whenever the next one is ready, or could not be made */
+  constructor(disk: Disk, bytes: number, onPrepared: () => void) {
     this.#disk = disk;
     this.#bytes = bytes;
+    this.#onPrepared = onPrepared;
   }
 
   get bytes(): number {
@@ -27,9 +30,13 @@ export class SpareSegment {
 
   /** Begins to fill the next one in the background. */
   prepare(): void {
-    this.#ready ??= fillWithZeros(this.#disk, sparePath, this.#bytes).catch((error: unknown) => {
-      this.#failure = error;
-    });
+    this.#ready ??= fillWithZeros(this.#disk, sparePath, this.#bytes)
+      .catch(async (error: unknown) => {
+        this.#failure = error;
+        // What there is of it would only take the room that a snapshot may need.
+        await this.#disk.remove(sparePath).catch(() => undefined);
+      })
+      .then(this.#onPrepared);
   }
 
   /**
@@ -45,6 +52,14 @@ export class SpareSegment {
     await fillWithZeros(this.#disk, sparePath, this.#bytes);
   }
 
+  /** There is room again: what has failed is tried once more in the background. */
+  retry(): void {
+    if (this.#failure === undefined) return;
+    this.#failure = undefined;
+    this.#ready = undefined;
+    this.prepare();
+  }
+
   /** The last one could not be filled: a full disk, most likely. */
   get hasFailed(): boolean {
     return this.#failure !== undefined;
@@ -55,7 +70,7 @@ export class SpareSegment {
     if (this.#ready === undefined) return;
     await this.#ready;
     this.#ready = undefined;
-    await this.#disk.remove(sparePath);
+    if (this.#failure === undefined) await this.#disk.remove(sparePath);
   }
 }
 

@@ -104,6 +104,7 @@ export class Storage {
   readonly #writer: LogWriter;
   readonly #durableListeners: DurableListener[] = [];
   readonly #failureListeners: FailureListener[] = [];
+  readonly #spaceListeners: (() => void)[] = [];
   #identity: Identity;
   #promise: EpochPromise | undefined;
   /** Of the promise that is on the disk. */
@@ -122,7 +123,9 @@ export class Storage {
     this.#segments = [...found.log.segments];
     const { disk, checksum, batchBytesMax, segmentBytes, randomId } = parts.options;
     this.#salt = () => checksum(new TextEncoder().encode(randomId()), 0);
-    this.#spare = new SpareSegment(disk, segmentBytes);
+    this.#spare = new SpareSegment(disk, segmentBytes, () => {
+      for (const listener of this.#spaceListeners) listener();
+    });
     this.#writer = new LogWriter(
       {
         disk,
@@ -182,6 +185,11 @@ export class Storage {
   /** The disk has failed, and nothing will be reported durable any more: the process must end. */
   onFailure(listener: FailureListener): void {
     this.#failureListeners.push(listener);
+  }
+
+  /** The log has taken another segment's worth of the disk, or found that it cannot: `nearlyFull` may have changed. */
+  onSpaceTaken(listener: () => void): void {
+    this.#spaceListeners.push(listener);
   }
 
   /** Resolves when both copies are on the disk. @throws InvariantError for a lower epoch */
@@ -261,7 +269,9 @@ export class Storage {
   }
 
   async nearlyFull(): Promise<boolean> {
-    return this.#spare.hasFailed || (await this.freeBytes()) < this.reserveBytes;
+    const hasRoom = (await this.freeBytes()) >= this.reserveBytes;
+    if (hasRoom && !this.#isClosing) this.#spare.retry();
+    return !hasRoom || this.#spare.hasFailed;
   }
 
   /** Writes what is queued, gives up a snapshot that is being written, and gives the directory back. */
