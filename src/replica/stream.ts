@@ -96,11 +96,13 @@ export class Stream {
   /** Adds identities; they cannot be removed. @returns all of them */
   identify(added: readonly Identity[]): readonly Identity[] {
     const known = this.#caller.identities;
-    const fresh = added.filter(
-      ({ scheme, id }) => !known.some((other) => other.scheme === scheme && other.id === id),
-    );
-    if (fresh.length > 0) {
-      this.#become({ identities: [...known, ...fresh], session: this.#caller.session });
+    const all = [...known];
+    for (const identity of added) {
+      const { scheme, id } = identity;
+      if (!all.some((other) => other.scheme === scheme && other.id === id)) all.push(identity);
+    }
+    if (all.length > known.length) {
+      this.#become({ identities: all, session: this.#caller.session });
     }
     return this.#caller.identities;
   }
