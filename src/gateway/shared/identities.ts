@@ -11,8 +11,8 @@ const authorizationPattern = /^([A-Za-z][A-Za-z0-9_-]*) +(\S+) *$/;
 const base64Pattern = /^[A-Za-z0-9+/_-]+={0,2}$/;
 
 export interface IdentitySource {
-  /** Of the peer, as the socket gives it. */
-  readonly address: string;
+  /** Of the peer, as the socket gives it; it has none any more when it was reset before it was asked. */
+  readonly address: string | undefined;
   readonly authorization?: string | undefined;
   readonly superIdentity?: Identity | undefined;
 }
@@ -31,7 +31,8 @@ export function identitiesOf(source: IdentitySource): readonly Identity[] {
 const knownAddresses = new Map<string, readonly Identity[]>();
 const knownAddressesMax = 4096;
 
-function addressIdentities(address: string): readonly Identity[] {
+function addressIdentities(address: string | undefined): readonly Identity[] {
+  if (address === undefined) return [];
   const known = knownAddresses.get(address);
   if (known !== undefined) return known;
   const identities = [{ scheme: 'ip', id: plainAddress(address) }];

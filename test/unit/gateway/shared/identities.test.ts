@@ -26,6 +26,10 @@ describe('identities of a request', () => {
     expect(identitiesOf({ address: given })).toEqual([{ scheme: 'ip', id: shown }]);
   });
 
+  it('are none where the connection is gone already', () => {
+    expect(identitiesOf({ address: undefined })).toEqual([]);
+  });
+
   it('Basic is the digest identity in the form of ZooKeeper', () => {
     expect(identitiesOf({ address, authorization: basic('super:test') })).toEqual([ip, superTest]);
   });
