@@ -5,6 +5,7 @@
 import { assert } from '../protocol/assert.ts';
 import type { CoordinatorAnswer } from '../protocol/coordination.ts';
 import type { Zxid } from '../protocol/model.ts';
+import type { ChildEntry, MultiReadResult, MultiResult } from '../protocol/operations.ts';
 import type { Stream } from './stream.ts';
 
 type Listener = (answers: readonly CoordinatorAnswer[]) => void;
@@ -23,16 +24,20 @@ export class Outbox {
     this.#batch.push(answer);
   }
 
-  /** Sends, or defers until the stream's cursor has reached `horizon`. */
-  pushTo(stream: Stream, horizon: Zxid, answer: CoordinatorAnswer): void {
-    if (stream.ended) return;
-    if (!stream.lagging) {
-      this.#batch.push(answer);
-      return;
-    }
+  /**
+   * Sends, or defers until the stream's cursor has reached `horizon`.
+   * @returns about how many bytes it will take on the wire
+   */
+  pushTo(stream: Stream, horizon: Zxid, answer: CoordinatorAnswer): number {
+    if (stream.ended) return 0;
     const bytes = weightOf(answer);
-    stream.deferred.push({ horizon, answer, bytes });
-    stream.deferredBytes += bytes;
+    if (stream.lagging) {
+      stream.deferred.push({ horizon, answer, bytes });
+      stream.deferredBytes += bytes;
+    } else {
+      this.#batch.push(answer);
+    }
+    return bytes;
   }
 
   /** Hands the batch over. Answers that the listener provokes go into the next batch. */
@@ -51,8 +56,22 @@ function weightOf(answer: CoordinatorAnswer): number {
   if (answer.type !== 'result') return base;
   const { result } = answer;
   if ('data' in result) return base + result.data.length;
-  if ('children' in result) return base + result.children.length * 40;
+  if ('children' in result) return base + childrenWeight(result.children);
   if ('nodes' in result) return base + result.nodes.length * 300;
-  if ('results' in result) return base + result.results.length * 300;
+  if ('results' in result) return base + membersWeight(result.results);
   return base;
+}
+
+function childrenWeight(children: readonly ChildEntry[]): number {
+  let bytes = children.length * 40;
+  for (const { data } of children) if (data !== undefined) bytes += 300 + data.length;
+  return bytes;
+}
+
+function membersWeight(members: (MultiResult | MultiReadResult)['results']): number {
+  let bytes = members.length * 300;
+  for (const member of members) {
+    if ('result' in member && 'data' in member.result) bytes += member.result.data.length;
+  }
+  return bytes;
 }

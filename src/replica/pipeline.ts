@@ -11,6 +11,8 @@
  * - A refusal is a linearizable statement: it waits at a barrier at the last position it was judged
  *   against.
  * - A stream ends at its first uncertain outcome.
+ * - Answers come in bursts: after each the door may say that the socket is full, and what is behind waits
+ *   until it is not.
  */
 import { assert } from '../protocol/assert.ts';
 import type { CoordinatorAnswer, ErrorAnswer, RequestMessage } from '../protocol/coordination.ts';
@@ -82,11 +84,13 @@ export class Pipeline {
       this.#start(new Pending(message, undefined));
       return;
     }
-    if (stream.queueLength === 0 && isPlainLocalRead(message)) {
+    const { unreadAnswerBytesMax, streamRequestsMax } = this.#core.settings.limits;
+    const isBurst = stream.burstBytes > unreadAnswerBytesMax;
+    if (stream.queueLength === 0 && !isBurst && isPlainLocalRead(message)) {
       this.#answerRead(stream, message);
       return;
     }
-    if (stream.queueLength >= this.#core.settings.limits.streamRequestsMax) {
+    if (stream.queueLength >= streamRequestsMax) {
       this.endStream(stream, throttled('too many unanswered requests on one connection'));
       return;
     }
@@ -149,6 +153,12 @@ export class Pipeline {
     }
   }
 
+  /** The socket takes more: goes on with the answers that have waited for it. */
+  resume(stream: Stream): void {
+    stream.overfull = false;
+    if (stream.paused) this.#unpause(stream);
+  }
+
   /** The door has closed the stream: nothing that it had not started takes effect. */
   close(stream: Stream): void {
     for (const pending of stream.drain()) pending.phase = 'over';
@@ -189,12 +199,14 @@ export class Pipeline {
     for (;;) {
       this.#settle(stream);
       const next = stream.peekUnstarted();
-      if (next === undefined || stream.blocking > 0 || stream.ended) break;
-      if (isWriteLike(next.operation) && this.#drive.full) {
+      if (next === undefined || stream.blocking > 0 || stream.ended || stream.paused) break;
+      const writes = isWriteLike(next.operation);
+      if (writes && this.#drive.full) {
         this.#held.add(stream);
         break;
       }
-      stream.started++;
+      if (writes && !stream.mayWrite) break;
+      stream.start(next, writes);
       this.#start(next);
     }
     stream.advancing = false;
@@ -394,10 +406,37 @@ export class Pipeline {
   #settle(stream: Stream): void {
     for (;;) {
       const head = stream.peek();
-      if (head?.phase !== 'ready' || stream.ended) return;
+      if (head?.phase !== 'ready' || stream.ended || this.#mustPause(stream)) return;
       stream.shift();
       this.#answer(head);
     }
+  }
+
+  /**
+   * True while answers wait for the reader. Reads with a write of their stream behind them in the log do
+   * not: they would show what comes after them.
+   */
+  #mustPause(stream: Stream): boolean {
+    if (stream.paused) return true;
+    const { unreadAnswerBytesMax } = this.#core.settings.limits;
+    if (stream.startedWrites > 0 || stream.burstBytes <= unreadAnswerBytesMax) return false;
+    stream.paused = true;
+    // The door has the answers by then, and has said so when they fill the socket.
+    this.#core.scheduler.defer(() => {
+      if (!stream.paused || stream.ended) return;
+      if (stream.blocked && stream.overfull) return;
+      stream.overfull = stream.blocked;
+      this.#nowMs = this.#core.clock.monotonicMs();
+      this.#unpause(stream);
+      this.#core.outbox.flush();
+    });
+    return true;
+  }
+
+  #unpause(stream: Stream): void {
+    stream.paused = false;
+    stream.burstBytes = 0;
+    this.#advance(stream);
   }
 
   #answer(pending: Pending): void {
@@ -412,16 +451,20 @@ export class Pipeline {
       this.#core.outbox.push(answer);
       return;
     }
-    this.#core.outbox.pushTo(stream, this.#core.zxid, answer);
-    if (stream.deferredBytes > this.#core.settings.limits.unreadAnswerBytesMax) {
-      this.endStream(stream, throttled('the client does not read its answers'));
-      return;
-    }
     const { operation } = pending;
-    if (pending.error !== undefined) return;
+    if (!this.#send(stream, answer) || pending.error !== undefined) return;
     if (operation.type === 'attach') this.#attachments.attached(stream, operation);
     if (operation.type === 'watch' && operation.from !== undefined)
       this.#replay(stream, operation.from);
+  }
+
+  /** False when there are so many unread answers that the stream has been ended. */
+  #send(stream: Stream, answer: CoordinatorAnswer): boolean {
+    const { outbox, zxid, settings } = this.#core;
+    stream.burstBytes += outbox.pushTo(stream, zxid, answer);
+    if (stream.deferredBytes <= settings.limits.unreadAnswerBytesMax) return true;
+    this.endStream(stream, throttled('the client does not read its answers'));
+    return false;
   }
 
   /** Reads and stream operations take effect when their turn comes. */
@@ -488,7 +531,7 @@ export class Pipeline {
   #answerRead(stream: Stream, message: RequestMessage): void {
     const { operation, id } = message;
     assert(isRead(operation), 'checked by the caller');
-    const { zxid, outbox } = this.#core;
+    const { zxid } = this.#core;
     let answer: CoordinatorAnswer;
     try {
       const result = this.#reads.execute(operation, stream.reader);
@@ -497,10 +540,7 @@ export class Pipeline {
       if (!(error instanceof CoordinationError)) throw error;
       answer = { type: 'error', stream: stream.id, id, zxid, error: error.toBody() };
     }
-    outbox.pushTo(stream, zxid, answer);
-    if (stream.deferredBytes > this.#core.settings.limits.unreadAnswerBytesMax) {
-      this.endStream(stream, throttled('the client does not read its answers'));
-    }
+    this.#send(stream, answer);
   }
 
   #resultAnswer(pending: Pending): CoordinatorAnswer {

@@ -265,7 +265,9 @@ export class Replica implements DriveHooks {
         const stream = this.#core.streams.get(message.stream);
         if (stream === undefined) return;
         stream.blocked = !message.ready;
-        if (message.ready) this.#events.pump(stream);
+        if (!message.ready) return;
+        this.#events.pump(stream);
+        this.#pipeline.resume(stream);
         return;
       }
       case 'touch': {

@@ -29,6 +29,12 @@ export interface Deferred {
 }
 
 /**
+ * Reads of one stream that may be unanswered when a write behind them is judged. They are answered in one
+ * go, before that write is applied, whatever the reader does; this bounds what that takes.
+ */
+const READS_BEFORE_WRITE_MAX = 128;
+
+/**
  * One ordered stream (a WebSocket, an event stream, a long poll): its caller, its requests in order, its
  * place in the event ring while its reader is slow.
  */
@@ -44,6 +50,14 @@ export class Stream {
   started = 0;
   /** Started requests ahead that a later request must not overtake by taking effect. */
   blocking = 0;
+  /** How many of the started ones go through the log. */
+  startedWrites = 0;
+  /** Weight of the answers given in this turn, or since the socket is full. */
+  burstBytes = 0;
+  /** True while answers wait, because enough of them are on their way. */
+  paused = false;
+  /** True when a full socket has got one more burst: enough to see that its reader does not move. */
+  overfull = false;
   /** True while the socket is full: events wait in the ring. */
   blocked = false;
   /** True while `cursor` is behind the applied zxid: events have been left in the ring. */
@@ -130,15 +144,29 @@ export class Stream {
     return this.#queue.at(this.started);
   }
 
-  /** Removes the head, which has been answered. */
+  /** False while too many reads stand before the next write. */
+  get mayWrite(): boolean {
+    return this.started - this.startedWrites < READS_BEFORE_WRITE_MAX;
+  }
+
+  /** @param isWriteLike whether it goes through the log */
+  start(pending: Pending, isWriteLike: boolean): void {
+    pending.isWriteLike = isWriteLike;
+    this.started++;
+    if (isWriteLike) this.startedWrites++;
+  }
+
+  /** Removes the head, which is about to be answered. */
   shift(): void {
-    this.#queue.shift();
+    const head = this.#queue.shift();
     if (this.started > 0) this.started--;
+    if (head?.isWriteLike === true) this.startedWrites--;
   }
 
   /** Takes all requests out, oldest first. */
   drain(): readonly Pending[] {
     this.started = 0;
+    this.startedWrites = 0;
     this.blocking = 0;
     return this.#queue.drain();
   }
@@ -160,6 +188,8 @@ export class Pending {
   caller: ResolvedCaller = nobody;
   /** True while it counts in its stream's `blocking`. */
   blocks = false;
+  /** True once it counts in its stream's `startedWrites`. */
+  isWriteLike = false;
   /** True once its transaction is in the log: its outcome can be unknown. */
   proposed = false;
   /** What must still happen before a write's answer may leave, beside its application. */
