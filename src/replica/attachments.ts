@@ -129,18 +129,20 @@ export class Attachments {
   attached(stream: Stream, operation: AttachOperation): void {
     const { resumeFrom, watches } = operation;
     const from = resumeFrom ?? this.#core.zxid;
-    let replays = false;
     const missed: {
       type: 'NodeCreated' | 'NodeDeleted' | 'NodeDataChanged' | 'NodeChildrenChanged';
       path: ZnodePath;
     }[] = [];
+    const replayed = watches.filter(({ mode }) => !isOneShot(mode));
+    for (const { path, mode } of replayed) this.#reads.addWatch(stream, path, mode);
+    if (replayed.length > 0 && from < this.#core.zxid) this.#events.startLagging(stream, from);
+    // After the replay has begun, so that it does not use up what is armed as of now.
     for (const { path, mode } of watches) {
-      const type = isOneShot(mode) ? this.#compare(stream, { path, mode }, from) : undefined;
+      if (!isOneShot(mode)) continue;
+      const type = this.#compare(stream, { path, mode }, from);
       if (type === undefined) this.#reads.addWatch(stream, path, mode);
       else if (type !== 'withheld') missed.push({ type, path });
-      replays ||= !isOneShot(mode);
     }
-    if (replays && from < this.#core.zxid) this.#events.startLagging(stream, from);
     if (missed.length > 0) {
       const { zxid } = this.#core;
       this.#core.outbox.pushTo(stream, zxid, {

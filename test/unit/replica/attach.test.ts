@@ -103,6 +103,44 @@ describe('a session that ends while a connection resumes it', () => {
   });
 });
 
+describe('a one-shot watch that is resumed beside a persistent one', () => {
+  it('is compared with what there is, not used up by what is replayed', async () => {
+    const node = await ManualReplica.start();
+    const path = parsePath('/lock');
+    const write = async (operation: Operation): Promise<number> => {
+      node.submit({
+        ...{ type: 'request', stream: 0, id: 1, operation },
+        caller: { identities: [] },
+      });
+      await node.settle();
+      return node.replica.status().appliedZxid;
+    };
+    const put = { type: 'put', path, data: new Uint8Array(0) } as const;
+    const resumeFrom = node.replica.status().appliedZxid;
+    const created = await write(put);
+    const deleted = await write({ type: 'delete', path });
+    node.take();
+    open(node, 1);
+    const root = parsePath('/');
+    const watches = [
+      { path, mode: 'exists' as const },
+      { path: root, mode: 'persistent' as const },
+    ];
+    request(node, 1, attach('none', { watches, resumeFrom }));
+    await node.settle();
+    const again = await write(put);
+    const events = node
+      .take()
+      .flatMap((answer) => (answer.type === 'events' ? [answer] : []))
+      .map(({ zxid, events: all }) => [zxid, ...all.map((event) => event.type)]);
+    expect(events).toEqual([
+      [created, 'NodeChildrenChanged'],
+      [deleted, 'NodeChildrenChanged'],
+      [again, 'NodeCreated', 'NodeChildrenChanged'],
+    ]);
+  });
+});
+
 describe('an attach with more watches than there may be', () => {
   const watches = ['/a', '/b', '/c'].map((text) => ({
     path: parsePath(text),
