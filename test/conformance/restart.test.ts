@@ -46,7 +46,8 @@ async function start(more: Parameters<typeof startInProcess>[0] = {}): Promise<I
 
 async function restart(node: InProcessNode): Promise<InProcessNode> {
   const next = await node.restart();
-  running.push(next);
+  // The directory is the next one's from now on.
+  running.splice(running.indexOf(node), 1, next);
   expect(next.complaints).toEqual([]);
   return next;
 }
