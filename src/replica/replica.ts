@@ -67,6 +67,7 @@ export class Replica implements DriveHooks {
   readonly #snapshotter: Snapshotter;
   #cancelTimers: (() => void)[] = [];
   #stopping = false;
+  #stopped: Promise<void> | undefined;
   #whenServing: (() => void)[] = [];
 
   constructor(parts: ReplicaParts) {
@@ -163,8 +164,13 @@ export class Replica implements DriveHooks {
     return new Promise((resolve) => this.#whenServing.push(resolve));
   }
 
-  /** Takes no more writes, makes durable what is in the log's queue, and ends. */
-  async stop(): Promise<void> {
+  /** Takes no more writes, makes durable what is in the log's queue, and ends; may be asked again. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#end();
+    return this.#stopped;
+  }
+
+  async #end(): Promise<void> {
     this.#stopping = true;
     for (const cancel of this.#cancelTimers) cancel();
     await this.#snapshotter.stop();

@@ -67,9 +67,11 @@ export class SpareSegment {
 
   /** Removes what is not in use. */
   async discard(): Promise<void> {
-    if (this.#ready === undefined) return;
-    await this.#ready;
+    const ready = this.#ready;
+    if (ready === undefined) return;
+    // Forgotten first: whoever asks meanwhile finds nothing left to remove.
     this.#ready = undefined;
+    await ready;
     if (this.#failure === undefined) await this.#disk.remove(sparePath);
   }
 }

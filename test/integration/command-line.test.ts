@@ -127,7 +127,7 @@ describe('an offline look', () => {
     const parent = temporaryDirectory();
     const result = await runZoogate(['log', 'list', '--data-dir', join(parent, 'none')]);
     expect(result).toMatchObject({ code: 1, stdout: '' });
-    expect(result.stderr).toMatch(/^zoogate: ENOENT/);
+    expect(result.stderr).toMatch(/^zoogate: there is no data directory /);
     expect(readdirSync(parent)).toEqual([]);
   });
 

@@ -37,3 +37,12 @@ describe('snapshots on request', () => {
     await one;
   });
 });
+
+describe('a replica', () => {
+  it('may be stopped twice at once', async () => {
+    const node = await ManualReplica.start();
+    await Promise.all([node.replica.stop(), node.replica.stop()]);
+    expect(node.fatal).toBeUndefined();
+    expect(node.replica.status().notReady).toBe('stopping');
+  });
+});
