@@ -7,12 +7,12 @@ const caller = { identities: [] };
 /** Takes a snapshot while the test turns the world. */
 async function snapshotOf(node: ManualReplica): Promise<{ zxid: number; bytes: number }> {
   const taking = node.replica.takeSnapshot();
-  let done = false;
+  const state = { done: false };
   const mark = (): void => {
-    done = true;
+    state.done = true;
   };
   taking.then(mark, mark);
-  for (let turn = 0; turn < 100 && !done; turn++) await node.settle();
+  for (let turn = 0; turn < 100 && !state.done; turn++) await node.settle();
   return taking;
 }
 
