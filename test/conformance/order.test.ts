@@ -8,7 +8,7 @@ import { seededRandom } from '../support/random.ts';
 import type { Random } from '../support/random.ts';
 import { line } from './checklist.ts';
 import { describeOverWebSocket, describeThroughEveryDoor } from './doors.ts';
-import { ask, eventsIn } from './websocket-client.ts';
+import { ask, connectTo, eventsIn } from './websocket-client.ts';
 
 /** What a stream alone in its place must be told: znodes by name, one level deep. */
 class Model {
@@ -195,6 +195,18 @@ describeOverWebSocket('a pipelined stream', (door) => {
       }
     }
     expect(eventsAt).toBeGreaterThan(0);
+  });
+
+  test('the server sends arrays only to a client that reads them', async () => {
+    const place = await door.fresh();
+    const pings = Array.from({ length: 20 }, () => ({ type: 'exists', path: place }));
+    const plain = await connectTo(door.url);
+    const batched = await connectTo(door.url, { batch: true });
+    const answers = await Promise.all([plain.requests(pings), batched.requests(pings)]);
+    expect(answers.flat().every(({ type }) => type === 'result')).toBe(true);
+    expect(plain.frames.some((frame) => Array.isArray(frame))).toBe(false);
+    expect(batched.frames.some((frame) => Array.isArray(frame))).toBe(true);
+    for (const raw of [plain, batched]) raw.socket.terminate();
   });
 
   test('the event of an own write comes before its answer', async () => {

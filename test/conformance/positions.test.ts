@@ -8,7 +8,7 @@ import { within } from './deadline.ts';
 import { describeOverRest, describeOverWebSocket, describeThroughEveryDoor } from './doors.ts';
 import { encodePath, jsonOf } from './http.ts';
 import { expectRefusal, refusalOf } from './refusal.ts';
-import { connectTo } from './websocket-client.ts';
+import { connectTo, openUnconnected } from './websocket-client.ts';
 
 describeThroughEveryDoor('a linearizable read', (door) => {
   test('shows every write that was answered before it, across clients', async () => {
@@ -193,8 +193,10 @@ describeOverWebSocket(
       const late = connectTo(door.url, { minZxid: zxid + 1 });
       await client.create(await door.fresh(), { sequential: true });
       (await late).socket.terminate();
-      const never = connectTo(door.url, { minZxid: zxid + 1_000_000 });
-      await expectRefusal(never, 'BEHIND');
+      const raw = await openUnconnected(door.url);
+      const answer = await raw.ask({ type: 'connect', minZxid: zxid + 1_000_000 });
+      expect(answer).toMatchObject({ type: 'error', problem: { code: 'BEHIND', status: 503 } });
+      expect((await within('the end', raw.closed)).code).toBe(4503);
     });
   },
   impatient,

@@ -1,0 +1,115 @@
+/**
+ * A write whose commit does not come in time: the client is told that nobody knows, a stream ends there,
+ * and a retry with the same key finds out.
+ */
+import { expect, test } from 'vitest';
+import { eventually, within } from './deadline.ts';
+import { describeOverWebSocket, describeThroughEveryDoor } from './doors.ts';
+import { expectRefusal, refusalOf } from './refusal.ts';
+
+const impatient = { limits: { requestTimeoutMs: 200 } };
+
+describeThroughEveryDoor(
+  'a write without a commit in time',
+  (door) => {
+    test('is a 504 of unknown outcome, and a retry with its key gives the first answer', async () => {
+      const place = await door.fresh();
+      const client = await door.client();
+      const retrying = await door.client();
+      const options = { sequential: true, idempotencyKey: place };
+      door.hold();
+      const { problem } = await refusalOf(client.create(`${place}/n-`, options));
+      expect(problem).toMatchObject({
+        ...{ code: 'OPERATIONTIMEOUT', status: 504, outcome: 'unknown', retryable: true },
+      });
+      door.release();
+      const created = await retrying.create(`${place}/n-`, options);
+      expect(created.sequence).toBe(0);
+      expect((await retrying.children(place)).children).toEqual(['n-0000000000']);
+    });
+
+    test('a linearizable read is refused meanwhile, or answered, and never wrong', async () => {
+      const place = await door.fresh();
+      const [writer, reader] = await Promise.all([door.client(), door.client()]);
+      await writer.set(place, 'before');
+      door.hold();
+      const unknown = refusalOf(writer.set(place, 'after'));
+      const read = await reader.get(place, { consistency: 'linearizable' }).catch(() => undefined);
+      expect(read?.data ?? 'before').toBe('before');
+      expect((await unknown).problem.outcome).toBe('unknown');
+      door.release();
+      const again = await door.client();
+      await eventually('the commit', async () => {
+        const { data } = await again.get(place, { consistency: 'linearizable' });
+        return data === 'after' ? true : undefined;
+      });
+    });
+
+    test('a refusal that hangs on it is not told either', async () => {
+      const place = await door.fresh();
+      const [writer, other] = await Promise.all([door.client(), door.client()]);
+      door.hold();
+      const unknown = refusalOf(writer.create(`${place}/a`));
+      const hanging = refusalOf(other.create(`${place}/a`));
+      expect((await unknown).problem.outcome).toBe('unknown');
+      const { problem } = await hanging;
+      expect(problem.code).not.toBe('NODEEXISTS');
+      expect(problem.outcome).toBe('not-applied');
+      door.release();
+      const again = await door.client();
+      await expectRefusal(again.create(`${place}/a`), 'NODEEXISTS');
+    });
+  },
+  impatient,
+);
+
+describeOverWebSocket(
+  'a stream',
+  (door) => {
+    test('ends at its first uncertain outcome: nothing behind it takes effect later', async () => {
+      const place = await door.fresh();
+      const client = await door.client();
+      const bystander = await door.client();
+      door.hold();
+      const future = Number.MAX_SAFE_INTEGER;
+      const asked = [
+        { type: 'get', id: 1001, path: place },
+        { type: 'create', id: 1002, path: `${place}/a` },
+        { type: 'create', id: 1003, path: `${place}/b` },
+        { type: 'get', id: 1004, path: `${place}/a` },
+        { type: 'get', id: 1005, path: place, minZxid: future },
+        { type: 'create', id: 1006, path: `${place}/c` },
+      ];
+      client.raw.send(asked);
+      expect((await within('the end', client.raw.closed)).code).toBe(4503);
+      const answers = new Map(client.raw.received.map((message) => [message['id'], message]));
+      const outcomes = asked.map(({ id }) => {
+        const { type, problem } = answers.get(id) ?? { type: 'none' };
+        return type === 'error' ? (problem as { outcome: string }).outcome : type;
+      });
+      // The second write is in the log behind the first: it cannot take effect without it.
+      expect(outcomes).toEqual([
+        ...['result', 'unknown', 'unknown', 'not-applied', 'not-applied', 'not-applied'],
+      ]);
+      door.release();
+      await bystander.set(place, 'behind all of it');
+      const { children } = await bystander.children(place);
+      expect(['', 'a', 'a b']).toContain(children.join(' '));
+    });
+
+    test('others go on', async () => {
+      const place = await door.fresh();
+      const [reader, watched] = await Promise.all([door.client(), door.client()]);
+      const watcher = await watched.watch(place, 'persistent');
+      door.hold();
+      const writer = await door.client();
+      const unknown = refusalOf(writer.set(place, 'x'));
+      expect((await reader.get(place)).data).toBe('');
+      expect((await unknown).problem.outcome).toBe('unknown');
+      door.release();
+      expect((await within('the event', watcher.next())).type).toBe('NodeDataChanged');
+      expect((await reader.get(place)).data).toBe('x');
+    });
+  },
+  impatient,
+);
