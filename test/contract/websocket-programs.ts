@@ -70,7 +70,16 @@ const message = fc.oneof(
   { weight: 1, arbitrary: wellFormed.chain(spoil).chain(spoil) },
 );
 
-const brokenTexts = ['', '{', 'null', '5', '"x"', '[[', '{"type":"ping","id":900003', '{"id":1e400}'];
+const brokenTexts = [
+  '',
+  '{',
+  'null',
+  '5',
+  '"x"',
+  '[[',
+  '{"type":"ping","id":900003',
+  '{"id":1e400}',
+];
 const nested = `${'['.repeat(3000)}${']'.repeat(3000)}`;
 const broken: fc.Arbitrary<Frame> = fc.oneof(
   fc.constantFrom<Frame[]>(...brokenTexts, nested, '[]', '{"type":"ping","id":900001,"id":900002}'),
