@@ -62,12 +62,15 @@ function document(text: string): Answer {
   return { status: 200, headers: ['Content-Type', 'application/json'], body: text };
 }
 
-/** A request that the coordinator does not see still keeps its session alive, and fails without it. */
+/**
+ * A request that the coordinator does not see still keeps its session alive, and fails without it; and it
+ * waits for the zxid that it names.
+ */
 async function touch<Q extends QuerySpec>(
   request: RestRequest<Q>,
 ): Promise<ResultAnswer | undefined> {
   const caller = request.caller();
-  if (caller.session === undefined) return undefined;
+  if (caller.session === undefined && request.askedMinZxid === undefined) return undefined;
   return request.read({ type: 'whoami' }, 'local');
 }
 

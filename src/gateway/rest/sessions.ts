@@ -35,7 +35,12 @@ export const sessionHandlers: Handlers<SessionRouteId> = {
       type: 'newSession' as const,
       ...(timeoutMs !== undefined && { timeoutMs }),
     };
-    const answer = await router.request({ operation, caller: request.caller() });
+    const minZxid = request.minZxid();
+    const answer = await router.request({
+      operation,
+      caller: request.caller(),
+      ...(minZxid !== undefined && { minZxid }),
+    });
     const session = answer.result as SessionResult;
     const headers = envelopeHeaders(settings, answer);
     headers.push('Location', `/sessions/${session.id}`);

@@ -13,6 +13,7 @@ import {
 } from './schemas.ts';
 
 const common = ['Zk-Zxid', 'Zk-Server', 'Zk-Session-Expires-In'] as const;
+const positioned = ['Zk-Session', 'Zk-Min-Zxid'] as const;
 const superRights = 'Needs super rights.';
 
 export const watchRoutes = {
@@ -60,7 +61,7 @@ export const ensembleRoutes = {
     tag: 'ensemble',
     summary: 'Tell the members of the ensemble and their roles',
     query: {},
-    headers: ['Zk-Session'],
+    headers: positioned,
     responses: {
       200: {
         description: 'As this node sees it.',
@@ -77,7 +78,7 @@ export const ensembleRoutes = {
     summary: 'Take a snapshot of this node, without stopping it',
     description: superRights,
     query: {},
-    headers: ['Zk-Session'],
+    headers: positioned,
     responses: {
       201: {
         description: 'Taken.',
@@ -94,7 +95,7 @@ export const ensembleRoutes = {
     summary: 'Download a snapshot',
     description: superRights,
     query: {},
-    headers: ['Zk-Session'],
+    headers: positioned,
     responses: {
       200: {
         description: 'Its bytes.',

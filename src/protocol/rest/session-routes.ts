@@ -21,7 +21,7 @@ export const sessionRoutes = {
     summary: 'Open a session',
     description: 'Any request that carries its token keeps it alive.',
     query: {},
-    headers: [],
+    headers,
     body: {
       kind: 'json',
       schema: NewSessionBodySchema,

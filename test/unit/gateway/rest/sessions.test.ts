@@ -70,6 +70,24 @@ describe('POST /sessions', () => {
   );
 });
 
+describe('a request that reads no znode', () => {
+  it.each([
+    ['POST', '/sessions'],
+    ['GET', '/ensemble'],
+    ['POST', '/admin/snapshots'],
+  ])('%s %s is answered from the zxid that it names, or a later one', async (method, path) => {
+    const now = Number((await http('GET', '/whoami')).headers['zk-zxid']);
+    const headers = { ...superHeaders, 'Zk-Min-Zxid': now + 1 };
+    const waiting = http(method, path, { headers });
+    expect(Number((await http('PUT', '/znodes/any')).headers['zk-zxid'])).toBe(now + 1);
+    const answer = await waiting;
+    expect([200, 201]).toContain(answer.status);
+    expect(Number(answer.headers['zk-zxid'])).toBe(path === '/sessions' ? now + 2 : now + 1);
+    const unreadable = await http(method, path, { headers: { 'Zk-Min-Zxid': 'x' } });
+    expect(unreadable.problem()).toMatchObject({ status: 400, code: 'BADARGUMENTS' });
+  });
+});
+
 describe('a session', () => {
   it('owns ephemeral znodes, which go with it', async () => {
     const session = await open();
