@@ -1,7 +1,7 @@
 /** From what the disk holds to a running replica. */
 import { crc32 } from 'node:zlib';
 import type { Recovered, Storage } from '../storage/index.ts';
-import { decodeEpochRecord, noPosition, Zab } from '../zab/index.ts';
+import { decodeEpochRecord, noPosition, recordOfFrame, Zab } from '../zab/index.ts';
 import type { LogRecord } from '../zab/index.ts';
 import type { Clock, ReplicaLog, ReplicaSettings, Scheduler } from './host.ts';
 import { Replica } from './replica.ts';
@@ -88,7 +88,8 @@ async function readLog(
         continue;
       }
       ring ??= new EventRing(settings.limits, record.zxid);
-      ring.push(record);
+      // A copy, lest a frame of the ring keep the whole piece of the file alive that it was read with.
+      ring.push(recordOfFrame(record.bytes.slice()));
     }
   }
   ring ??= new EventRing(settings.limits, snapshotZxid + 1);

@@ -1,7 +1,7 @@
 /** Reads a file front to back in large pieces, and hands out views of them. */
 import type { DiskFile } from './disk.ts';
 
-const WINDOW_BYTES = 1024 * 1024;
+const WINDOW_BYTES = 256 * 1024;
 
 export class FileWindow {
   readonly size: number;
