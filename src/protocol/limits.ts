@@ -38,6 +38,8 @@ export interface Limits {
   readonly watchesPerStreamMax: number;
   /** Watches of one node. */
   readonly watchesMax: number;
+  /** Identities of one connection. */
+  readonly identitiesMax: number;
   /** Streams (WebSocket, SSE, long polls) of one node. */
   readonly streamsMax: number;
   /** Proposed and not yet committed transactions. */
@@ -98,6 +100,7 @@ export const defaultLimits: Limits = {
   sessionsMax: 1_000_000,
   watchesPerStreamMax: 1_000_000,
   watchesMax: 4_000_000,
+  identitiesMax: 64,
   streamsMax: 65_536,
   outstandingTransactionsMax: 65_536,
   outstandingBytesMax: 64 * MIB,

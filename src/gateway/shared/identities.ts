@@ -41,6 +41,27 @@ function addressIdentities(address: string | undefined): readonly Identity[] {
   return identities;
 }
 
+/**
+ * All of both, each once. Every ACL is compared with every one of them, so there may not be any number.
+ * @throws CoordinationError QUOTAEXCEEDED
+ */
+export function joinIdentities(
+  known: readonly Identity[],
+  added: readonly Identity[],
+  most: number,
+): readonly Identity[] {
+  const all = [...known];
+  for (const identity of added) {
+    const { scheme, id } = identity;
+    if (all.some((other) => other.scheme === scheme && other.id === id)) continue;
+    if (all.length >= most) {
+      throw new CoordinationError('QUOTAEXCEEDED', `a connection has at most ${most} identities`);
+    }
+    all.push(identity);
+  }
+  return all;
+}
+
 /** True for a caller who passes every ACL. */
 export function isSuper(identities: readonly Identity[]): boolean {
   return identities.some(({ scheme }) => scheme === 'super');

@@ -1,4 +1,5 @@
 /** The first message of a connection, into what attaches its stream to a session. */
+import { CoordinationError } from '../../protocol/errors.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { Identity, WatchMode, Zxid } from '../../protocol/model.ts';
 import type { AttachOperation } from '../../protocol/operations.ts';
@@ -25,11 +26,15 @@ export interface ConnectContext {
 
 /**
  * @throws CoordinationError BADARGUMENTS for a bad path, AUTHFAILED for bad credentials or a token of
- * another form
+ * another form, QUOTAEXCEEDED for too many credentials
  */
 export function attachOperation(message: ConnectMessage, context: ConnectContext): AttachOperation {
   const { session, timeoutMs, auth = [], watches = [], resumeFrom } = message;
   const { limits, superIdentity } = context;
+  if (auth.length > limits.identitiesMax) {
+    const detail = `auth: ${auth.length} credentials exceed the limit of ${limits.identitiesMax}`;
+    throw new CoordinationError('QUOTAEXCEEDED', detail);
+  }
   return {
     type: 'attach',
     watches: watches.map(({ path, mode }, index) => ({

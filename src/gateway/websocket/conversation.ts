@@ -11,7 +11,7 @@ import { closeCodes } from '../../protocol/websocket/server.ts';
 import type { CloseCode } from '../../protocol/websocket/server.ts';
 import type { CoordinatorAnswer, ErrorAnswer, ResultAnswer, StreamId } from '../coordinator.ts';
 import type { StreamHandle, StreamSink } from '../router.ts';
-import { credentialIdentities } from '../shared/identities.ts';
+import { credentialIdentities, joinIdentities } from '../shared/identities.ts';
 import { attachOperation } from './connect.ts';
 import type { ConnectMessage } from './connect.ts';
 import { encodeIdentities, encodeNothing, encodeWith } from './encode.ts';
@@ -173,9 +173,10 @@ export class Conversation {
   #connect(message: ConnectMessage): void {
     const { id: clientId, session, batch = false, minZxid } = message;
     const operation = attachOperation(message, this.#hub.settings);
+    const identities = this.#identitiesWith(operation.identities);
     this.#stream = this.#hub.router.openStream(this.#identities, this.#owner);
     this.#phase = 'attaching';
-    this.#identities = [...this.#identities, ...operation.identities];
+    this.#identities = identities;
     this.#token = session;
     this.#batches = batch;
     this.#ask(operation, {
@@ -223,8 +224,12 @@ export class Conversation {
       this.#refuse(id, bodyOf(error), closeCodes.notAuthenticated);
       return;
     }
-    this.#identities = [...this.#identities, ...identities];
+    this.#identities = this.#identitiesWith(identities);
     this.#ask({ type: 'identify', identities }, { clientId: id, encode: encodeIdentities });
+  }
+
+  #identitiesWith(added: readonly Identity[]): readonly Identity[] {
+    return joinIdentities(this.#identities, added, this.#hub.settings.limits.identitiesMax);
   }
 
   /** The hot path: a request that the coordinator does. */

@@ -132,6 +132,25 @@ describe('connect', () => {
     expect(await client.closed).toMatchObject({ code: 4503 });
   });
 
+  it('takes so many credentials and no more', async () => {
+    const { connect, coordinator } = await openDoor({ limits: { identitiesMax: 3 } });
+    const credential = (user: string) => ({ scheme: 'digest', credential: `${user}:` });
+    const greedy = await connect({ connect: false });
+    const auth = ['a', 'b', 'c'].map(credential);
+    const refused = await greedy.ask({ type: 'connect', auth });
+    expect(refused).toMatchObject({ type: 'error', problem: { code: 'QUOTAEXCEEDED' } });
+    expect(await greedy.closed).toMatchObject({ code: 4429 });
+    expect(coordinator.requests('attach')).toHaveLength(0);
+
+    const client = await connect({ connect: { auth: ['a', 'a', 'b'].map(credential) } });
+    expect(client.connected).toMatchObject({ type: 'connected' });
+    const again = await client.ask({ type: 'auth', ...credential('b') });
+    expect(again).toMatchObject({ type: 'result' });
+    const more = await client.ask({ type: 'auth', ...credential('c') });
+    expect(more).toMatchObject({ type: 'error', problem: { code: 'QUOTAEXCEEDED' } });
+    expect(await client.ask({ type: 'ping' })).toMatchObject({ type: 'result' });
+  });
+
   it('takes nothing behind a connect that is refused', async () => {
     const { connect, coordinator } = await openDoor();
     const error = { code: 'SESSIONEXPIRED', detail: 'gone' } as const;
