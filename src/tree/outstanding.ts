@@ -147,11 +147,16 @@ export class Outstanding {
     return paths;
   }
 
-  /** True when the session has more than `count` ephemerals; exact, but mostly without listing them. */
+  /** True when the session may have more than `count` ephemerals when all is applied; lists none of the tree. */
   hasEphemerals(session: SessionId, count: number): boolean {
-    const outstanding = this.ephemerals.get(session)?.size ?? 0;
-    if (this.tree.ephemeralCount(session) + outstanding <= count) return false;
-    return this.ephemeralCandidates(session).size > count;
+    const outstanding = this.ephemerals.get(session);
+    let total = this.tree.ephemeralCount(session) + (outstanding?.size ?? 0);
+    for (const path of outstanding ?? []) {
+      if (total <= count) return false;
+      const id = this.tree.find(path);
+      if (id !== -1 && this.tree.stat(id).ephemeralOwner === session) total -= 1;
+    }
+    return total > count;
   }
 
   /** Remembers what a transaction does, until it is applied. */

@@ -29,6 +29,34 @@ describe('the ephemerals of one session', () => {
     expect(harness.tree.ephemeralCount(session)).toBe(3);
   });
 
+  it('count once where one is outstanding and in the tree', () => {
+    const harness = new Harness({ limits: { sessionEphemeralsMax: 2 } });
+    const session = harness.session();
+    harness.create('/a', { kind: 'ephemeral' }, { session });
+    harness.judge({ type: 'set', path: path('/a'), data: noData }, { session });
+    harness.judge(ephemeral('/b'), { session });
+    harness.refuses(ephemeral('/c'), 'QUOTAEXCEEDED', { session });
+    harness.apply();
+    expect(harness.tree.ephemeralCount(session)).toBe(2);
+  });
+
+  it('are counted without being listed, lest each refusal take as long as there are many', () => {
+    const sessionEphemeralsMax = 5000;
+    const harness = new Harness({ limits: { sessionEphemeralsMax } });
+    const session = harness.session();
+    const parent = `/${'p'.repeat(1000)}`;
+    harness.create(parent);
+    for (let index = 0; index < sessionEphemeralsMax; index++) {
+      harness.create(`${parent}/${String(index)}`, { kind: 'ephemeral' }, { session });
+    }
+    const started = performance.now();
+    for (let index = 0; index < 1000; index++) {
+      harness.refuses(ephemeral(`${parent}/more`), 'QUOTAEXCEEDED', { session });
+    }
+    // Listing them took ten seconds and more.
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+
   it('leave room when they go, and do not take that of another session', () => {
     const harness = new Harness({ limits: { sessionEphemeralsMax: 1 } });
     const session = harness.session();
