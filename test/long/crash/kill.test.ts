@@ -9,10 +9,11 @@ import { expect, test } from 'vitest';
 import { httpClient } from '../../support/http-client.ts';
 import type { Http } from '../../support/http-client.ts';
 import { seededRandom } from '../../support/random.ts';
+import type { Random } from '../../support/random.ts';
 import { startServer } from '../../support/server-process.ts';
 import type { ServerProcess } from '../../support/server-process.ts';
 import { fail } from './fail.ts';
-import type { LoadClient } from './process/client.ts';
+import type { Common, LoadClient } from './process/client.ts';
 import { Counter } from './process/counter.ts';
 import { History } from './process/history.ts';
 import { Observer } from './process/observer.ts';
@@ -53,11 +54,13 @@ class Scene {
   readonly history = new History();
   readonly counter = new Counter();
   readonly observer = new Observer();
+  readonly common: Common;
   readonly clients: readonly LoadClient[];
   readonly #rest: readonly RestLoad[];
 
   constructor(seed: number) {
-    const common = { history: this.history, counter: this.counter };
+    const common = { history: this.history, counter: this.counter, isStopping: false };
+    this.common = common;
     this.#rest = ['r1', 'r2'].map(
       (name, index) => new RestLoad(name, common, seededRandom(seed + index)),
     );
@@ -127,14 +130,19 @@ class Scene {
   }
 }
 
-/** One life: loaded and killed. */
-async function liveOnce(scene: Scene, server: ServerProcess, loadMs: number): Promise<void> {
+/** One life: loaded, and killed or told to stop. */
+async function liveOnce(scene: Scene, server: ServerProcess, random: Random): Promise<void> {
+  const isStopped = random() < 0.1;
+  const { common, observer } = scene;
+  common.isStopping = false;
   await scene.connect(server.url);
-  const loads = Promise.allSettled([...scene.load(), scene.observer.watch(server.url)]);
-  await new Promise((resolve) => setTimeout(resolve, loadMs));
-  await server.kill('SIGKILL');
+  const loads = Promise.allSettled([...scene.load(), observer.watch(server.url)]);
+  await new Promise((resolve) => setTimeout(resolve, 10 + random() * 250));
+  common.isStopping = isStopped;
+  const exit = await server.kill(isStopped ? 'SIGTERM' : 'SIGKILL');
+  if (isStopped) expect(exit).toEqual({ code: 0, signal: null });
   for (const load of await loads) if (load.status === 'rejected') throw load.reason;
-  await scene.observer.compare(server.dataDir);
+  await observer.compare(server.dataDir);
 }
 
 async function killOverAndOver(seed: number, dataDir: string): Promise<string> {
@@ -146,7 +154,7 @@ async function killOverAndOver(seed: number, dataDir: string): Promise<string> {
     let server = await startServer({ dataDir, args });
     await scene.furnish(server.url);
     while (kills < killsMax && performance.now() - startedMs < budgetMs) {
-      await liveOnce(scene, server, 10 + random() * 250);
+      await liveOnce(scene, server, random);
       kills += 1;
       server = await startServer({ dataDir, args });
       await scene.check(server.url);

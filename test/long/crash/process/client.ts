@@ -8,6 +8,8 @@ import type { Random } from '../../../support/random.ts';
 export interface Common {
   readonly history: History;
   readonly counter: Counter;
+  /** The node has been told to stop, and may refuse what it has not begun. */
+  isStopping: boolean;
 }
 
 export abstract class LoadClient {

@@ -33,6 +33,7 @@ export class RestLoad extends LoadClient {
     for (;;) {
       try {
         await this.#sendSomething();
+        if (this.common.isStopping) return;
       } catch (error) {
         // The node is gone, in the middle of a request or before it.
         if (isConnectionError(error)) return;
@@ -88,6 +89,10 @@ export class RestLoad extends LoadClient {
     const order = this.registers.begin([path], value);
     const invokedMs = history.now();
     const answer = await this.#http(method, `/znodes${path}`, options);
+    if (this.#isRefusedAtTheEnd(answer)) {
+      this.registers.refused([path], order);
+      return;
+    }
     if (answer.status >= 300) fail(`${method} ${path}: ${answer.status} ${answer.text}`);
     history.wrote({ zxid: zxidOf(answer), what: `${method} ${path}`, invokedMs });
     this.registers.applied([path], order);
@@ -118,6 +123,7 @@ export class RestLoad extends LoadClient {
     const { history } = this.common;
     const seen = history.seen;
     const answer = await this.#http('GET', `/znodes${path}`);
+    if (this.#isRefusedAtTheEnd(answer)) return;
     const text = answer.status === 404 ? undefined : answer.text;
     same(text, this.registers.latest(path), `${this.name} reads ${path}`);
     history.answered(zxidOf(answer), seen);
@@ -126,13 +132,14 @@ export class RestLoad extends LoadClient {
   async #count(): Promise<void> {
     const { counter, history } = this.common;
     const read = await this.#http('GET', '/znodes/counter');
+    if (this.#isRefusedAtTheEnd(read)) return;
     const version = Number(read.headers['zk-version']);
     const text = this.nextText();
     counter.begin(version + 1, text);
     const invokedMs = history.now();
     const headers = { 'If-Match': String(version) };
     const answer = await this.#http('PUT', '/znodes/counter', { headers, body: text });
-    if (answer.status === 412) {
+    if (answer.status === 412 || this.#isRefusedAtTheEnd(answer)) {
       counter.refused(text);
       return;
     }
@@ -145,6 +152,7 @@ export class RestLoad extends LoadClient {
   /** Nobody keeps this one alive: it must end by itself, with its ephemeral. */
   async #doomedSession(): Promise<void> {
     if (this.doomed.size >= 20) return;
+    if (this.common.isStopping) return;
     const token = await this.#newSession(2000);
     const path = `/c/${this.nextText()}-doomed`;
     const headers = { ...json, 'Zk-Session': token };
@@ -153,14 +161,22 @@ export class RestLoad extends LoadClient {
       headers,
       body: { ephemeral: true },
     });
+    if (this.#isRefusedAtTheEnd(answer)) return;
     same(answer.status, 201, `creation of ${path}`);
     this.doomed.set(path, this.common.history.now());
   }
 
   async #newSession(timeoutMs: number): Promise<string> {
     const answer = await this.#http('POST', '/sessions', { headers: json, body: { timeoutMs } });
-    same(answer.status, 201, 'a new session');
+    if (!this.#isRefusedAtTheEnd(answer)) same(answer.status, 201, 'a new session');
     return String(answer.json()['token']);
+  }
+
+  /** By a node that has been told to stop. */
+  #isRefusedAtTheEnd({ status, text }: HttpAnswer): boolean {
+    if (status !== 503 || !this.common.isStopping) return false;
+    same((JSON.parse(text) as { outcome: string }).outcome, 'not-applied', 'a refusal at the end');
+    return true;
   }
 
   #session(): { 'Zk-Session': string } {

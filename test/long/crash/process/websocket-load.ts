@@ -129,7 +129,12 @@ export class WebSocketLoad extends LoadClient {
     const invokedMs = history.now();
     this.#send(request, (message) => {
       if (message.problem !== undefined) {
-        if (message.problem.outcome === 'unknown') return;
+        const { outcome } = message.problem;
+        if (outcome === 'unknown') return;
+        if (outcome === 'not-applied' && this.common.isStopping) {
+          this.registers.refused(paths, order);
+          return;
+        }
         fail(
           `${this.name}: ${request.type} of ${paths.join()} is refused: ${message.problem.code}`,
         );
