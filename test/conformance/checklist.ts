@@ -47,14 +47,17 @@ export const checklist = {
 
 export type Line = keyof typeof checklist;
 
-/** What one node cannot show, or this version does not have, and where it will be shown. */
+/** What one node cannot show, or not whole, or this version does not have, and where it will be shown. */
 export const elsewhere: Readonly<Partial<Record<Line, string>>> = {
-  20: 'with the ensemble; one node shows order.test.ts',
-  23: 'with the ensemble; one node shows positions.test.ts',
+  20: 'on a follower: with the ensemble; order.test.ts shows it on one node',
+  21: 'a change of leader starts every timeout afresh: with the ensemble',
+  23: 'with the ensemble; positions.test.ts shows what one node can',
   32: 'with quotas, which this version does not have',
+  35: 'after a deposition: with the ensemble',
   37: 'with the ensemble',
   38: 'with the ensemble',
   39: 'with the ensemble',
+  40: 'the same digest on all replicas: with the ensemble; restart.test.ts shows it over restarts',
 };
 
 /** The name of a test that shows the line. */

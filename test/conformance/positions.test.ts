@@ -91,7 +91,7 @@ describeThroughEveryDoor('sync', (door) => {
   });
 });
 
-const impatient = { limits: { requestTimeoutMs: 300 } };
+const impatient = { limits: { requestTimeoutMs: 800 } };
 
 describeThroughEveryDoor(
   'a named zxid',

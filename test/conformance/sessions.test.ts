@@ -18,7 +18,7 @@ import { openUnconnected } from './websocket-client.ts';
 const tickMs = 50;
 
 /** How late the news of an expiry may come on a busy machine, beyond the tick. */
-const slackMs = 600;
+const slackMs = 2000;
 
 /** Of a session that nothing but its end can end. */
 const longMs = 60_000;
