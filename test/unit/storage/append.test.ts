@@ -193,6 +193,32 @@ describe('an error of the disk', () => {
     expect(recovered.last).toEqual(history.endAt(durable));
   });
 
+  test('a segment that cannot be prepared is told of at once, leaves its room, and is tried again', async () => {
+    const room = { capacityBytes: 1_000_000 };
+    const options = Object.defineProperty({}, 'capacityBytes', { get: () => room.capacityBytes });
+    const disk = new MemoryDisk(options);
+    const { storage } = await openStorage(disk, { segmentBytes: 8192 });
+    await storage.writePromise(somePromise);
+    await settle();
+    const told: boolean[] = [];
+    storage.onSpaceTaken(() => void storage.nearlyFull().then((full) => told.push(full)));
+    const history = new History();
+    room.capacityBytes -= (await disk.freeBytes()) - 100;
+    while (told.length === 0) {
+      storage.append([history.next({ bytes: 500 })]);
+      await settle();
+    }
+    expect(told).toEqual([true]);
+    expect(await disk.list('log')).not.toContain('spare');
+    room.capacityBytes = 1_000_000;
+    expect(await storage.nearlyFull()).toBe(false);
+    await settle();
+    expect(told).toEqual([true, false]);
+    expect(await disk.list('log')).toContain('spare');
+    await storage.close();
+    expect(await disk.list('log')).not.toContain('spare');
+  });
+
   test('a promise that cannot be written is an error, and the end of the log too', async () => {
     let isBroken = false;
     const disk = new MemoryDisk({
