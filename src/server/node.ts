@@ -117,7 +117,7 @@ async function makeReplica(
     return await createReplica({
       settings: {
         self: config.id,
-        voters: [config.id],
+        voters: votersOf(config),
         limits: config.limits,
         tickMs: config.tickMs,
         sessionTimeoutMinMs: config.minSessionTimeout,
@@ -141,6 +141,10 @@ async function makeReplica(
     await storage.close();
     throw error;
   }
+}
+
+function votersOf({ members }: Config): number[] {
+  return members.filter(({ role }) => role === 'participant').map(({ id }) => id);
 }
 
 const scheduler: Scheduler = {

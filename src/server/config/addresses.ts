@@ -18,3 +18,29 @@ export function urlOf(host: string, port: number): string {
   if (host === '::') return `http://[::1]:${port}`;
   return `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
+
+const everyAddress: readonly string[] = ['0.0.0.0', '::'];
+
+/**
+ * What `GET /ensemble` tells clients of a node that is not told it in so many words. Of a node that listens
+ * on every address the list of members knows a name by which other machines find it.
+ */
+export function clientUrlOf(
+  {
+    clientUrl,
+    host,
+    id,
+    members,
+  }: {
+    readonly clientUrl?: string;
+    readonly host: string;
+    readonly id: number;
+    readonly members: readonly { readonly id: number; readonly host: string }[];
+  },
+  port: number,
+): string {
+  if (clientUrl !== undefined) return clientUrl;
+  const own = members.find((member) => member.id === id);
+  const useListed = everyAddress.includes(host) && members.length > 1 && own !== undefined;
+  return urlOf(useListed ? own.host : host, port);
+}

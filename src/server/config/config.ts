@@ -3,6 +3,8 @@ import { InvariantError } from '../../protocol/assert.ts';
 import { checkLimits } from '../../protocol/limits.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { isLoopbackAddress } from './addresses.ts';
+import { listedPort, membersOf, memberMistakes, memberWarnings } from './members.ts';
+import type { Member } from './members.ts';
 import { treeLimitsFor } from './memory.ts';
 import type { MachineMemory } from './memory.ts';
 import { flagOf, limitNames, limitSetting, settingNames, settings } from './settings.ts';
@@ -34,6 +36,8 @@ type Values = { readonly [K in Exclude<SettingName, OptionalName>]: ValueOf<Tabl
 
 export interface Config extends Values {
   readonly limits: Limits;
+  /** In the order of their ids, this node included; alone where none are given. */
+  readonly members: readonly Member[];
 }
 
 /** Where each value comes from: `--port`, `ZOOGATE_PORT`, `port in zoogate.yaml`, or `default`. */
@@ -45,6 +49,8 @@ export interface Origins {
 export interface ResolvedConfig {
   readonly config: Config;
   readonly origins: Origins;
+  /** What may be meant so, but seldom is: whole sentences. */
+  readonly warnings: readonly string[];
 }
 
 /** Everything that is wrong with a configuration. */
@@ -84,8 +90,9 @@ export function resolveConfig({ sources, mistakes, memory }: ConfigInputs): Reso
   const { minSessionTimeout, maxSessionTimeout, defaultSessionTimeout } = config;
   const granted = Math.max(minSessionTimeout, Math.min(maxSessionTimeout, defaultSessionTimeout));
   return {
-    config: { ...config, defaultSessionTimeout: granted },
+    config: { ...config, defaultSessionTimeout: granted, members: membersOf(config) },
     origins: { settings: given.origins, limits: limits.origins },
+    warnings: memberWarnings(config),
   };
 }
 
@@ -155,11 +162,14 @@ function defaultsFor(given: Parsed): Parsed {
   }
   const id = Number(given['id'] ?? settings.id.default);
   const tickMs = Number(given['tickMs'] ?? settings.tickMs.default);
+  const peerTimeout = Number(given['peerTimeout'] ?? settings.peerTimeout.default);
+  const listed = [given['member'], given['observer']].flatMap((texts) => (texts ?? []) as string[]);
   return {
     ...defaults,
     dataDir: `./data/${id}`,
     port: 8180 + id,
-    peerPort: 8280 + id,
+    peerPort: listedPort(id, listed) ?? 8280 + id,
+    peerPing: Math.floor(peerTimeout / 10),
     minSessionTimeout: 2 * tickMs,
   };
 }
@@ -167,7 +177,11 @@ function defaultsFor(given: Parsed): Parsed {
 /** Values that are well-formed one by one, and cannot hold together. */
 function contradictions(config: Config, keyOf: (name: SettingName) => string): Mistake[] {
   const { minSessionTimeout, maxSessionTimeout, limits } = config;
-  const mistakes = [...listening(config, keyOf), ...membership(config, keyOf)];
+  const mistakes = [
+    ...listening(config, keyOf),
+    ...memberMistakes(config, keyOf),
+    ...failureDetection(config, keyOf),
+  ];
   if (minSessionTimeout > maxSessionTimeout) {
     mistakes.push({
       key: keyOf('minSessionTimeout'),
@@ -198,19 +212,23 @@ function listening(config: Config, keyOf: (name: SettingName) => string): Mistak
     }));
 }
 
-function membership(config: Config, keyOf: (name: SettingName) => string): Mistake[] {
-  const { id, member, observer } = config;
+/** A lost packet or two must not look like a lost member. */
+const PINGS_LEAST = 3;
+
+function failureDetection(config: Config, keyOf: (name: SettingName) => string): Mistake[] {
+  const { peerPing, peerTimeout, peerConnectTimeout } = config;
   const mistakes: Mistake[] = [];
-  if (observer.length > 0) {
-    const problem = 'is refused: this version runs ensembles of one, which have no observers';
-    mistakes.push({ key: keyOf('observer'), problem });
+  if (peerPing * PINGS_LEAST > peerTimeout) {
+    const problem =
+      `is ${formatDuration(peerPing)}, more than a third of --peer-timeout, which is ` +
+      formatDuration(peerTimeout);
+    mistakes.push({ key: keyOf('peerPing'), problem });
   }
-  if (member.length > 1) {
-    const problem = `is given ${member.length} times: this version runs ensembles of one`;
-    mistakes.push({ key: keyOf('member'), problem });
-  } else if (member.length === 1 && !member[0]?.startsWith(`${id}=`)) {
-    const problem = `must name this node, whose --id is ${id}: this version runs ensembles of one`;
-    mistakes.push({ key: keyOf('member'), problem });
+  if (peerConnectTimeout < peerTimeout) {
+    const problem =
+      `is ${formatDuration(peerConnectTimeout)}, less than --peer-timeout, which is ` +
+      formatDuration(peerTimeout);
+    mistakes.push({ key: keyOf('peerConnectTimeout'), problem });
   }
   return mistakes;
 }

@@ -9,7 +9,9 @@ import type { CommandFlags, SourceReading } from './sources.ts';
 export { ConfigError } from './config.ts';
 export type { Config, ResolvedConfig } from './config.ts';
 export { configText, mistakesText, settingsHelp } from './show.ts';
-export { isLoopbackAddress, urlOf } from './addresses.ts';
+export { clientUrlOf, isLoopbackAddress, urlOf } from './addresses.ts';
+export { addressOf } from './members.ts';
+export type { Member } from './members.ts';
 
 export interface CommandLine {
   readonly args: readonly string[];

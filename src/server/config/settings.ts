@@ -4,6 +4,7 @@
  */
 import { defaultLimits } from '../../protocol/limits.ts';
 import type { Limits } from '../../protocol/limits.ts';
+import { idRange, memberKind } from './members.ts';
 import { byteSize, duration, integer, matching, onOff, oneOf, text } from './values.ts';
 import type { ValueKind } from './values.ts';
 
@@ -63,17 +64,11 @@ const GIB = 1024 * MIB;
 const port = integer({ min: 0, max: 65_535 });
 const anyTime = { min: 1, max: 3650 * DAY };
 
-const memberForm = {
-  placeholder: 'ID=HOST:PEERPORT',
-  pattern: /^[1-9][0-9]{0,2}=(?:\[[0-9A-Fa-f:.]+\]|[^\s:[\]=]+):[1-9][0-9]{0,4}$/,
-  form: 'must be ID=HOST:PEERPORT, such as 1=node1.example:8281',
-};
-
 /** Names are the keys of the configuration; `flagOf` and `variableOf` make the others from them. */
 export const settings = {
   id: {
     group: 'node',
-    kind: integer({ min: 1, max: 255 }),
+    kind: integer(idRange),
     default: 1,
     description: "This node's number in its ensemble.",
   },
@@ -160,6 +155,21 @@ export const settings = {
     secret: true,
     description: 'The identity that passes every ACL. Without it nobody does.',
   },
+  member: {
+    group: 'members',
+    kind: memberKind,
+    list: true,
+    default: [],
+    description:
+      'A member with a vote: its id and where the others reach it. The same list on every node, itself included; without one the node is an ensemble of its own.',
+  },
+  observer: {
+    group: 'members',
+    kind: memberKind,
+    list: true,
+    default: [],
+    description: 'A member without a vote: it serves clients, and makes no write slower.',
+  },
   peerHost: {
     group: 'members',
     kind: text('ADDRESS'),
@@ -169,22 +179,37 @@ export const settings = {
   peerPort: {
     group: 'members',
     kind: port,
-    defaultText: '8280 + <id>',
+    defaultText: 'that of this node in --member or --observer, else 8280 + <id>',
     description: 'Port on which the other members are served.',
   },
-  member: {
+  clientUrl: {
     group: 'members',
-    kind: matching(memberForm),
-    list: true,
-    default: [],
-    description: 'A voting member, the same list on each. This version runs ensembles of one.',
+    kind: matching({
+      placeholder: 'URL',
+      pattern: /^https?:\/\/(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?$/,
+      form: 'must be a URL without a path, such as http://node1.example:8181',
+    }),
+    description:
+      'Where clients reach this node, as GET /ensemble tells it on every node; made of --host and --port where it is not given, or of its host in --member where --host is every address.',
   },
-  observer: {
+  peerTimeout: {
     group: 'members',
-    kind: matching(memberForm),
-    list: true,
-    default: [],
-    description: 'A member without a vote. This version has none.',
+    kind: duration({ min: 100, max: MINUTE }),
+    default: SECOND,
+    description:
+      'Silence after which a leader gives a follower up, and a follower its leader; without its quorum a leader stops serving.',
+  },
+  peerPing: {
+    group: 'members',
+    kind: duration({ min: 10, max: 20 * SECOND }),
+    defaultText: 'a tenth of --peer-timeout',
+    description: 'Pause after which a leader sends a sign of life where it sends nothing else.',
+  },
+  peerConnectTimeout: {
+    group: 'members',
+    kind: duration({ min: 500, max: 10 * MINUTE }),
+    default: 20 * SECOND,
+    description: 'Time for a new leader to gather a quorum, before the next election.',
   },
   tickMs: {
     group: 'sessions',

@@ -59,7 +59,7 @@ function limitsHelp(): string {
 /**
  * The configuration in force as a YAML file that says where each value comes from. Secrets are hidden.
  */
-export function configText({ config, origins }: ResolvedConfig): string {
+export function configText({ config, origins, warnings }: ResolvedConfig): string {
   const rows = settingNames.flatMap((name) => {
     const value: unknown = config[name];
     if (value === undefined) return [];
@@ -69,7 +69,8 @@ export function configText({ config, origins }: ResolvedConfig): string {
     const text = limitSetting(name).kind.format(config.limits[name]);
     return row(`  ${name}`, text, origins.limits.get(name));
   });
-  return [...rows, 'limit:', ...limits, ''].join('\n');
+  const notes = warnings.map((warning) => `# Warning: ${warning}`);
+  return [...notes, ...rows, 'limit:', ...limits, ''].join('\n');
 }
 
 function row(key: string, value: string, origin: string | undefined): string {

@@ -197,9 +197,9 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   return collector;
 }
 
-/** The variable that Kubernetes sets for a service called `zoogate`: `tcp://10.0.0.1:8181`. */
+/** The variables that Kubernetes sets for services called `zoogate` and `zoogate-peer`: `tcp://10.0.0.1:8181`. */
 function isServiceLink(setting: SettingName, value: string): boolean {
-  return setting === 'port' && value.startsWith('tcp://');
+  return (setting === 'port' || setting === 'peerPort') && value.startsWith('tcp://');
 }
 
 function splitList(value: string): readonly string[] {

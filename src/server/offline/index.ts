@@ -115,7 +115,7 @@ async function contentProblem(inspection: Inspection, file: string): Promise<str
 
 async function stateOf({ disk, checksum }: Inspection, file: string): Promise<StateMachine> {
   const state = new StateMachine({ limits: defaultLimits });
-  await loadSnapshot(state, readSnapshotFile(disk, file, checksum));
+  await loadSnapshot(state, readSnapshotFile(disk, { path: file, shared: true }, checksum));
   return state;
 }
 

@@ -48,6 +48,10 @@ describe('defaults', () => {
       dataDir: './data/1',
       member: [],
       observer: [],
+      members: [{ id: 1, role: 'participant', host: '127.0.0.1', port: 8281 }],
+      peerTimeout: 1000,
+      peerPing: 100,
+      peerConnectTimeout: 20_000,
       tickMs: 2000,
       minSessionTimeout: 4000,
       maxSessionTimeout: 600_000,
@@ -62,7 +66,8 @@ describe('defaults', () => {
   });
 
   it('follow the id and the tick', () => {
-    expect(load(['--id', '3', '--tick-ms', '100'])).toMatchObject({
+    expect(load(['--id', '3', '--tick-ms', '100', '--peer-timeout', '2s'])).toMatchObject({
+      peerPing: 200,
       port: 8183,
       peerPort: 8283,
       dataDir: './data/3',
@@ -172,30 +177,6 @@ describe('listening beyond this machine', () => {
   });
 });
 
-describe('members', () => {
-  it('may name this node', () => {
-    expect(load(['--id', '2', '--member', '2=localhost:8282']).member).toEqual([
-      '2=localhost:8282',
-    ]);
-    expect(load(['--member', '1=[::1]:8281']).member).toEqual(['1=[::1]:8281']);
-  });
-
-  it('may not be more than one in this version', () => {
-    const args = ['--member', '1=a:8281', '--member', '2=b:8281', '--observer', '3=c:8281'];
-    expect(mistakesOf(args)).toEqual([
-      '--observer is refused: this version runs ensembles of one, which have no observers',
-      '--member is given 2 times: this version runs ensembles of one',
-    ]);
-    expect(mistakesOf(['--member', '2=a:8281'])).toEqual([
-      '--member must name this node, whose --id is 1: this version runs ensembles of one',
-    ]);
-  });
-
-  it.each(['1', '1=a', 'a=b:1', '1=a:b', '0=a:1', '1=a:b:1'])('are not %j', (given) => {
-    expect(mistakesOf(['--member', given])[0]).toMatch('--member must be ID=HOST:PEERPORT');
-  });
-});
-
 describe('where a value comes from', () => {
   it('is known for each that is not a default', () => {
     const config = file('tick-ms: 1s');
@@ -209,8 +190,8 @@ describe('where a value comes from', () => {
   });
 });
 
-it('has a value for every setting but the super digest', () => {
+it('has a value for every setting but those that are told in so many words', () => {
   const config = load([]);
   const missing = settingNames.filter((name) => config[name] === undefined);
-  expect(missing).toEqual(['superDigest']);
+  expect(missing).toEqual(['superDigest', 'clientUrl']);
 });
