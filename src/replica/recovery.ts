@@ -83,13 +83,13 @@ async function readLog(
   for await (const batch of recovered.records()) {
     for (const record of batch) {
       if (record.kind === 'epoch') ({ clusterId } = decodeEpochRecord(record.payload));
+      const kept = recordOfFrame(record.bytes.slice());
       if (record.zxid > snapshotZxid) {
-        unapplied.push(record);
+        unapplied.push(kept);
         continue;
       }
       ring ??= new EventRing(settings.limits, record.zxid);
-      // A copy, lest a frame of the ring keep the whole piece of the file alive that it was read with.
-      ring.push(recordOfFrame(record.bytes.slice()));
+      ring.push(kept);
     }
   }
   ring ??= new EventRing(settings.limits, snapshotZxid + 1);

@@ -14,8 +14,11 @@
 export interface DiskFile {
   /** Bytes. */
   size(): Promise<number>;
-  /** At most `length` bytes from `offset`; fewer only at the end of the file. */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * At most `length` bytes from `offset`; fewer only at the end of the file.
+   * @param into memory that may be used for them, if it is large enough
+   */
+  read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   /** Writes all of `bytes` or fails. */
   write(offset: number, bytes: Uint8Array): Promise<void>;
   truncate(length: number): Promise<void>;

@@ -100,7 +100,7 @@ class Scan {
   async segment(disk: Disk, segment: Segment, isLast: boolean): Promise<void> {
     const file = await disk.open(segment.path, 'read');
     try {
-      const reader = await SegmentReader.open({ file, ...segment }, this.#checksum);
+      const reader = await SegmentReader.open({ file, ...segment, shared: true }, this.#checksum);
       this.#link(reader);
       for (let next = await reader.next(); next !== undefined; next = await reader.next()) {
         this.#take(next, reader);
@@ -189,16 +189,20 @@ class Scan {
   }
 }
 
-/** The records of `segments` up to and with `until`, some at a time. */
+/**
+ * The records of `segments` up to and with `until`, some at a time.
+ * @param log.shared the records of one step end with the next, see `WindowOptions`
+ */
 export async function* readRecords(
   disk: Disk,
-  log: { segments: readonly Segment[]; until: LogPosition },
+  log: { segments: readonly Segment[]; until: LogPosition; shared?: boolean },
   checksum: Checksum,
 ): AsyncGenerator<readonly LogRecord[], void, undefined> {
   for (const segment of log.segments) {
     const file = await disk.open(segment.path, 'read');
     try {
-      const reader = await SegmentReader.open({ file, ...segment }, checksum);
+      const { shared = false } = log;
+      const reader = await SegmentReader.open({ file, ...segment, shared }, checksum);
       for (let next = await reader.next(); next !== undefined; next = await reader.next()) {
         const beyond = next.findIndex((record) => record.zxid > log.until.zxid);
         if (beyond !== 0) yield beyond < 0 ? next : next.slice(0, beyond);

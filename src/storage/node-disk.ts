@@ -105,8 +105,9 @@ class NodeFile implements DiskFile {
     return (await this.#handle.stat()).size;
   }
 
-  async read(offset: number, length: number): Promise<Uint8Array> {
-    const bytes = Buffer.allocUnsafeSlow(length);
+  async read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
+    const isEnough = into !== undefined && into.length >= length;
+    const bytes = isEnough ? into.subarray(0, length) : Buffer.allocUnsafeSlow(length);
     let filled = 0;
     while (filled < length) {
       const { bytesRead } = await this.#handle.read(

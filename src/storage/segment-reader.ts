@@ -31,6 +31,7 @@ export class SegmentReader {
   readonly path: string;
   readonly header: SegmentHeader;
   readonly #window: FileWindow;
+  readonly #isShared: boolean;
   readonly #checksum: Checksum;
   #offset = segmentHeaderBytes;
   #lastBatchOffset = segmentHeaderBytes;
@@ -38,9 +39,10 @@ export class SegmentReader {
   #problem: string | undefined;
 
   private constructor(
-    at: { path: string; window: FileWindow; header: SegmentHeader },
+    at: { path: string; window: FileWindow; header: SegmentHeader; shared: boolean },
     c: Checksum,
   ) {
+    this.#isShared = at.shared;
     this.path = at.path;
     this.header = at.header;
     this.#window = at.window;
@@ -48,13 +50,16 @@ export class SegmentReader {
     this.#checksum = c;
   }
 
-  /** @throws CorruptionError when the header cannot be read: a named segment always had a durable one. */
+  /**
+   * @param segment.shared the records of one step share their memory with those of the next, see `WindowOptions`
+   * @throws CorruptionError when the header cannot be read: a named segment always had a durable one.
+   */
   static async open(
-    segment: { file: DiskFile; path: string; firstZxid: number },
+    segment: { file: DiskFile; path: string; firstZxid: number; shared?: boolean },
     checksum: Checksum,
   ): Promise<SegmentReader> {
-    const { file, path, firstZxid } = segment;
-    const window = await FileWindow.open(file);
+    const { file, path, firstZxid, shared = false } = segment;
+    const window = await FileWindow.open(file, { shared });
     const bytes = await window.view(0, Math.min(segmentHeaderBytes, window.size));
     const header = decodeSegmentHeader(bytes ?? new Uint8Array(0), checksum);
     const damage = { file: path, offset: 0, zxid: firstZxid };
@@ -63,7 +68,7 @@ export class SegmentReader {
       const problem = `its header says that it begins at zxid ${header.previous.position.zxid + 1}`;
       throw new CorruptionError({ ...damage, problem });
     }
-    return new SegmentReader({ path, window, header }, checksum);
+    return new SegmentReader({ path, window, header, shared }, checksum);
   }
 
   /** End of the last batch that was read, bytes. */
@@ -92,9 +97,11 @@ export class SegmentReader {
   async next(): Promise<readonly LogRecord[] | undefined> {
     const records: LogRecord[] = [];
     while (records.length < STEP_RECORDS && this.#problem === undefined) {
+      if (this.#wouldOverwrite(records, this.#offset, batchHeaderBytes)) break;
       const header = await this.#batchHeader();
       if (header === undefined) break;
       const from = this.#offset + batchHeaderBytes;
+      if (this.#wouldOverwrite(records, from, header.bytes)) break;
       const bytes =
         this.#window.peek(from, header.bytes) ?? (await this.#window.view(from, header.bytes));
       if (bytes === undefined || !this.#takeBatch(header, bytes, records)) break;
@@ -114,6 +121,12 @@ export class SegmentReader {
     if (proof !== undefined) return { kind: 'corrupt', problem, proof };
     if (lastNonZero === undefined) return { kind: 'clean', isMarked: isMark };
     return { kind: 'torn', problem, end: lastNonZero + 1 };
+  }
+
+  /** Whether reading on would take the memory away that the records of this step lie in. */
+  #wouldOverwrite(records: readonly LogRecord[], offset: number, length: number): boolean {
+    if (!this.#isShared || records.length === 0) return false;
+    return this.#window.peek(offset, length) === undefined;
   }
 
   #headerRoom(): number {

@@ -126,7 +126,7 @@ export async function verifySnapshotFile(
 ): Promise<SnapshotContent> {
   const file = await disk.open(path, 'read');
   try {
-    const window = await FileWindow.open(file);
+    const window = await FileWindow.open(file, { shared: true });
     const { at, sum } = await readHeader(window, path, checksum);
     const chunks = readChunks(window, { path, sum }, checksum);
     while ((await chunks.next()).done !== true);
@@ -136,15 +136,20 @@ export async function verifySnapshotFile(
   }
 }
 
-/** The chunks, each as it was given. @throws SnapshotDamagedError at the first that is not. */
+/**
+ * The chunks, each as it was given.
+ * @param from.shared a chunk ends with the next one, see `WindowOptions`; default: each has its own memory
+ * @throws SnapshotDamagedError at the first that is not as it was given
+ */
 export async function* readSnapshotFile(
   disk: Disk,
-  path: string,
+  from: { readonly path: string; readonly shared?: boolean },
   checksum: Checksum,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const { path, shared = false } = from;
   const file = await disk.open(path, 'read');
   try {
-    const window = await FileWindow.open(file);
+    const window = await FileWindow.open(file, { shared });
     const { sum } = await readHeader(window, path, checksum);
     yield* readChunks(window, { path, sum }, checksum);
   } finally {

@@ -116,7 +116,7 @@ export class Snapshots {
 
   read(zxid: number): AsyncIterable<Uint8Array> | undefined {
     if (!this.#all.some((snapshot) => snapshot.zxid === zxid)) return undefined;
-    return readSnapshotFile(this.#disk, snapshotPath(zxid), this.#checksum);
+    return readSnapshotFile(this.#disk, { path: snapshotPath(zxid) }, this.#checksum);
   }
 
   async #verify(path: string): Promise<LogEnd | SnapshotDamagedError> {

@@ -62,7 +62,10 @@ interface Identity {
 
 export interface RecoveredSnapshot extends LogEnd {
   readonly path: string;
-  /** @throws SnapshotDamagedError from the iteration, if it has been damaged since it was verified */
+  /**
+   * The memory of a chunk is used again for the next one.
+   * @throws SnapshotDamagedError from the iteration, if it has been damaged since it was verified
+   */
   chunks(): AsyncIterable<Uint8Array>;
 }
 
@@ -70,7 +73,10 @@ export interface Recovered {
   readonly identity: { readonly incarnation: string; readonly clusterId: string | undefined };
   readonly promise: EpochPromise | undefined;
   readonly snapshot: RecoveredSnapshot | undefined;
-  /** All that is kept, some records at a time, contiguous, oldest first, up to `last`. */
+  /**
+   * All that is kept, some records at a time, contiguous, oldest first, up to `last`. The memory of the
+   * records is used again for the next ones: who keeps one copies it.
+   */
   records(): AsyncIterable<readonly LogRecord[]>;
   /** The end of the log; the chain of the next record is seeded with `chain`. */
   readonly last: LogEnd;
@@ -452,9 +458,9 @@ function recoveredOf(
     snapshot: newest && {
       ...newest,
       path: snapshotPath(zxid),
-      chunks: () => readSnapshotFile(disk, snapshotPath(zxid), checksum),
+      chunks: () => readSnapshotFile(disk, { path: snapshotPath(zxid), shared: true }, checksum),
     },
-    records: () => readRecords(disk, { segments, until: end.position }, checksum),
+    records: () => readRecords(disk, { segments, until: end.position, shared: true }, checksum),
     last: end,
     epochStarts,
     alarms,

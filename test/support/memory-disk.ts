@@ -348,8 +348,14 @@ class MemoryDiskFile implements DiskFile {
     return this.#disk.perform('size', this.#path, () => this.#file.size);
   }
 
-  read(offset: number, length: number): Promise<Uint8Array> {
-    return this.#disk.perform('read', this.#path, () => this.#file.read(offset, length));
+  read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
+    return this.#disk.perform('read', this.#path, () => {
+      const bytes = this.#file.read(offset, length);
+      if (into === undefined || into.length < bytes.length) return bytes;
+      // As real files do, so that whoever keeps what is not theirs is found out.
+      into.set(bytes);
+      return into.subarray(0, bytes.length);
+    });
   }
 
   write(offset: number, bytes: Uint8Array): Promise<void> {

@@ -2,6 +2,7 @@
 import { crc32 } from 'node:zlib';
 import type { Disk } from '../../../src/storage/disk.ts';
 import { Storage, type Recovered, type StorageOptions } from '../../../src/storage/storage.ts';
+import { recordOfFrame } from '../../../src/zab/record.ts';
 import type { LogRecord } from '../../../src/zab/types.ts';
 
 export const smallSegmentBytes = 2048;
@@ -35,7 +36,9 @@ export function appendDurably(storage: Storage, records: readonly LogRecord[]): 
 
 export async function recordsOf(recovered: Recovered): Promise<readonly LogRecord[]> {
   const all: LogRecord[] = [];
-  for await (const records of recovered.records()) all.push(...records);
+  for await (const records of recovered.records()) {
+    for (const { bytes } of records) all.push(recordOfFrame(bytes.slice()));
+  }
   return all;
 }
 
