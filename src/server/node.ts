@@ -17,11 +17,12 @@ import { NodeDisk, Storage } from '../storage/index.ts';
 import type { Recovered } from '../storage/index.ts';
 import { isLoopbackAddress, urlOf } from './config/index.ts';
 import type { Config } from './config/index.ts';
+import { prepareDataDirectory } from './data-directory.ts';
 import { registerHealth } from './health.ts';
 import type { Logger } from './logging.ts';
 import { MeasuredDisk, Metrics } from './metrics/index.ts';
 import { removePortFile, writePortFile } from './port-file.ts';
-import { listenStartError, storageStartError } from './start-error.ts';
+import { listenStartError, StartError, storageStartError } from './start-error.ts';
 
 export interface NodeOptions {
   readonly config: Config;
@@ -92,6 +93,7 @@ async function recover(options: NodeOptions): Promise<Recovery> {
   const { config, logger } = options;
   const startedMs = performance.now();
   try {
+    if (options.disk === undefined) await prepareDataDirectory(config.dataDir);
     const disk = new MeasuredDisk(options.disk ?? (await NodeDisk.open(config.dataDir)));
     const { storage, recovered } = await Storage.open({
       disk,
@@ -105,6 +107,7 @@ async function recover(options: NodeOptions): Promise<Recovery> {
     const replica = await makeReplica(options, { storage, recovered });
     return { replica, disk, tookMs: performance.now() - startedMs };
   } catch (error) {
+    if (error instanceof StartError) throw error;
     throw storageStartError(error, config.dataDir);
   }
 }

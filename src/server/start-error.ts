@@ -32,24 +32,41 @@ export function storageStartError(error: unknown, dataDir: string): unknown {
   return error;
 }
 
+/** For whom a node listens: the two sockets have settings of their own. */
+export type Audience = 'clients' | 'members';
+
+const flagsFor = {
+  clients: { host: '--host', port: '--port', socket: '' },
+  members: { host: '--peer-host', port: '--peer-port', socket: ' for the other members' },
+} as const;
+
 export interface Address {
   readonly host: string;
   readonly port: number;
 }
 
-const listenProblems: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another process listens there; stop it, or choose another --port',
-  EADDRNOTAVAIL: 'this machine has no such address; choose another --host',
-  EACCES: 'this user may not listen there; choose a --port above 1023',
-  ENOTFOUND: 'no address belongs to this name; choose another --host',
-};
+const listenProblems: Readonly<Record<string, (flags: { host: string; port: string }) => string>> =
+  {
+    EADDRINUSE: ({ port }) => `another process listens there; stop it, or choose another ${port}`,
+    EADDRNOTAVAIL: ({ host }) => `this machine has no such address; choose another ${host}`,
+    EACCES: ({ port }) => `this user may not listen there; choose a ${port} above 1023`,
+    ENOTFOUND: ({ host }) => `no address belongs to this name; choose another ${host}`,
+    EAI_AGAIN: ({ host }) =>
+      `the name cannot be resolved now; try again, or choose another ${host}`,
+  };
 
 /** The error of listening as a message. */
-export function listenStartError(error: unknown, { host, port }: Address): unknown {
+export function listenStartError(
+  error: unknown,
+  { host, port }: Address,
+  audience: Audience = 'clients',
+): unknown {
   const code = systemCode(error);
   if (code === undefined) return error;
-  const problem = listenProblems[code] ?? (error as Error).message;
-  return new StartError(`cannot listen on ${host} port ${port} (${code}): ${problem}`, error);
+  const flags = flagsFor[audience];
+  const problem = listenProblems[code]?.(flags) ?? (error as Error).message;
+  const where = `on ${host} port ${port}${flags.socket}`;
+  return new StartError(`cannot listen ${where} (${code}): ${problem}`, error);
 }
 
 function systemCode(error: unknown): string | undefined {

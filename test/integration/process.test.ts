@@ -156,14 +156,17 @@ describe('a node does not start', () => {
     expect(existsSync(join(dataDir, 'http.port'))).toBe(false);
   });
 
-  it('in a data directory that cannot be', async () => {
-    const result = await runZoogate(['serve', '--port', '0', '--data-dir', '/dev/null/data']);
-    expect(result).toMatchObject({ code: 1, stdout: '' });
-    expect(result.stderr).toMatch(
-      /^zoogate: the data directory \/dev\/null\/data cannot be used: /,
-    );
-    expect(result.stderr.trim().split('\n')).toHaveLength(1);
-  });
+  it.each(['/dev/null/data', '/proc/none'])(
+    'in a data directory that cannot be: %s',
+    async (dataDir) => {
+      const result = await runZoogate(['serve', '--port', '0', '--data-dir', dataDir]);
+      expect(result).toMatchObject({ code: 1, stdout: '' });
+      const problem = `zoogate: the data directory ${dataDir} cannot be used (`;
+      expect(result.stderr.startsWith(problem), result.stderr).toBe(true);
+      expect(result.stderr).toContain('choose another --data-dir');
+      expect(result.stderr.trim().split('\n')).toHaveLength(1);
+    },
+  );
 
   it('with a wrong configuration, and tells all of it', async () => {
     const dataDir = temporaryDirectory();

@@ -54,6 +54,14 @@ describe('the error of listening', () => {
     expect(explained.message).toMatch(`cannot listen on 127.0.0.1 port 8181 (${code}): ${problem}`);
   });
 
+  it('names the settings of the socket for the other members', () => {
+    const explained = listenStartError(systemError('EADDRINUSE'), address, 'members') as StartError;
+    expect(explained.message).toBe(
+      'cannot listen on 127.0.0.1 port 8181 for the other members (EADDRINUSE): ' +
+        'another process listens there; stop it, or choose another --peer-port',
+    );
+  });
+
   it('stays what it is otherwise', () => {
     const error = new TypeError('x is undefined');
     expect(listenStartError(error, address)).toBe(error);
