@@ -1,10 +1,52 @@
 /** The broadcast protocol as a function of its inputs, and the words it shares with its driver. */
 export { Zab } from './zab.ts';
-export type { ZabOptions } from './zab.ts';
-export type { BarrierId, Ready, SettledBarrier, TraceEvent } from './ready.ts';
-export type { ZabMessage } from './messages.ts';
+export { defaultStreamLimits, defaultTimeouts } from './options.ts';
+export type {
+  BarrierOptions,
+  LearnerStatus,
+  Member,
+  StreamLimits,
+  ZabOptions,
+  ZabStatus,
+  ZabTimeouts,
+} from './options.ts';
+export type {
+  BarrierId,
+  Disconnection,
+  OutgoingMessage,
+  ReadRequest,
+  Ready,
+  RoleName,
+  SettledBarrier,
+  SnapshotChunk,
+  SnapshotOver,
+  SnapshotProgress,
+  SnapshotRequest,
+  TraceEvent,
+} from './ready.ts';
+export type {
+  AckEpochMessage,
+  AckMessage,
+  AppendMessage,
+  FollowerInfoMessage,
+  HandOffMessage,
+  LeaderInfoMessage,
+  LeaderMessage,
+  LearnerMessage,
+  PeerState,
+  PingMessage,
+  PongMessage,
+  RefuseMessage,
+  SnapshotAckMessage,
+  SnapshotMessage,
+  VoteMessage,
+  ZabMessage,
+} from './messages.ts';
 export type { LogStart } from './log-view.ts';
+export { noMutations } from './mutations.ts';
+export type { Mutations } from './mutations.ts';
 export { decodeEpochRecord, encodeEpochRecord } from './epoch-record.ts';
+export type { EpochRecord } from './epoch-record.ts';
 export {
   decodeRecord,
   encodeRecord,
@@ -13,4 +55,13 @@ export {
   recordOfFrame,
 } from './record.ts';
 export { comparePositions, noPosition } from './types.ts';
-export type { EpochPromise, LogPosition, LogRecord, RecordKind } from './types.ts';
+export type {
+  EpochPromise,
+  InstalledSnapshot,
+  LogPosition,
+  LogRecord,
+  Peer,
+  ReadResult,
+  RecordKind,
+  RecordSource,
+} from './types.ts';

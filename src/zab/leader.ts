@@ -90,13 +90,11 @@ export class Leader {
 
   /** @param promise the greatest epoch that this node has ever promised */
   begin(promise: EpochPromise | undefined): void {
-    const { self, clusterId, incarnation, featureLevel } = this.#context;
+    const { self, clusterId, featureLevel } = this.#context;
     this.onFollowerInfo(self, {
       type: 'FOLLOWERINFO',
-      promise,
-      clusterId,
-      incarnation,
-      featureLevel,
+      ...{ tenure: 0, promise, clusterId, featureLevel },
+      ...{ recovering: false, last: this.#context.log.durable },
     });
   }
 
@@ -107,13 +105,15 @@ export class Leader {
       return;
     }
     this.#infos.set(from, info);
-    if (this.#epoch > 0 && from !== self) this.#sendLeaderInfo(from);
+    if (this.#promised.has(self)) this.#sendLeaderInfo(from);
     else this.#maybeChooseEpoch();
   }
 
   /** Both copies of this node's own promise are on disk. */
   onPromiseDurable(): void {
-    this.#promised.add(this.#context.self);
+    const { self } = this.#context;
+    this.#promised.add(self);
+    for (const peer of this.#infos.keys()) if (peer !== self) this.#sendLeaderInfo(peer);
     this.#maybeAppendEpochRecord();
   }
 
@@ -162,7 +162,8 @@ export class Leader {
     this.confirm(self, this.#round);
     for (const peer of this.#infos.keys()) {
       if (peer === self) continue;
-      outbox.send(peer, { type: 'PING', round: this.#round, committed: log.committed });
+      const tenure = this.#infos.get(peer)?.tenure ?? 0;
+      outbox.send(peer, { type: 'PING', tenure, round: this.#round, committed: log.committed });
     }
   }
 
@@ -194,13 +195,15 @@ export class Leader {
       this.#epoch = Math.max(this.#epoch, (promise?.epoch ?? 0) + 1);
     }
     outbox.promise = { epoch: this.#epoch, leader: self, incarnation };
-    outbox.trace({ type: 'promise', epoch: this.#epoch });
-    for (const peer of this.#infos.keys()) if (peer !== self) this.#sendLeaderInfo(peer);
+    outbox.trace({ type: 'promise', epoch: this.#epoch, leader: self });
   }
 
   #sendLeaderInfo(to: number): void {
-    const { incarnation, outbox } = this.#context;
-    outbox.send(to, { type: 'LEADERINFO', epoch: this.#epoch, incarnation }, 'promise');
+    const { incarnation, outbox, clusterId } = this.#context;
+    const tenure = this.#infos.get(to)?.tenure ?? 0;
+    outbox.send(to, {
+      ...{ type: 'LEADERINFO', tenure, epoch: this.#epoch, incarnation, clusterId, voter: true },
+    });
   }
 
   /** A quorum, this node included, will help no smaller epoch: what the log holds now is I(e). */

@@ -18,6 +18,13 @@ export interface LogStart {
   readonly lastChain: number;
   /** The first kept record of each epoch in the log, in order. */
   readonly epochStarts: readonly LogPosition[];
+  /**
+   * Payloads of the `epoch` records, in order: the last one up to the commit point (of the log, or as the
+   * snapshot's state keeps it) and all behind it; older ones may be there too.
+   */
+  readonly epochRecords?: readonly { readonly zxid: number; readonly payload: Uint8Array }[];
+  /** The chain at the commit point that this node starts from. */
+  readonly committedChain?: number;
 }
 
 /** How many chains are remembered: as far back as a peer's position is verified from memory. */

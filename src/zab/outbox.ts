@@ -1,25 +1,48 @@
 import type { ZabMessage } from './messages.ts';
-import type { OutgoingMessage, Ready, SettledBarrier, TraceEvent } from './ready.ts';
+import type {
+  Disconnection,
+  OutgoingMessage,
+  ReadRequest,
+  Ready,
+  SettledBarrier,
+  SnapshotChunk,
+  SnapshotOver,
+  SnapshotProgress,
+  SnapshotRequest,
+  TraceEvent,
+} from './ready.ts';
 import type { EpochPromise } from './types.ts';
 
 /** What the parts of the core put down for the next Ready. */
 export class Outbox {
   promise: EpochPromise | undefined;
   readonly barriers: SettledBarrier[] = [];
-  #messages: OutgoingMessage[] = [];
+  readonly disconnect: Disconnection[] = [];
+  readonly snapshotsOver: SnapshotOver[] = [];
   readonly #trace: TraceEvent[] = [];
+  #messages: OutgoingMessage[] = [];
+  reads: ReadRequest[] = [];
+  snapshots: SnapshotRequest[] = [];
+  snapshotAcks: SnapshotProgress[] = [];
+  chunks: SnapshotChunk[] = [];
 
   get isEmpty(): boolean {
     return (
       this.promise === undefined &&
       this.#messages.length === 0 &&
       this.barriers.length === 0 &&
+      this.disconnect.length === 0 &&
+      this.reads.length === 0 &&
+      this.snapshots.length === 0 &&
+      this.snapshotAcks.length === 0 &&
+      this.snapshotsOver.length === 0 &&
+      this.chunks.length === 0 &&
       this.#trace.length === 0
     );
   }
 
-  send(to: number, message: ZabMessage, after: OutgoingMessage['after'] = 'now'): void {
-    this.#messages.push({ to, message, after });
+  send(to: number, message: ZabMessage): void {
+    this.#messages.push({ to, message });
   }
 
   trace(event: TraceEvent): void {
@@ -34,15 +57,22 @@ export class Outbox {
   disown(): void {
     this.promise = undefined;
     this.#messages = [];
+    this.reads = [];
+    this.snapshots = [];
+    this.snapshotAcks = [];
+    this.chunks = [];
   }
 
   /** Empties it. */
-  take(): Pick<Ready, 'promise' | 'messages' | 'barriers' | 'trace'> {
-    const { promise } = this;
+  take(): Omit<Ready, 'tenure' | 'append' | 'committed' | 'applicable'> {
+    const { promise, reads, snapshots, snapshotAcks, chunks } = this;
     const taken = {
       messages: this.#messages,
       barriers: this.barriers.splice(0),
+      disconnect: this.disconnect.splice(0),
+      snapshotsOver: this.snapshotsOver.splice(0),
       trace: this.#trace.splice(0),
+      ...{ reads, snapshots, snapshotAcks, chunks },
     };
     this.disown();
     return promise === undefined ? taken : { ...taken, promise };

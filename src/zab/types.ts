@@ -43,3 +43,42 @@ export function comparePositions(a: LogPosition, b: LogPosition): number {
 
 /** CRC-32 of `bytes`, seeded with `seed`, as an unsigned 32-bit integer. */
 export type Checksum = (bytes: Uint8Array, seed: number) => number;
+
+/** A link to another node, as its first messages describe it. */
+export interface Peer {
+  readonly id: number;
+  /** The life of its data directory. */
+  readonly incarnation: string;
+  /** Undefined for a node that belongs to no cluster yet. */
+  readonly clusterId: string | undefined;
+  readonly featureLevel: number;
+}
+
+/** Records in memory: the recent applied ones and all that are not applied. Synchronous. */
+export interface RecordSource {
+  /** Undefined when it is not in memory. */
+  at(zxid: number): LogRecord | undefined;
+}
+
+/**
+ * What a read of the log files has found behind a position. `snapshot`: the log reaches back no longer,
+ * or the records would cost more than a snapshot.
+ */
+export type ReadResult =
+  | {
+      /** The chain at the position behind which was read. */
+      readonly previousChain: number;
+      /** Contiguous; one at least. */
+      readonly records: readonly LogRecord[];
+    }
+  | 'snapshot';
+
+/** What has replaced the log. */
+export interface InstalledSnapshot {
+  readonly position: LogPosition;
+  readonly chain: number;
+  /** As the SNAPSHOT messages said. */
+  readonly epochStarts: readonly LogPosition[];
+  /** Payload of the last `epoch` record up to `position`, as the snapshot's state keeps it. */
+  readonly epochRecord: Uint8Array | undefined;
+}

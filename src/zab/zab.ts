@@ -10,78 +10,27 @@ import { assert, unreachable } from '../protocol/assert.ts';
 import { Barriers } from './barriers.ts';
 import { Election } from './election.ts';
 import { Leader } from './leader.ts';
-import type { LeaderPhase } from './leader.ts';
 import { LogView } from './log-view.ts';
-import type { LogStart } from './log-view.ts';
-import type { ZabMessage } from './messages.ts';
+import type { VoteMessage, ZabMessage } from './messages.ts';
 import { Outbox } from './outbox.ts';
-import type { OutstandingLimits } from './outstanding.ts';
+import { defaultTimeouts } from './options.ts';
+import type { BarrierOptions, ZabOptions, ZabStatus, ZabTimeouts } from './options.ts';
 import { isQuorum, majorityOf } from './quorum.ts';
 import type { Verifier } from './quorum.ts';
 import type { BarrierId, Ready } from './ready.ts';
 import { comparePositions } from './types.ts';
-import type { Checksum, EpochPromise, LogPosition, LogRecord } from './types.ts';
-
-export interface ZabOptions {
-  /** This node's server id. */
-  readonly self: number;
-  readonly voters: readonly number[];
-  readonly observers?: readonly number[];
-  /** The life of this node's data directory. */
-  readonly incarnation: string;
-  /** From the log; undefined for an empty data directory. */
-  readonly clusterId: string | undefined;
-  /** Makes the id of a new cluster: chance comes from outside. */
-  readonly newClusterId: () => string;
-  readonly checksum: Checksum;
-  /** What recovery found, synced to disk. */
-  readonly log: LogStart;
-  /** A lower bound of what is committed: the snapshot's position or the commit hint. */
-  readonly committed: LogPosition;
-  /** From the promise file. */
-  readonly promise: EpochPromise | undefined;
-  /** The configuration in force, for the `epoch` record; absent while the voters are all there is to it. */
-  readonly config?: Uint8Array;
-  /** What this node's software can apply. */
-  readonly featureLevel?: number;
-  readonly limits: OutstandingLimits;
-  readonly timeouts?: ZabTimeouts;
-}
-
-/** Milliseconds. */
-export interface ZabTimeouts {
-  /** A leader without a quorum that it has heard from within this time gives up. */
-  readonly peerMs: number;
-  /** For so long from the start of its role, until it is established, it waits for peers to connect. */
-  readonly connectMs: number;
-}
-
-export interface ZabStatus {
-  readonly role: 'looking' | 'leading';
-  readonly phase: 'election' | LeaderPhase;
-  /** Of the leader's epoch, or while there is none of the last record. */
-  readonly epoch: number;
-  readonly leader: number | undefined;
-  readonly committed: LogPosition;
-  readonly durable: LogPosition;
-  readonly last: LogPosition;
-  /** True while this node leads an established epoch: it may propose and serve. */
-  readonly established: boolean;
-  readonly tenure: number;
-}
-
-export interface BarrierOptions {
-  /** Default: what is committed now. */
-  readonly position?: LogPosition;
-  /** Voters that must have the position on disk. */
-  readonly acks?: number | 'all';
-}
+import type {
+  EpochPromise,
+  InstalledSnapshot,
+  LogPosition,
+  LogRecord,
+  Peer,
+  ReadResult,
+} from './types.ts';
 
 type Role =
   | { readonly name: 'looking'; readonly election: Election | undefined }
   | { readonly name: 'leading'; readonly leader: Leader };
-
-const defaultTimeouts: ZabTimeouts = { peerMs: 1000, connectMs: 20_000 };
 
 export class Zab {
   readonly #options: ZabOptions;
@@ -110,7 +59,7 @@ export class Zab {
 
   constructor(options: ZabOptions) {
     this.#options = options;
-    this.#timeouts = options.timeouts ?? defaultTimeouts;
+    this.#timeouts = { ...defaultTimeouts, ...options.timeouts };
     this.#verifiers = [majorityOf(options.voters)];
     this.#log = new LogView(options.log, options.committed, options.checksum);
     this.#promise = options.promise;
@@ -121,7 +70,11 @@ export class Zab {
 
   get status(): ZabStatus {
     const { committed, durable, last } = this.#log;
-    const shared = { committed, durable, last, tenure: this.#tenure };
+    const shared = {
+      ...{ committed, durable, last, tenure: this.#tenure, promise: this.#promise },
+      ...{ voter: this.#options.voters.includes(this.#options.self), recovering: false },
+      ...{ members: [], featureLevel: 1, learners: [], epochStart: undefined },
+    };
     if (this.#role.name === 'looking') {
       return {
         ...shared,
@@ -130,6 +83,7 @@ export class Zab {
         epoch: last.epoch,
         leader: undefined,
         established: false,
+        serving: false,
       };
     }
     const { phase, epoch, established } = this.#role.leader;
@@ -140,6 +94,7 @@ export class Zab {
       epoch: Math.max(epoch, last.epoch),
       leader: this.#options.self,
       established,
+      serving: established,
     };
   }
 
@@ -229,6 +184,63 @@ export class Zab {
     if (this.#role.name === 'leading') this.#role.leader.onPromiseDurable();
   }
 
+  /** A link is there; told before any message of it. */
+  peerUp(_peer: Peer): void {
+    assert(this.#tenure > 0, 'a core is started first');
+  }
+
+  /** The link is gone. `refused`: the peer's port refuses connections, its process has ended. */
+  peerDown(_id: number, _why: { readonly refused: boolean } = { refused: false }): void {
+    assert(this.#tenure > 0, 'a core is started first');
+  }
+
+  /** Answers a read that a Ready asked for. */
+  recordsRead(_to: number, _tenure: number, _result: ReadResult): void {
+    assert(this.#tenure > 0, 'a core is started first');
+  }
+
+  /** All pieces of a snapshot of `position` have been sent. */
+  snapshotSent(
+    _to: number,
+    _tenure: number,
+    _snapshot: {
+      readonly transfer: number;
+      readonly position: LogPosition;
+      readonly chain: number;
+    },
+  ): void {
+    assert(this.#tenure > 0, 'a core is started first');
+  }
+
+  /** A snapshot could not be made or sent: the relation with the learner ends. */
+  snapshotFailed(_to: number, _tenure: number, _reason: string): void {
+    assert(this.#tenure > 0, 'a core is started first');
+  }
+
+  /** A piece of the snapshot that this learner receives has been taken: its leader may send more. */
+  chunkTaken(_tenure: number, _transfer: number, _index: number): void {
+    assert(this.#tenure > 0, 'a core is started first');
+  }
+
+  /** The snapshot has replaced the log, also if the tenure is over meanwhile. */
+  snapshotInstalled(_tenure: number, _snapshot: InstalledSnapshot): void {
+    assert(this.#tenure > 0, 'a core is started first');
+  }
+
+  /** The snapshot was not as it should be, and nothing on the disk has changed. */
+  snapshotRefused(_tenure: number, _reason: string): void {
+    assert(this.#tenure > 0, 'a core is started first');
+  }
+
+  /**
+   * Gives the leadership to `to`, or to the voter that has most: stops proposing, waits until all is
+   * committed and that voter has it on disk. The outcome is a change of role in any case.
+   * @returns false where there is nobody to hand over to, or nothing to hand over
+   */
+  handOff(_to?: number): boolean {
+    return false;
+  }
+
   /** A message of another node, which belongs to the present connection with it. */
   step(from: number, message: ZabMessage): void {
     const { self, voters, observers = [] } = this.#options;
@@ -288,7 +300,10 @@ export class Zab {
     this.#electionRound += 1;
     const key = this.#log.durable;
     const round = this.#electionRound;
-    const vote = { type: 'VOTE', round, candidate: self, key } as const;
+    const vote: VoteMessage = {
+      ...{ type: 'VOTE', round, candidate: self, key, state: 'looking' },
+      ...{ epoch: key.epoch, leader: undefined },
+    };
     const isVoter = voters.includes(self);
     const election = isVoter ? new Election(self, vote, this.#verifiers) : undefined;
     this.#enter({ name: 'looking', election });
@@ -299,13 +314,13 @@ export class Zab {
 
   #maybeLead(election: Election): void {
     if (election.winner() !== this.#options.self) return;
-    const { featureLevel = 1, config = new Uint8Array() } = this.#options;
+    const { featureLevel = 1 } = this.#options;
     const leader = new Leader({
       ...this.#options,
       clusterId: this.#clusterId,
       newClusterId: () => (this.#clusterId = this.#options.newClusterId()),
       featureLevel,
-      config,
+      config: new Uint8Array(),
       verifiers: this.#verifiers,
       log: this.#log,
       outbox: this.#outbox,
@@ -358,6 +373,10 @@ export class Zab {
       case 'LEADERINFO':
       case 'APPEND':
       case 'PING':
+      case 'SNAPSHOT':
+      case 'SNAPSHOTACK':
+      case 'HANDOFF':
+      case 'REFUSE':
         this.#outbox.ignore(`${message.type} of ${String(from)}`, 'this node leads');
         return;
       default:

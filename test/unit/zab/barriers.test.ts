@@ -120,7 +120,7 @@ describe('barrier among three voters', () => {
     host.takeAll();
     expect(host.sent.map(({ to, message }) => [to, message.type])).toEqual([[2, 'PING']]);
     expect(host.outcome(id)).toBeUndefined();
-    host.zab.step(2, { type: 'PONG', round: roundOf(host) });
+    host.zab.step(2, { type: 'PONG', tenure: 0, round: roundOf(host) });
     host.takeAll();
     expect(host.outcome(id)).toBe('passed');
   });
@@ -130,10 +130,10 @@ describe('barrier among three voters', () => {
     const first = host.zab.barrier();
     host.takeAll();
     const second = host.zab.barrier();
-    host.zab.step(2, { type: 'PONG', round: roundOf(host) });
+    host.zab.step(2, { type: 'PONG', tenure: 0, round: roundOf(host) });
     host.takeAll();
     expect([host.outcome(first), host.outcome(second)]).toEqual(['passed', undefined]);
-    host.zab.step(2, { type: 'PONG', round: roundOf(host) });
+    host.zab.step(2, { type: 'PONG', tenure: 0, round: roundOf(host) });
     host.takeAll();
     expect(host.outcome(second)).toBe('passed');
   });
@@ -143,7 +143,7 @@ describe('barrier among three voters', () => {
     const ids = [host.zab.barrier(), host.zab.barrier(), host.zab.barrier()];
     host.takeAll();
     expect(host.sent.length).toBe(1);
-    host.zab.step(2, { type: 'PONG', round: roundOf(host) });
+    host.zab.step(2, { type: 'PONG', tenure: 0, round: roundOf(host) });
     host.takeAll();
     expect(ids.map((id) => host.outcome(id))).toEqual(['passed', 'passed', 'passed']);
   });
@@ -159,7 +159,7 @@ describe('barrier among three voters', () => {
 
   it('ignores the confirmation of a round that has not begun', () => {
     const host = leaderOfThree();
-    host.zab.step(2, { type: 'PONG', round: 99 });
+    host.zab.step(2, { type: 'PONG', tenure: 0, round: 99 });
     const id = host.zab.barrier();
     host.takeAll();
     expect(host.outcome(id)).toBeUndefined();

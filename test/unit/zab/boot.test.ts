@@ -18,7 +18,7 @@ describe('the boot of an ensemble of one', () => {
     expect(host.settle().trace).toEqual([
       { type: 'role', role: 'looking', tenure: 1 },
       { type: 'role', role: 'leading', tenure: 2 },
-      { type: 'promise', epoch: 1 },
+      { type: 'promise', epoch: 1, leader: 1 },
       { type: 'epoch-record', position: { epoch: 1, zxid: 1 } },
       { type: 'established', epoch: 1, committed: { epoch: 1, zxid: 1 } },
     ]);
@@ -49,8 +49,8 @@ describe('the boot of an ensemble of one', () => {
   });
 
   it('says in the epoch record who leads, in which cluster, at which level', () => {
-    const config = Uint8Array.of(1, 2, 3);
-    const host = new Host(emptyDisk, { config, featureLevel: 4 }).settle();
+    const config = new Uint8Array();
+    const host = new Host(emptyDisk, { featureLevel: 4 }).settle();
     const [record] = host.image.records;
     expect(decodeEpochRecord(record?.payload ?? new Uint8Array())).toEqual({
       leader: 1,

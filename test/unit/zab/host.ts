@@ -36,8 +36,7 @@ export function positionOf({ epoch, zxid }: LogPosition): LogPosition {
 export class Host {
   readonly zab: Zab;
   readonly settled: SettledBarrier[] = [];
-  readonly sent: { to: number; message: ZabMessage; after: Ready['messages'][number]['after'] }[] =
-    [];
+  readonly sent: { to: number; message: ZabMessage }[] = [];
   readonly trace: TraceEvent[] = [];
   /** Handed out and not completed, oldest first. */
   appends: { tenure: number; records: readonly LogRecord[] }[] = [];
@@ -152,8 +151,7 @@ export function follow(
     type: 'FOLLOWERINFO',
     promise,
     clusterId: undefined,
-    incarnation: `life-of-${String(from)}`,
-    featureLevel: 1,
+    ...{ tenure: 0, featureLevel: 1, recovering: false, last },
   });
   host.takeAll();
   const epoch = host.zab.status.epoch;
@@ -162,8 +160,7 @@ export function follow(
     epoch: promisedEpoch(host) ?? epoch,
     counted: true,
     last,
-    chain: 0,
-    epochStarts: [],
+    ...{ tenure: 0, chain: 0, epochStarts: [], committed: last },
   });
 }
 
@@ -176,9 +173,12 @@ export function vote(host: Host, from: number, candidate = 1): void {
   const round = host.trace.filter(
     (event) => event.type === 'role' && event.role === 'looking',
   ).length;
-  host.zab.step(from, { type: 'VOTE', round, candidate, key: host.zab.status.durable });
+  host.zab.step(from, {
+    ...{ type: 'VOTE', round, candidate, key: host.zab.status.durable },
+    ...{ state: 'looking', epoch: 0, leader: undefined },
+  });
 }
 
 export function ack(host: Host, from: number, position: LogPosition, round = 0): void {
-  host.zab.step(from, { type: 'ACK', position: positionOf(position), round });
+  host.zab.step(from, { type: 'ACK', tenure: 0, position: positionOf(position), round });
 }

@@ -28,8 +28,10 @@ describe('election', () => {
     expect(host.sent).toEqual(
       [2, 3].map((to) => ({
         to,
-        message: { type: 'VOTE', round: 1, candidate: 1, key: { epoch: 0, zxid: 0 } },
-        after: 'now',
+        message: {
+          ...{ type: 'VOTE', round: 1, candidate: 1, key: { epoch: 0, zxid: 0 } },
+          ...{ state: 'looking', epoch: 0, leader: undefined },
+        },
       })),
     );
     vote(host, 3);
@@ -40,7 +42,11 @@ describe('election', () => {
     const host = new Host(emptyDisk, ofThree).takeAll();
     vote(host, 2, 2);
     vote(host, 9);
-    host.zab.step(3, { type: 'VOTE', round: 5, candidate: 1, key: { epoch: 0, zxid: 0 } });
+    const key = { epoch: 0, zxid: 0 };
+    host.zab.step(3, {
+      ...{ type: 'VOTE', round: 5, candidate: 1, key },
+      ...{ state: 'looking', epoch: 0, leader: undefined },
+    });
     expect(host.zab.status.role).toBe('looking');
   });
 
@@ -77,12 +83,10 @@ describe('discovery', () => {
     host.sent.length = 0;
     follow(host, 2);
     host.takeAll();
-    expect(host.sent).toEqual([
-      {
-        to: 2,
-        message: { type: 'LEADERINFO', epoch: 1, incarnation: 'first-life' },
-        after: 'promise',
-      },
+    expect(host.sent).toEqual([]);
+    host.syncPromise();
+    expect(host.takeAll().sent).toMatchObject([
+      { to: 2, message: { type: 'LEADERINFO', epoch: 1, incarnation: 'first-life' } },
     ]);
   });
 
@@ -105,10 +109,14 @@ describe('discovery', () => {
 
   it('does not count a promise that was given to another', () => {
     const host = elected();
-    const info = { promise: undefined, clusterId: 'cluster-a', incarnation: 'x', featureLevel: 1 };
+    const info = {
+      ...{ tenure: 0, recovering: false, last: { epoch: 0, zxid: 0 } },
+      ...{ promise: undefined, clusterId: 'cluster-a', featureLevel: 1 },
+    };
     host.zab.step(2, { type: 'FOLLOWERINFO', ...info });
     host.takeAll().syncPromise();
-    const answer = { epoch: 1, last: { epoch: 0, zxid: 0 }, chain: 0, epochStarts: [] };
+    const last = { epoch: 0, zxid: 0 };
+    const answer = { tenure: 0, epoch: 1, last, committed: last, chain: 0, epochStarts: [] };
     host.zab.step(2, { type: 'ACKEPOCH', counted: false, ...answer });
     host.zab.step(3, { type: 'ACKEPOCH', counted: true, ...answer });
     host.zab.step(2, { type: 'ACKEPOCH', counted: true, ...answer, epoch: 2 });
@@ -136,7 +144,8 @@ describe('discovery', () => {
 
   it('has nothing to do with another cluster', () => {
     const host = elected();
-    const info = { promise: undefined, incarnation: 'x', featureLevel: 1 };
+    const last = { epoch: 0, zxid: 0 };
+    const info = { tenure: 0, promise: undefined, featureLevel: 1, recovering: false, last };
     host.zab.step(2, { type: 'FOLLOWERINFO', clusterId: 'cluster-b', ...info });
     expect(host.takeAll().promises).toEqual([]);
     expect(host.ignored()).toEqual(['FOLLOWERINFO of 2']);
@@ -145,7 +154,11 @@ describe('discovery', () => {
   it('agrees on the least feature level, and on the first while a voter is unknown', () => {
     const levelWith = (peers: number[]): number => {
       const host = elected({ featureLevel: 3 });
-      const info = { promise: undefined, clusterId: undefined, incarnation: 'x', featureLevel: 2 };
+      const last = { epoch: 0, zxid: 0 };
+      const info = {
+        ...{ tenure: 0, recovering: false, last },
+        ...{ promise: undefined, clusterId: undefined, featureLevel: 2 },
+      };
       for (const peer of peers) host.zab.step(peer, { type: 'FOLLOWERINFO', ...info });
       follow(host, 2);
       for (const peer of peers) host.zab.step(peer, { type: 'FOLLOWERINFO', ...info });
@@ -236,12 +249,15 @@ describe('broadcast among three', () => {
   it('ignores what only learners are told, and says so', () => {
     const host = established();
     const position = positionOf(host.zab.status.last);
-    host.zab.step(2, { type: 'PING', round: 1, committed: position });
+    host.zab.step(2, { type: 'PING', tenure: 0, round: 1, committed: position });
     vote(host, 3);
-    host.zab.step(2, { type: 'LEADERINFO', epoch: 1, incarnation: 'x' });
+    host.zab.step(2, {
+      ...{ type: 'LEADERINFO', tenure: 0, epoch: 1, incarnation: 'x' },
+      ...{ clusterId: undefined, voter: true },
+    });
     expect(host.takeAll().ignored()).toEqual(['PING of 2', 'VOTE of 3', 'LEADERINFO of 2']);
     host.zab.stepDown('for the test');
-    host.zab.step(2, { type: 'PONG', round: 1 });
+    host.zab.step(2, { type: 'PONG', tenure: 0, round: 1 });
     expect(host.takeAll().ignored().at(-1)).toBe('PONG of 2');
   });
 });
