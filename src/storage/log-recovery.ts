@@ -48,7 +48,7 @@ export interface RecoveredLog {
   readonly segments: readonly Segment[];
   readonly current: OpenSegment | undefined;
   readonly end: LogEnd;
-  /** First kept record of each epoch. */
+  /** First kept record of each epoch; the record before the log stands for its own epoch. */
   readonly epochStarts: readonly LogPosition[];
   readonly torn: TornTail | undefined;
   readonly doubtful: DoubtfulTail | undefined;
@@ -137,6 +137,7 @@ class Scan {
         );
       }
       this.end = previous;
+      if (previous.position.zxid > 0) this.epochStarts.push(previous.position);
       this.#compare(previous, reader);
       return;
     }

@@ -3,7 +3,13 @@
  * the next batch. The first error ends it: what was queued or on its way is never reported durable.
  */
 import { assert } from '../protocol/assert.ts';
-import { comparePositions, type Checksum, type LogPosition, type LogRecord } from '../zab/types.ts';
+import {
+  comparePositions,
+  noPosition,
+  type Checksum,
+  type LogPosition,
+  type LogRecord,
+} from '../zab/types.ts';
 import type { Disk, LogFile } from './disk.ts';
 import { errorOf } from './errors.ts';
 import {
@@ -48,7 +54,11 @@ export class LogWriter {
   #takenEnd: LogEnd;
   #durable: LogPosition;
   #pumping: Promise<void> | undefined;
-  #isTruncating = false;
+  /** Changes to the files that are asked for and not done: nothing is written meanwhile. */
+  #changes = 0;
+  #changing: Promise<void> = Promise.resolve();
+  /** Where the files end once those changes are done. */
+  #changedEnd: LogPosition;
   #failure: Error | undefined;
 
   constructor(options: LogWriterOptions, end: LogEnd) {
@@ -56,6 +66,7 @@ export class LogWriter {
     this.#queuedEnd = end.position;
     this.#takenEnd = end;
     this.#durable = end.position;
+    this.#changedEnd = end.position;
   }
 
   /** The last position that is known to be on the disk. */
@@ -100,34 +111,59 @@ export class LogWriter {
     position: LogPosition,
     cut: () => Promise<{ end: LogEnd; current: OpenSegment }>,
   ): Promise<void> {
-    assert(!this.#isTruncating, 'one truncation at a time');
     assert(comparePositions(position, this.#queuedEnd) <= 0, 'truncated after the end of the log');
     this.#queuedEnd = position;
-    if (comparePositions(position, this.#takenEnd.position) >= 0) {
-      const last = this.#queue.dropAfter(position.zxid) ?? this.#takenEnd.position;
+    const filesEnd = this.#changes > 0 ? this.#changedEnd : this.#takenEnd.position;
+    if (comparePositions(position, filesEnd) >= 0) {
+      const last = this.#queue.dropAfter(position.zxid) ?? filesEnd;
       assert(
         comparePositions(position, last) === 0,
         'the log is truncated after one of its records',
       );
       return;
     }
-    this.#queue.clear();
-    this.#isTruncating = true;
     if (comparePositions(position, this.#durable) < 0) this.#durable = position;
-    await this.#pumping;
-    if (this.#failure !== undefined) throw this.#failure;
-    await this.#segment?.file.close();
-    this.#segment = undefined;
-    const { end, current } = await cut();
-    await this.resume(current);
-    this.#takenEnd = end;
-    this.#isTruncating = false;
+    await this.#change(position, cut);
+  }
+
+  /** The same for a log that another one takes the place of: it goes on after `position`, which is durable. */
+  async replace(
+    position: LogPosition,
+    cut: () => Promise<{ end: LogEnd; current: OpenSegment }>,
+  ): Promise<void> {
+    this.#queuedEnd = position;
+    this.#durable = noPosition;
+    await this.#change(position, cut);
+  }
+
+  /** Nothing that was given before is written after the call, and nothing at all before the change is done. */
+  async #change(
+    position: LogPosition,
+    cut: () => Promise<{ end: LogEnd; current: OpenSegment }>,
+  ): Promise<void> {
+    this.#queue.clear();
+    this.#changes += 1;
+    this.#changedEnd = position;
+    const changed = this.#changing.then(async () => {
+      await this.#pumping;
+      if (this.#failure !== undefined) throw this.#failure;
+      await this.#segment?.file.close();
+      this.#segment = undefined;
+      const { end, current } = await cut();
+      await this.resume(current);
+      this.#takenEnd = end;
+    });
+    this.#changing = changed.catch(() => undefined);
+    await changed;
+    this.#changes -= 1;
+    if (this.#changes > 0) return;
     if (comparePositions(position, this.#durable) > 0) this.#report(position);
     this.#start();
   }
 
   /** Resolves when nothing is queued or on its way any more, or after a failure. */
   async drain(): Promise<void> {
+    await this.#changing;
     while (this.#pumping !== undefined) await this.#pumping;
   }
 
@@ -157,7 +193,7 @@ export class LogWriter {
   }
 
   #mayTake(): boolean {
-    return !this.#queue.isEmpty && !this.#isTruncating && this.#failure === undefined;
+    return !this.#queue.isEmpty && this.#changes === 0 && this.#failure === undefined;
   }
 
   /** The next batch leaves before the last one is reported, so that the disk never waits for listeners. */
@@ -171,7 +207,7 @@ export class LogWriter {
   }
 
   #report(position: LogPosition): void {
-    if (this.#failure !== undefined || this.#isTruncating) return;
+    if (this.#failure !== undefined || this.#changes > 0) return;
     this.#durable = position;
     this.#options.onDurable(position);
   }

@@ -109,6 +109,22 @@ export class SegmentReader {
     return records.length === 0 ? undefined : records;
   }
 
+  /**
+   * Passes over the batches that end before `zxid` without looking at their records, whose epochs are
+   * therefore not known: `end` tells that of the last record that was read.
+   */
+  async skipBefore(zxid: number): Promise<void> {
+    for (;;) {
+      const header = await this.#batchHeader();
+      if (header === undefined || header.firstZxid + header.count > zxid) return;
+      const last = header.firstZxid + header.count - 1;
+      const { epoch } = this.#end.position;
+      this.#lastBatchOffset = this.#offset;
+      this.#offset += batchHeaderBytes + header.bytes;
+      this.#end = { position: { epoch, zxid: last }, chain: header.chainAfter };
+    }
+  }
+
   /** To be asked once `next` has returned undefined. */
   async tail(): Promise<SegmentTail> {
     const context = { salt: this.header.salt, checksum: this.#checksum };

@@ -51,6 +51,7 @@ export class Snapshots {
       .map(parseSnapshotName)
       .filter((zxid) => zxid !== undefined);
     const damaged: { path: string; alarm: string }[] = [];
+    this.#all = [];
     let newest: LogEnd | undefined;
     for (const zxid of zxids.reverse()) {
       const path = snapshotPath(zxid);
@@ -104,14 +105,23 @@ export class Snapshots {
     }
   }
 
-  /** Removes all but the newest `retained`; the newest of all was verified when it was written. */
-  async retire(retained: number): Promise<void> {
-    const surplus = this.#all.slice(0, Math.max(0, this.#all.length - Math.max(1, retained)));
+  /**
+   * Removes all but the newest `retained`; the newest of all was verified when it was written.
+   * @param isNeeded says of one that it must stay all the same
+   */
+  async retire(retained: number, isNeeded: (zxid: number) => boolean): Promise<void> {
+    const old = this.#all.slice(0, Math.max(0, this.#all.length - Math.max(1, retained)));
+    const surplus = old.filter(({ zxid }) => !isNeeded(zxid));
     for (const { zxid } of surplus) {
       await this.#disk.remove(snapshotPath(zxid));
       this.#all = this.#all.filter((other) => other.zxid !== zxid);
     }
     if (surplus.length > 0) await this.#disk.syncDirectory(snapshotDirectory);
+  }
+
+  /** Another node's snapshot has taken the place of all. */
+  replaced(snapshot: SnapshotInfo): void {
+    this.#all = [snapshot];
   }
 
   read(zxid: number): AsyncIterable<Uint8Array> | undefined {

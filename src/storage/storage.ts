@@ -13,100 +13,38 @@
 import { assert } from '../protocol/assert.ts';
 import {
   comparePositions,
-  type Checksum,
   type EpochPromise,
   type LogPosition,
   type LogRecord,
 } from '../zab/types.ts';
-import type { Disk } from './disk.ts';
-import { InconsistentDirectoryError, errorOf } from './errors.ts';
+import { errorOf } from './errors.ts';
+import { install } from './install.ts';
+import { LogCursor } from './log-cursor.ts';
 import type { LogEnd } from './log-format.ts';
-import {
-  logDirectory,
-  readRecords,
-  recoverLog,
-  type RecoveredLog,
-  type Segment,
-} from './log-recovery.ts';
-import { eraseTail, secureTail } from './log-tail.ts';
-import { rewrittenPath, truncateLog } from './log-truncation.ts';
+import { logDirectory, type Segment } from './log-recovery.ts';
+import { truncateLog } from './log-truncation.ts';
 import { LogWriter } from './log-writer.ts';
-import { readSnapshotFile } from './snapshot-file.ts';
-import { Snapshots, snapshotDirectory, snapshotPath, type SnapshotInfo } from './snapshots.ts';
-import { SpareSegment, sparePath } from './spare-segment.ts';
-import { TwinFile, type TwinState } from './twin-file.ts';
+import { examine, partsOf, recoveredOf, repair } from './opening.ts';
+import type { Found, Identity, Parts, Recovered, StorageOptions } from './opening.ts';
+import { IncomingSnapshot, OutgoingSnapshot } from './snapshot-transfer.ts';
+import type { SnapshotInfo } from './snapshots.ts';
+import { SpareSegment } from './spare-segment.ts';
 
-const KIB = 1024;
-const MIB = 1024 * KIB;
+export type { Recovered, StorageOptions } from './opening.ts';
 
-export interface StorageOptions {
-  readonly disk: Disk;
-  readonly checksum: Checksum;
-  /** A random text, never the same twice, that nobody can guess. */
-  readonly randomId: () => string;
-  /** Default 64 MiB. */
-  readonly segmentBytes?: number;
-  /** Bytes of records in one batch; default 2 MiB. */
-  readonly batchBytesMax?: number;
-  /** Default 3, at least 1. */
-  readonly snapshotsRetained?: number;
-  /** Free bytes below which the disk is nearly full; default two segments and the newest snapshot. */
-  readonly reserveBytes?: number;
-}
-
-interface Identity {
-  /** Of this data directory, made at its birth. */
-  readonly incarnation: string;
-  readonly clusterId?: string;
-}
-
-export interface RecoveredSnapshot extends LogEnd {
-  readonly path: string;
-  /**
-   * The memory of a chunk is used again for the next one.
-   * @throws SnapshotDamagedError from the iteration, if it has been damaged since it was verified
-   */
-  chunks(): AsyncIterable<Uint8Array>;
-}
-
-export interface Recovered {
-  readonly identity: { readonly incarnation: string; readonly clusterId: string | undefined };
-  readonly promise: EpochPromise | undefined;
-  readonly snapshot: RecoveredSnapshot | undefined;
-  /**
-   * All that is kept, some records at a time, contiguous, oldest first, up to `last`. The memory of the
-   * records is used again for the next ones: who keeps one copies it.
-   */
-  records(): AsyncIterable<readonly LogRecord[]>;
-  /** The end of the log; the chain of the next record is seeded with `chain`. */
-  readonly last: LogEnd;
-  /** First kept record of each epoch. */
-  readonly epochStarts: readonly LogPosition[];
-  /** What an operator should know, whole sentences. */
-  readonly alarms: readonly string[];
+/** Holds back the removal of what somebody still reads. */
+interface Pin {
+  readonly snapshot?: number;
+  /** Records from this zxid on. */
+  readonly recordsFrom: number;
 }
 
 type DurableListener = (position: LogPosition) => void;
 type FailureListener = (error: Error) => void;
 
-interface Parts {
-  readonly options: Required<Omit<StorageOptions, 'reserveBytes'>> & StorageOptions;
-  readonly snapshots: Snapshots;
-  readonly identityFile: TwinFile<Identity>;
-  readonly promiseFile: TwinFile<EpochPromise>;
-}
-
-interface Found {
-  readonly identity: TwinState<Identity>;
-  readonly promise: TwinState<EpochPromise>;
-  readonly snapshot: Awaited<ReturnType<Snapshots['recover']>>;
-  readonly log: RecoveredLog;
-}
-
 export class Storage {
   readonly #parts: Parts;
   readonly #spare: SpareSegment;
-  readonly #salt: () => number;
   readonly #writer: LogWriter;
   readonly #durableListeners: DurableListener[] = [];
   readonly #failureListeners: FailureListener[] = [];
@@ -119,6 +57,9 @@ export class Storage {
   /** The last of the changes to the set of segments, which go one after another. */
   #changing: Promise<unknown> = Promise.resolve();
   #snapshotting: Promise<SnapshotInfo> | undefined;
+  readonly #pins = new Set<Pin>();
+  #received = 0;
+  #isInstalling = false;
   #isClosing = false;
 
   private constructor(parts: Parts, found: Found, identity: Identity) {
@@ -127,8 +68,7 @@ export class Storage {
     this.#promise = found.promise.value;
     this.#promisedEpoch = found.promise.value?.epoch ?? 0;
     this.#segments = [...found.log.segments];
-    const { disk, checksum, batchBytesMax, segmentBytes, randomId } = parts.options;
-    this.#salt = () => checksum(new TextEncoder().encode(randomId()), 0);
+    const { disk, checksum, batchBytesMax, segmentBytes } = parts.options;
     this.#spare = new SpareSegment(disk, segmentBytes, () => {
       for (const listener of this.#spaceListeners) listener();
     });
@@ -138,7 +78,7 @@ export class Storage {
         checksum,
         spare: this.#spare,
         batchBytesMax,
-        salt: this.#salt,
+        salt: parts.salt,
         onDurable: (position) => {
           for (const listener of this.#durableListeners) listener(position);
         },
@@ -223,6 +163,7 @@ export class Storage {
     options: { readonly keepRecordsFrom?: number } = {},
   ): Promise<SnapshotInfo> {
     assert(this.#snapshotting === undefined, 'one snapshot at a time');
+    if (this.#isInstalling) throw new Error('the snapshot of another node is being installed');
     const isDurable = comparePositions(at.position, this.#writer.durable) <= 0;
     assert(isDurable, 'a snapshot is of what is durable');
     const written = this.#writeSnapshot(at, this.#untilClosed(chunks), options.keepRecordsFrom);
@@ -245,13 +186,91 @@ export class Storage {
     const truncated = this.#writer.truncate(position, () =>
       this.#alone(async () => {
         const { disk, checksum, segmentBytes } = this.#parts.options;
-        const log = { disk, checksum, segmentBytes, segments: this.#segments, salt: this.#salt };
+        const { salt } = this.#parts;
+        const log = { disk, checksum, segmentBytes, segments: this.#segments, salt };
         const result = await truncateLog(log, position);
         this.#segments = [...result.segments];
         return result;
       }),
     );
     await this.#orFail(truncated);
+  }
+
+  /** What another node sends; it changes nothing before it is installed. */
+  receiveSnapshot(): Promise<IncomingSnapshot> {
+    const { disk, checksum } = this.#parts.options;
+    this.#received += 1;
+    return IncomingSnapshot.create(disk, this.#received, checksum);
+  }
+
+  /**
+   * Puts a snapshot that has been received and finished in the place of the whole log and of all other
+   * snapshots: at once, whenever the power goes. From the call on nothing that was appended before is
+   * reported durable; nothing may be appended until it resolves.
+   * @throws InvariantError for an epoch that was not promised durably before
+   */
+  async install(snapshot: IncomingSnapshot, at: LogEnd): Promise<void> {
+    assert(at.position.epoch <= this.#promisedEpoch, 'a snapshot is of an epoch that was promised');
+    assert(!this.#isInstalling, 'one snapshot at a time is installed');
+    this.#isInstalling = true;
+    const { bytes } = snapshot;
+    const installed = this.#writer.replace(at.position, async () => {
+      // The one of the old state that is being written gives up at its next chunk.
+      await this.#snapshotting?.catch(() => undefined);
+      return this.#alone(async () => {
+        const { disk, checksum, segmentBytes } = this.#parts.options;
+        const options = { disk, checksum, segmentBytes, salt: this.#parts.salt };
+        const { segment, current } = await install(options, snapshot.path, at);
+        this.#segments = [segment];
+        this.#parts.snapshots.replaced({ zxid: at.position.zxid, bytes });
+        return { end: at, current };
+      });
+    });
+    await this.#orFail(installed);
+    this.#isInstalling = false;
+  }
+
+  /**
+   * A kept snapshot to be sent to another node: it and all records that follow it stay until it is closed.
+   * @throws SnapshotDamagedError when not even its header can be read
+   */
+  openSnapshot(zxid: number): Promise<OutgoingSnapshot> {
+    const { disk, checksum } = this.#parts.options;
+    const release = this.keep({ snapshot: zxid, recordsFrom: zxid + 1 });
+    return OutgoingSnapshot.open({ disk, zxid, release }, checksum);
+  }
+
+  /** Keeps something that would be removed otherwise. @returns what ends that */
+  keep(pin: Pin): () => void {
+    this.#pins.add(pin);
+    return () => void this.#pins.delete(pin);
+  }
+
+  /** Zxid of the oldest record that is kept, or of the next one when there is none. */
+  get oldestRecord(): number {
+    return this.#segments[0]?.firstZxid ?? 1;
+  }
+
+  /** Reads the durable records that follow a position. */
+  readAfter(position: LogPosition): LogCursor {
+    const { disk, checksum } = this.#parts.options;
+    const segments = (): readonly Segment[] => this.#segments;
+    const durable = (): LogPosition => this.#writer.durable;
+    return new LogCursor({ disk, checksum, segments, durable }, position);
+  }
+
+  /** A leader has given back all that this node may have lost: it counts again from its next start on. */
+  async recovered(): Promise<void> {
+    if (this.#identity.recovering !== true) return;
+    const { incarnation, clusterId } = this.#identity;
+    this.#identity = { incarnation, ...(clusterId !== undefined && { clusterId }) };
+    await this.#orFail(this.#parts.identityFile.write(this.#identity));
+  }
+
+  /** What this node holds is wrong: at its next start it sets it aside, and comes back with nothing. */
+  async condemn(): Promise<void> {
+    this.#identity = { ...this.#identity, recovering: true, condemned: true };
+    await this.#orFail(this.#parts.identityFile.write(this.#identity));
   }
 
   /** Oldest first. */
@@ -308,15 +327,20 @@ export class Storage {
   ): Promise<SnapshotInfo> {
     const { snapshots, options } = this.#parts;
     const info = await snapshots.write(at, chunks);
-    await snapshots.retire(options.snapshotsRetained);
+    const pins = [...this.#pins];
+    await snapshots.retire(options.snapshotsRetained, (zxid) =>
+      pins.some(({ snapshot }) => snapshot === zxid),
+    );
     const oldest = snapshots.list()[0]?.zxid ?? 0;
-    await this.#alone(() => this.#purge(Math.min(oldest + 1, keepRecordsFrom)));
+    const pinned = Math.min(...[...this.#pins].map(({ recordsFrom }) => recordsFrom));
+    await this.#alone(() => this.#purge(Math.min(oldest + 1, keepRecordsFrom, pinned)));
     return info;
   }
 
   async *#untilClosed(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of chunks) {
       if (this.#isClosing) throw new Error('the storage is being closed');
+      if (this.#isInstalling) throw new Error('the snapshot of another node is being installed');
       yield chunk;
     }
   }
@@ -348,121 +372,4 @@ export class Storage {
       throw error;
     }
   }
-}
-
-function partsOf(given: StorageOptions): Parts {
-  const options = {
-    segmentBytes: 64 * MIB,
-    batchBytesMax: 2 * MIB,
-    snapshotsRetained: 3,
-    ...given,
-  };
-  assert(options.segmentBytes >= KIB, 'segmentBytes: at least 1 KiB');
-  assert(options.snapshotsRetained >= 1, 'snapshotsRetained: at least 1');
-  const { disk, checksum } = options;
-  return {
-    options,
-    snapshots: new Snapshots(disk, checksum),
-    identityFile: new TwinFile(disk, 'identity', checksum),
-    promiseFile: new TwinFile(disk, 'promise', checksum),
-  };
-}
-
-/** Reads everything and changes nothing. */
-async function examine(parts: Parts): Promise<Found> {
-  const { disk, checksum } = parts.options;
-  const identity = await parts.identityFile.read();
-  const promise = await parts.promiseFile.read();
-  const snapshot = await parts.snapshots.recover();
-  const log = await recoverLog(disk, snapshot.newest, checksum);
-  const found = { identity, promise, snapshot, log };
-  checkCompleteness(found);
-  return found;
-}
-
-/** Each part of a data directory proves that others were there before it. */
-function checkCompleteness({ identity, promise, snapshot, log }: Found): void {
-  const isEmpty = log.end.position.zxid === 0;
-  if (identity.value === undefined) {
-    const isVirgin = identity.copies === 0 && promise.copies === 0 && isEmpty;
-    if (!isVirgin || snapshot.newest !== undefined) {
-      throw new InconsistentDirectoryError('neither copy of its identity file can be read');
-    }
-  } else if (log.segments.length === 0) {
-    throw new InconsistentDirectoryError('its log is missing');
-  }
-  if (promise.value === undefined && (promise.copies > 0 || !isEmpty)) {
-    throw new InconsistentDirectoryError(
-      'neither copy of its promise file can be read, so this node cannot know what it promised',
-    );
-  }
-  if ((promise.value?.epoch ?? 0) < log.end.position.epoch) {
-    throw new InconsistentDirectoryError(
-      `its log is of epoch ${log.end.position.epoch}, its promise only of ` +
-        `${promise.value?.epoch ?? 0}`,
-    );
-  }
-}
-
-/** Puts right what a crash or a damaged copy has left. @returns the alarms */
-async function repair(parts: Parts, found: Found): Promise<readonly string[]> {
-  const { disk } = parts.options;
-  const { identity, promise, snapshot, log } = found;
-  await disk.makeDirectory(logDirectory);
-  await disk.makeDirectory(snapshotDirectory);
-  await disk.syncDirectory('');
-  // What a killed process had done may be in the kernel's memory alone, and is counted as durable now.
-  await disk.syncDirectory(logDirectory);
-  if (log.torn !== undefined) await eraseTail(disk, log.torn);
-  if (log.doubtful !== undefined) await secureTail(disk, log.doubtful);
-  await repairTwin(parts.identityFile, identity);
-  await repairTwin(parts.promiseFile, promise);
-  for (const { path } of snapshot.damaged) await disk.rename(path, `${path}.damaged`);
-  await disk.syncDirectory(snapshotDirectory);
-  await removeUnfinished(disk);
-  return [
-    ...[...identity.damage, ...promise.damage].map((text) => `${text}; the other copy replaces it`),
-    ...snapshot.damaged.map(({ alarm }) => alarm),
-    ...(log.torn === undefined ? [] : [log.torn.alarm]),
-  ];
-}
-
-/** Files that never got their names; whether they stay gone does not matter. */
-async function removeUnfinished(disk: Disk): Promise<void> {
-  const inLog = (await disk.list(logDirectory)).map((name) => `${logDirectory}/${name}`);
-  const inSnapshots = (await disk.list(snapshotDirectory))
-    .filter((name) => name.endsWith('.tmp'))
-    .map((name) => `${snapshotDirectory}/${name}`);
-  const unfinished = inLog.filter((path) => path === sparePath || path === rewrittenPath);
-  for (const path of [...unfinished, ...inSnapshots]) await disk.remove(path);
-}
-
-async function repairTwin<Value extends object>(
-  file: TwinFile<Value>,
-  state: TwinState<Value>,
-): Promise<void> {
-  if (state.value !== undefined && !state.isWhole) await file.write(state.value);
-}
-
-function recoveredOf(
-  parts: Parts,
-  { found, identity, alarms }: { found: Found; identity: Identity; alarms: readonly string[] },
-): Recovered {
-  const { disk, checksum } = parts.options;
-  const { segments, end, epochStarts } = found.log;
-  const { newest } = found.snapshot;
-  const { zxid } = newest?.position ?? { zxid: 0 };
-  return {
-    identity: { incarnation: identity.incarnation, clusterId: identity.clusterId },
-    promise: found.promise.value,
-    snapshot: newest && {
-      ...newest,
-      path: snapshotPath(zxid),
-      chunks: () => readSnapshotFile(disk, { path: snapshotPath(zxid), shared: true }, checksum),
-    },
-    records: () => readRecords(disk, { segments, until: end.position, shared: true }, checksum),
-    last: end,
-    epochStarts,
-    alarms,
-  };
 }
