@@ -9,7 +9,7 @@ const link = (id: number, boot = 'a'): PeerLink => ({
   ...{ url: undefined, featureLevel: 1 },
 });
 
-const pong = (round: number): ZabMessage => ({ type: 'PONG', tenure: 1, round }) as ZabMessage;
+const pong = (round: number): ZabMessage => ({ type: 'PONG', tenure: 1, round });
 
 /** A node that writes down what it is told. */
 function join(mesh: MemoryMesh, self: PeerLink): { transport: Transport; told: string[] } {
