@@ -105,6 +105,11 @@ export function encodePayload(bytes: Uint8Array): EncodedMessage {
   return { head, tail: noTail };
 }
 
+/** The reverse of `encodePayload`: a view that is no Buffer. */
+export function decodePayload(payload: Uint8Array): Uint8Array {
+  return new Uint8Array(payload.buffer, payload.byteOffset, payload.length);
+}
+
 /**
  * Records and pieces of snapshots are views on `payload`. Of a record the frame alone is checked; whether
  * it continues the log is judged where the log is known.
@@ -247,7 +252,7 @@ class Cursor {
       throw new FormatError(`a record has the impossible length ${length}`);
     }
     this.#skip(length - 4);
-    const frame = this.#bytes.subarray(start, start + length);
+    const frame = this.#view(start, length);
     const [format, kind] = [frame[8], frame[9]];
     if (format !== RECORD_FORMAT || (kind !== 1 && kind !== 2)) {
       throw new FormatError(
@@ -260,14 +265,19 @@ class Cursor {
   }
 
   /** All that is left. */
-  rest(): Buffer {
-    return this.#bytes.subarray(this.#offset);
+  rest(): Uint8Array {
+    return this.#view(this.#offset, this.#bytes.length - this.#offset);
   }
 
   /** @throws FormatError when anything is left. */
   end(message: ZabMessage): ZabMessage {
     if (this.#offset === this.#bytes.length) return message;
     throw new FormatError(`bytes are left over behind ${message.type}`);
+  }
+
+  /** No Buffer: `slice` of one shares memory where everybody else's copies. */
+  #view(start: number, length: number): Uint8Array {
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + start, length);
   }
 
   #skip(bytes: number): number {

@@ -4,7 +4,7 @@
  */
 import { assert } from '../protocol/assert.ts';
 import type { ZabMessage } from '../zab/index.ts';
-import { decodeMessage, encodeMessage, encodePayload } from './codec.ts';
+import { decodeMessage, decodePayload, encodeMessage, encodePayload } from './codec.ts';
 import type { EncodedMessage } from './codec.ts';
 import { Complaints } from './complaints.ts';
 import type { Complaint, TransportLog } from './complaints.ts';
@@ -305,9 +305,11 @@ export class TcpTransport implements Transport {
         this.#tell(conversation, (handlers) => handlers.message(peer, message));
         break;
       }
-      case channels.replica:
-        this.#tell(conversation, (handlers) => handlers.payload(peer, payload));
+      case channels.replica: {
+        const bytes = decodePayload(payload);
+        this.#tell(conversation, (handlers) => handlers.payload(peer, bytes));
         break;
+      }
       case channels.alive:
         break;
       case channels.reject:

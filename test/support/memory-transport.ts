@@ -15,6 +15,8 @@ import type {
   Transport,
   TransportHandlers,
 } from '../../src/transport/transport.ts';
+import { decodeMessage, encodeMessage } from '../../src/transport/codec.ts';
+import { frameHeaderBytes } from '../../src/transport/frames.ts';
 import type { ZabMessage } from '../../src/zab/index.ts';
 import type { Random } from './random.ts';
 
@@ -23,6 +25,8 @@ export interface MemoryMeshOptions {
   readonly random?: Random;
   /** Sees every message as it is sent; what it returns travels instead, undefined = the message is lost. */
   readonly filter?: (from: number, to: number, message: ZabMessage) => ZabMessage | undefined;
+  /** False hands messages over as objects, which is faster; else they travel as bytes, as on real links. */
+  readonly asBytes?: boolean;
 }
 
 type Item =
@@ -192,13 +196,8 @@ export class MemoryMesh {
     },
     send: (from: number, to: number, item: Item): void => {
       if (!this.#connected.has(pairOf(from, to))) return;
-      const { filter } = this.#options;
-      if (item.type !== 'message' || filter === undefined) {
-        this.#push(from, to, item);
-        return;
-      }
-      const message = filter(from, to, item.message);
-      if (message !== undefined) this.#push(from, to, { ...item, message });
+      if (item.type === 'message') this.#pushMessage(from, to, item.message);
+      else this.#push(from, to, item);
     },
     disconnect: (from: number, to: number, reason: string): void => {
       if (!this.#connected.has(pairOf(from, to))) return;
@@ -233,6 +232,19 @@ export class MemoryMesh {
     const lane = this.#lane(from, to);
     const before = lane.items.at(-1)?.dueMs ?? 0;
     lane.items.push({ item, dueMs: Math.max(before, this.#nowMs + lane.delayMs) });
+  }
+
+  #pushMessage(from: number, to: number, sent: ZabMessage): void {
+    const { filter, asBytes = true } = this.#options;
+    const message = filter === undefined ? sent : filter(from, to, sent);
+    if (message === undefined) return;
+    if (!asBytes) {
+      this.#push(from, to, { type: 'message', message, bytes: 0 });
+      return;
+    }
+    const { head, tail } = encodeMessage(message);
+    const bytes = Buffer.concat([head.subarray(frameHeaderBytes), ...tail]);
+    this.#push(from, to, { type: 'message', message: decodeMessage(bytes), bytes: bytes.length });
   }
 
   #connect(a: number, b: number): void {
@@ -310,7 +322,7 @@ class MemoryTransport implements Transport {
   }
 
   send(peer: number, message: ZabMessage): void {
-    this.#mesh.send(this.self.id, peer, { type: 'message', message, bytes: sizeOf(message) });
+    this.#mesh.send(this.self.id, peer, { type: 'message', message, bytes: 0 });
   }
 
   sendPayload(peer: number, bytes: Uint8Array): void {
@@ -363,10 +375,3 @@ const whatOf = (item: Item): Delivery['what'] =>
 
 const bytesOf = (item: Item): number =>
   item.type === 'message' ? item.bytes : item.type === 'payload' ? item.bytes.length : 0;
-
-/** About what it takes on the wire. */
-function sizeOf(message: ZabMessage): number {
-  const head = 64;
-  if (message.type !== 'APPEND') return head;
-  return message.records.reduce((sum, { bytes }) => sum + bytes.length, head);
-}

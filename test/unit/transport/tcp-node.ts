@@ -104,7 +104,7 @@ export async function startTcpNode(options: TcpNodeOptions): Promise<TcpNode> {
     port: transport.port,
     hears: async (...entries) => {
       for (const entry of entries) {
-        await until(() => told.indexOf(entry, heard) >= 0);
+        await until(() => told.includes(entry, heard));
         heard = told.indexOf(entry, heard) + 1;
       }
     },
