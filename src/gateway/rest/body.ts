@@ -70,7 +70,7 @@ export async function readJson(request: BodyRequest, bytesMax: number): Promise<
   const bytes = await readBody(request, bytesMax);
   const type = request.raw.headers['content-type'];
   if (bytes.length === 0 && type === undefined) return undefined;
-  checkJsonType(type);
+  checkJsonType(type, request.raw);
   if (bytes.length === 0) return undefined;
   return parseJson(bytes);
 }
@@ -134,12 +134,16 @@ function parseJson(bytes: Buffer): unknown {
 }
 
 /** `application/json` and the types built on it (`application/merge-patch+json`). */
-function checkJsonType(type: string | undefined): void {
+function checkJsonType(type: string | undefined, { url = '' }: IncomingMessage): void {
   const [essence = ''] = (type ?? '').toLowerCase().split(';', 1);
   if (/^application\/(?:[\w.-]+\+)?json$/.test(essence.trim())) return;
   const given = type === undefined ? 'no Content-Type' : JSON.stringify(type.slice(0, 80));
   const hint = essence.includes('x-www-form-urlencoded') ? ' (curl -d sends that by default)' : '';
-  const detail = `the body must come with Content-Type: application/json, not ${given}${hint}`;
+  // What curl -d makes of the wish to write bytes.
+  const other = url.startsWith('/znodes')
+    ? '; to write the bytes of the body as they are, use PUT (curl -X PUT -d)'
+    : '';
+  const detail = `the body must come with Content-Type: application/json, not ${given}${hint}${other}`;
   throw new CoordinationError('UNSUPPORTEDMEDIATYPE', detail);
 }
 

@@ -28,6 +28,7 @@ export async function registerDocs(app: FastifyInstance, document: object): Prom
     await scope.register(swaggerUi, {
       routePrefix: '/docs',
       staticCSP: contentSecurityPolicy,
+      theme: { title: 'Zoogate: the API' },
       // Otherwise the page asks a public service to validate the document.
       uiConfig: { validatorUrl: null, deepLinking: true },
     });

@@ -28,7 +28,12 @@ export interface ProblemContext {
   readonly zxid?: Zxid;
   /** Where the request's form asks for another status than the table's. */
   readonly status?: number;
+  /** How a request of this form makes missing parents, where it can. */
+  readonly parents?: string;
 }
+
+/** Of a create in JSON. */
+export const parentsField = '"parents": true';
 
 export const problemTypePrefix = 'urn:zoogate:error:';
 
@@ -40,7 +45,7 @@ export function problemOf(body: ErrorBody, context: ProblemContext = {}): Proble
     type: problemTypePrefix + body.code,
     title,
     status: context.status ?? statusOf(body),
-    detail: body.detail,
+    detail: detailOf(body, context),
     ...(instance !== undefined && { instance }),
     code: body.code,
     zkCode,
@@ -53,6 +58,13 @@ export function problemOf(body: ErrorBody, context: ProblemContext = {}): Proble
     ...(oldestZxid !== undefined && { oldestZxid }),
     ...(currentZxid !== undefined && { currentZxid }),
   };
+}
+
+/** Nobody who meets a missing parent for the first time knows that it can be made in the same request. */
+function detailOf(body: ErrorBody, { parents }: ProblemContext): string {
+  const { detail, parentMissing, failedIndex } = body;
+  const helps = parents !== undefined && parentMissing === true && failedIndex === undefined;
+  return helps ? `${detail}; ${parents} makes missing parents too` : detail;
 }
 
 /** The status of an error without regard to preconditions, which only REST has. */

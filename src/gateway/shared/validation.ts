@@ -29,7 +29,7 @@ function describe(error: ValueError, where: string): string {
     case ValueErrorType.ObjectRequiredProperty:
       return `${field}: is required`;
     case ValueErrorType.ObjectAdditionalProperties:
-      return `${field}: unknown field`;
+      return `${field}: unknown field${known(error.schema)}`;
     default:
       return `${field}: must be ${expectation(error.schema)}, not ${shown(error.value)}`;
   }
@@ -44,6 +44,13 @@ function fieldName(pointer: string, where: string): string {
     return head === '' ? plain : `${head}.${plain}`;
   }, where);
   return text === '' ? 'body' : text;
+}
+
+/** The fields that there are: one of them was meant. */
+function known(schema: TSchema): string {
+  const { properties } = schema as { readonly properties?: object };
+  const names = Object.keys(properties ?? {});
+  return names.length === 0 ? ', there are none here' : `, known are ${names.join(', ')}`;
 }
 
 function expectation(schema: TSchema): string {

@@ -3,11 +3,11 @@ import type { ErrorBody } from '../../protocol/errors.ts';
 import type { Zxid } from '../../protocol/model.ts';
 import type { AttachResult } from '../../protocol/operations.ts';
 import type { GoneAnswer } from '../coordinator.ts';
-import { problemOf } from '../shared/problems.ts';
+import { parentsField, problemOf } from '../shared/problems.ts';
 import { formatToken } from '../shared/tokens.ts';
 
 export function errorText(clientId: number | null, zxid: Zxid, error: ErrorBody): string {
-  const problem = JSON.stringify(problemOf(error, { zxid }));
+  const problem = JSON.stringify(problemOf(error, { zxid, parents: parentsField }));
   return `{"type":"error","id":${String(clientId)},"zxid":${zxid},"problem":${problem}}`;
 }
 

@@ -321,6 +321,19 @@ describe('JSON bodies', () => {
     expect(answer.problem().detail).toContain(detail);
   });
 
+  it.each([
+    ['/znodes/a', true],
+    ['/multi', false],
+  ])(
+    'of a form, as curl -d sends it to %s, is told of PUT where that helps',
+    async (path, helps) => {
+      const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+      const { detail } = (await http('POST', path, { body: 'x', headers })).problem();
+      expect(detail).toContain('(curl -d sends that by default)');
+      expect(detail.includes('use PUT (curl -X PUT -d)')).toBe(helps);
+    },
+  );
+
   it('have a limit, and its answer reaches a client that sends more', async () => {
     const body = JSON.stringify({ operations: [], x: 'x'.repeat(17 * 1024 * 1024) });
     const headers = { 'Content-Type': 'application/json' };
@@ -329,6 +342,13 @@ describe('JSON bodies', () => {
     expect(answer.problem().detail).toContain(
       `a body of ${body.length} bytes exceeds the limit of`,
     );
+  });
+});
+
+describe('the page of the API', () => {
+  it('has our name', async () => {
+    const answer = await http('GET', '/docs/');
+    expect(answer.text).toContain('<title>Zoogate: the API</title>');
   });
 });
 

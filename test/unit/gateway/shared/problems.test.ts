@@ -40,6 +40,18 @@ describe('problems', () => {
     expect(statusOf({ code: 'NONODE', detail: '', parentMissing: true })).toBe(409);
   });
 
+  it('a missing parent comes with the way to make it, where the request has one', () => {
+    const body = { code: 'NONODE', detail: 'the parent /a does not exist' } as const;
+    const missing = { ...body, parentMissing: true };
+    const parents = '?parents';
+    expect(problemOf(missing, { parents }).detail).toBe(
+      'the parent /a does not exist; ?parents makes missing parents too',
+    );
+    expect(problemOf(missing).detail).toBe(body.detail);
+    expect(problemOf(body, { parents }).detail).toBe(body.detail);
+    expect(problemOf({ ...missing, failedIndex: 1 }, { parents }).detail).toBe(body.detail);
+  });
+
   it('what may have been applied is no 503, which invites a blind retry', () => {
     expect(statusOf({ code: 'CONNECTIONLOSS', detail: '' })).toBe(503);
     expect(statusOf({ code: 'CONNECTIONLOSS', detail: '', outcome: 'unknown' })).toBe(504);

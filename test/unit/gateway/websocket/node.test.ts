@@ -29,6 +29,16 @@ const tokenOf = ({ connected }: TestClient) =>
 const pathsOf = (messages: readonly Message[]) =>
   messages.flatMap(({ events }) => (events as { path: string }[]).map(({ path }) => path));
 
+it('tells how to make a missing parent', async () => {
+  const { open } = await startNode();
+  const client = await open();
+  const { problem } = await client.ask({ type: 'create', path: '/a/b' });
+  expect(problem).toMatchObject({
+    code: 'NONODE',
+    detail: 'the parent /a does not exist; "parents": true makes missing parents too',
+  });
+});
+
 describe('a session', () => {
   it('owns its ephemerals until it is closed', async () => {
     const { open } = await startNode();
