@@ -57,6 +57,9 @@ export class LogWriter {
   /** Changes to the files that are asked for and not done: nothing is written meanwhile. */
   #changes = 0;
   #changing: Promise<void> = Promise.resolve();
+  /** Things that must be on the disk before anything more is written. */
+  #holds = 0;
+  #held: Promise<void> = Promise.resolve();
   /** Where the files end once those changes are done. */
   #changedEnd: LogPosition;
   #failure: Error | undefined;
@@ -136,6 +139,16 @@ export class LogWriter {
     await this.#change(position, cut);
   }
 
+  /** Nothing that waits now, or comes, is written before `done` has resolved. */
+  holdUntil(done: Promise<void>): void {
+    this.#holds += 1;
+    const release = (): void => {
+      this.#holds -= 1;
+      this.#start();
+    };
+    this.#held = Promise.all([this.#held, done.then(release, () => undefined)]).then(() => undefined);
+  }
+
   /** Nothing that was given before is written after the call, and nothing at all before the change is done. */
   async #change(
     position: LogPosition,
@@ -145,6 +158,7 @@ export class LogWriter {
     this.#changes += 1;
     this.#changedEnd = position;
     const changed = this.#changing.then(async () => {
+      await this.#held;
       await this.#pumping;
       if (this.#failure !== undefined) throw this.#failure;
       await this.#segment?.file.close();
@@ -163,6 +177,7 @@ export class LogWriter {
 
   /** Resolves when nothing is queued or on its way any more, or after a failure. */
   async drain(): Promise<void> {
+    await this.#held;
     await this.#changing;
     while (this.#pumping !== undefined) await this.#pumping;
   }
@@ -192,8 +207,12 @@ export class LogWriter {
       });
   }
 
+  get #isFree(): boolean {
+    return this.#changes === 0 && this.#holds === 0;
+  }
+
   #mayTake(): boolean {
-    return !this.#queue.isEmpty && this.#changes === 0 && this.#failure === undefined;
+    return !this.#queue.isEmpty && this.#isFree && this.#failure === undefined;
   }
 
   /** The next batch leaves before the last one is reported, so that the disk never waits for listeners. */

@@ -50,6 +50,8 @@ export interface Identity {
   readonly clusterId?: string;
   /** Something that was acknowledged may be missing here; absent once a leader has given it back. */
   readonly recovering?: true;
+  /** It has learned epochs that it never promised, having no vote: its promise may be behind its log. */
+  readonly learner?: true;
   /** The log and the snapshots are wrong, and are set aside at the next start. */
   readonly condemned?: true;
 }
@@ -162,7 +164,9 @@ function isDamage(error: unknown): error is CorruptionError | InconsistentDirect
 async function setAside(parts: Parts, twins: Twins, damage: Error): Promise<Found> {
   const { disk } = parts.options;
   const { identity, promise } = twins;
-  if (identity.value === undefined || promise.value === undefined) throw damage;
+  if (identity.value === undefined) throw damage;
+  const neverPromised = identity.value.learner === true && promise.copies === 0;
+  if (promise.value === undefined && !neverPromised) throw damage;
   if (damage instanceof PromiseBehindError) throw damage;
   const { incarnation, clusterId } = identity.value;
   const value = {
@@ -206,26 +210,33 @@ async function moveAside(disk: Disk): Promise<string> {
 class PromiseBehindError extends InconsistentDirectoryError {}
 
 /** Each part of a data directory proves that others were there before it. */
-function checkCompleteness({ identity, promise, snapshot, log }: Found): void {
+function checkCompleteness(found: Found): void {
+  checkIdentity(found);
+  const { identity, promise, log } = found;
   const isEmpty = log.end.position.zxid === 0;
+  const isLearner = identity.value?.learner === true;
+  if (promise.value === undefined && (promise.copies > 0 || (!isEmpty && !isLearner))) {
+    throw new InconsistentDirectoryError(
+      'neither copy of its promise file can be read, so this node cannot know what it promised',
+    );
+  }
+  const promised = promise.value?.epoch ?? 0;
+  if (promised < log.end.position.epoch && !isLearner) {
+    throw new PromiseBehindError(
+      `its log is of epoch ${log.end.position.epoch}, its promise only of ${promised}`,
+    );
+  }
+}
+
+function checkIdentity({ identity, promise, snapshot, log }: Found): void {
   if (identity.value === undefined) {
-    const isVirgin = identity.copies === 0 && promise.copies === 0 && isEmpty;
+    const isVirgin =
+      identity.copies === 0 && promise.copies === 0 && log.end.position.zxid === 0;
     if (!isVirgin || snapshot.newest !== undefined) {
       throw new InconsistentDirectoryError('neither copy of its identity file can be read');
     }
   } else if (log.segments.length === 0 && identity.value.recovering !== true) {
     throw new InconsistentDirectoryError('its log is missing');
-  }
-  if (promise.value === undefined && (promise.copies > 0 || !isEmpty)) {
-    throw new InconsistentDirectoryError(
-      'neither copy of its promise file can be read, so this node cannot know what it promised',
-    );
-  }
-  if ((promise.value?.epoch ?? 0) < log.end.position.epoch) {
-    throw new PromiseBehindError(
-      `its log is of epoch ${log.end.position.epoch}, its promise only of ` +
-        `${promise.value?.epoch ?? 0}`,
-    );
   }
 }
 

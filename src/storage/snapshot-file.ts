@@ -136,6 +136,17 @@ export async function verifySnapshotFile(
   }
 }
 
+/** What its header says, and its size; nothing else of it is looked at. @throws SnapshotDamagedError */
+export async function readSnapshotHead(
+  file: DiskFile,
+  path: string,
+  checksum: Checksum,
+): Promise<SnapshotContent> {
+  const window = await FileWindow.open(file, { shared: false });
+  const { at } = await readHeader(window, path, checksum);
+  return { at, bytes: window.size };
+}
+
 /**
  * The chunks, each as it was given.
  * @param from.shared a chunk ends with the next one, see `WindowOptions`; default: each has its own memory

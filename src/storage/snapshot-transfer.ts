@@ -6,7 +6,7 @@ import { assert } from '../protocol/assert.ts';
 import type { Checksum } from '../zab/types.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import type { LogEnd } from './log-format.ts';
-import { readSnapshotHead, verifySnapshotFile } from './snapshot-file.ts';
+import { readSnapshotFile, readSnapshotHead, verifySnapshotFile } from './snapshot-file.ts';
 import { snapshotDirectory, snapshotPath } from './snapshots.ts';
 
 /** A kept snapshot, which stays until it is closed. */
@@ -108,6 +108,11 @@ export class IncomingSnapshot {
     await this.#close();
     const { at } = await verifySnapshotFile(this.#disk, this.path, this.#checksum);
     return at;
+  }
+
+  /** What a finished one holds; the memory of a chunk is used again for the next one. */
+  chunks(): AsyncIterable<Uint8Array> {
+    return readSnapshotFile(this.#disk, { path: this.path, shared: true }, this.#checksum);
   }
 
   /** Gives it up; may be called at any time, also again. */

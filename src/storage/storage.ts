@@ -115,12 +115,19 @@ export class Storage {
 
   /**
    * Queues records behind all that were appended before.
+   * @param options.asLearner they come from a leader whom this node, which has no vote, promised nothing
    * @throws InvariantError for a gap, or for an epoch that was not promised durably before
    */
-  append(records: readonly LogRecord[]): void {
+  append(records: readonly LogRecord[], options: { readonly asLearner?: boolean } = {}): void {
     const { epoch } = records.at(-1) ?? { epoch: 0 };
-    assert(epoch <= this.#promisedEpoch, `epoch ${epoch} is appended before it is promised`);
+    if (options.asLearner === true && epoch > this.#promisedEpoch) this.#becomeLearner();
+    else assert(epoch <= this.#promisedEpoch, `epoch ${epoch} is appended before it is promised`);
     this.#writer.append(records);
+  }
+
+  /** The greatest epoch that is promised on the disk; 0 before the first. */
+  get promisedEpoch(): number {
+    return this.#promisedEpoch;
   }
 
   /** All records up to and with `position` are on the disk; called with ever greater positions. */
@@ -207,10 +214,9 @@ export class Storage {
    * Puts a snapshot that has been received and finished in the place of the whole log and of all other
    * snapshots: at once, whenever the power goes. From the call on nothing that was appended before is
    * reported durable; nothing may be appended until it resolves.
-   * @throws InvariantError for an epoch that was not promised durably before
    */
   async install(snapshot: IncomingSnapshot, at: LogEnd): Promise<void> {
-    assert(at.position.epoch <= this.#promisedEpoch, 'a snapshot is of an epoch that was promised');
+    if (at.position.epoch > this.#promisedEpoch) this.#becomeLearner();
     assert(!this.#isInstalling, 'one snapshot at a time is installed');
     this.#isInstalling = true;
     const { bytes } = snapshot;
@@ -262,8 +268,8 @@ export class Storage {
   /** A leader has given back all that this node may have lost: it counts again from its next start on. */
   async recovered(): Promise<void> {
     if (this.#identity.recovering !== true) return;
-    const { incarnation, clusterId } = this.#identity;
-    this.#identity = { incarnation, ...(clusterId !== undefined && { clusterId }) };
+    const { recovering: _over, ...rest } = this.#identity;
+    this.#identity = rest;
     await this.#orFail(this.#parts.identityFile.write(this.#identity));
   }
 
@@ -307,6 +313,13 @@ export class Storage {
     await this.#writer.close();
     if (!this.#writer.hasFailed) await this.#spare.discard();
     await this.#parts.options.disk.close();
+  }
+
+  /** From here on a log of an epoch that was never promised is no sign of a lost promise. */
+  #becomeLearner(): void {
+    if (this.#identity.learner === true) return;
+    this.#identity = { ...this.#identity, learner: true };
+    this.#writer.holdUntil(this.#orFail(this.#parts.identityFile.write(this.#identity)));
   }
 
   /** The log has its first segment before the directory has an identity: one without the other is a loss. */
