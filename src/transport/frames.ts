@@ -184,8 +184,7 @@ export class FrameQueue {
 
   /** @param head from `allocateHead`; @param tail the rest of the payload, which is not copied */
   add(channel: Channel, head: Buffer, tail: readonly Uint8Array[] = []): void {
-    const runs: Uint8Array[] = [];
-    for (const part of tail) if (part.length > 0) join(runs, part);
+    const runs = tail.length === 0 ? tail : runsOf(tail);
     let sum = crc32(head.subarray(frameHeaderBytes), channel);
     let { length } = head;
     for (const run of runs) {
@@ -207,6 +206,32 @@ export class FrameQueue {
     this.#bytes = 0;
     return pieces;
   }
+}
+
+/**
+ * Parts that lie behind one another in the same memory as one piece: records mostly do, and a view made for
+ * each of them would cost more than all the rest.
+ */
+function runsOf(parts: readonly Uint8Array[]): readonly Uint8Array[] {
+  const runs: Uint8Array[] = [];
+  let first: Uint8Array | undefined;
+  let end = 0;
+  const finish = (): void => {
+    if (first === undefined) return;
+    const length = end - first.byteOffset;
+    if (length === first.length) runs.push(first);
+    else runs.push(new Uint8Array(first.buffer, first.byteOffset, length));
+  };
+  for (const part of parts) {
+    if (part.length === 0) continue;
+    if (first?.buffer !== part.buffer || part.byteOffset !== end) {
+      finish();
+      first = part;
+    }
+    end = part.byteOffset + part.length;
+  }
+  finish();
+  return runs;
 }
 
 /** Appends a piece; if it lies right behind the last one in the same memory, the two become one. */
