@@ -4,57 +4,70 @@
  * configurations in force; this node is one of them and is counted by the same rules, with its own disk
  * as its only witness.
  */
-import { assert } from '../protocol/assert.ts';
+import { assert, unreachable } from '../protocol/assert.ts';
+import { encodeConfig } from './config.ts';
+import type { Context } from './context.ts';
+import { Discovery } from './discovery.ts';
 import { encodeEpochRecord } from './epoch-record.ts';
-import type { LogView } from './log-view.ts';
-import type { AckEpochMessage, FollowerInfoMessage } from './messages.ts';
-import type { Outbox } from './outbox.ts';
+import type {
+  AckEpochMessage,
+  AckMessage,
+  FollowerInfoMessage,
+  LearnerMessage,
+} from './messages.ts';
+import type { LearnerStatus, Member } from './options.ts';
 import { Outstanding } from './outstanding.ts';
-import type { OutstandingLimits } from './outstanding.ts';
+import { Progress } from './progress.ts';
 import { isQuorum, quorumValue } from './quorum.ts';
 import type { Verifier } from './quorum.ts';
+import { Streams } from './streams.ts';
 import { comparePositions } from './types.ts';
-import type { EpochPromise, LogPosition, LogRecord } from './types.ts';
+import type { EpochPromise, LogPosition, LogRecord, ReadResult } from './types.ts';
 
 export type LeaderPhase = 'discovery' | 'synchronization' | 'broadcast';
-
-export interface LeaderContext {
-  readonly self: number;
-  /** Every configuration in force. */
-  readonly verifiers: readonly Verifier[];
-  readonly incarnation: string;
-  readonly clusterId: string | undefined;
-  readonly newClusterId: () => string;
-  readonly featureLevel: number;
-  readonly config: Uint8Array;
-  readonly limits: OutstandingLimits;
-  readonly log: LogView;
-  readonly outbox: Outbox;
-}
 
 /** Records from before there were feature levels need nothing else. */
 const LEAST_FEATURE_LEVEL = 1;
 
 export class Leader {
-  readonly #context: LeaderContext;
+  readonly #context: Context;
+  readonly #newClusterId: () => string;
+  readonly #verifiers: readonly Verifier[];
   readonly #voters: readonly number[];
-  /** What each node said of itself, this one included. */
-  readonly #infos = new Map<number, FollowerInfoMessage>();
-  /** Nodes whose promise of the epoch is durable and counts. */
-  readonly #promised = new Set<number>();
+  readonly #discovery: Discovery;
+  readonly #streams: Streams;
+  /** The relations that are open. */
+  readonly #learners = new Map<number, Progress>();
+  readonly #featureLevels = new Map<number, number>();
+  /** Answers that wait for the epoch record. */
+  readonly #answers = new Map<number, AckEpochMessage>();
+  /** When each voter was last heard from, also if its relation is over. */
+  readonly #heardMs = new Map<number, number>();
   /** Greatest zxid of this epoch that each voter has on disk; absent below the `epoch` record. */
   readonly #durable = new Map<number, number>();
   /** Latest leadership round that each voter has confirmed. */
   readonly #confirmed = new Map<number, number>();
+  readonly #startedMs: number;
   #phase: LeaderPhase = 'discovery';
   #epoch = 0;
+  #isPromised = false;
   #epochStart: LogPosition | undefined;
   #outstanding: Outstanding | undefined;
   #round = 0;
+  /** When something last brought the epoch nearer to its establishment. */
+  #progressMs: number;
+  /** A voter has promised a later epoch. */
+  #surpassed = false;
 
-  constructor(context: LeaderContext) {
+  constructor(context: Context, newClusterId: () => string) {
     this.#context = context;
-    this.#voters = [...new Set(context.verifiers.flatMap(({ voters }) => voters))];
+    this.#newClusterId = newClusterId;
+    this.#verifiers = context.members.verifiers;
+    this.#voters = [...new Set(this.#verifiers.flatMap(({ voters }) => voters))];
+    this.#discovery = new Discovery(this.#verifiers, context.mutations.reuseEpochs);
+    this.#streams = new Streams(context);
+    this.#startedMs = context.nowMs;
+    this.#progressMs = context.nowMs;
   }
 
   get phase(): LeaderPhase {
@@ -64,6 +77,10 @@ export class Leader {
   /** 0 until one is chosen. */
   get epoch(): number {
     return this.#epoch;
+  }
+
+  get epochStart(): LogPosition | undefined {
+    return this.#epochStart;
   }
 
   get established(): boolean {
@@ -85,86 +102,148 @@ export class Leader {
 
   /** The latest round that a quorum has confirmed. */
   get confirmedRound(): number {
-    return quorumValue(this.#context.verifiers, (voter) => this.#confirmed.get(voter) ?? 0);
+    return quorumValue(this.#verifiers, (voter) => this.#confirmed.get(voter) ?? 0);
   }
 
-  /** @param promise the greatest epoch that this node has ever promised */
-  begin(promise: EpochPromise | undefined): void {
-    const { self, clusterId, featureLevel } = this.#context;
-    this.onFollowerInfo(self, {
-      type: 'FOLLOWERINFO',
-      ...{ tenure: 0, promise, clusterId, featureLevel },
-      ...{ recovering: false, last: this.#context.log.durable },
+  /** True when a voter cannot follow, having promised a later epoch than this one. */
+  get surpassed(): boolean {
+    return this.#surpassed;
+  }
+
+  get learners(): readonly LearnerStatus[] {
+    const { nowMs } = this.#context;
+    return [...this.#learners.values()].map(({ id, voter, acked, synced, heardMs }) => {
+      return { id, voter, acked, synced, aliveMs: nowMs - heardMs };
     });
   }
 
-  onFollowerInfo(from: number, info: FollowerInfoMessage): void {
-    const { outbox, clusterId, self } = this.#context;
-    if (info.clusterId !== undefined && clusterId !== undefined && info.clusterId !== clusterId) {
-      outbox.ignore(`FOLLOWERINFO of ${String(from)}`, 'it belongs to another cluster');
-      return;
+  begin(): void {
+    const { self, promise, options } = this.#context;
+    this.#featureLevels.set(self, options.featureLevel ?? LEAST_FEATURE_LEVEL);
+    this.#discovery.hear(self, promise, true);
+    this.#maybeChooseEpoch();
+  }
+
+  /** @returns why this node must not lead, if the learner shows it */
+  onFollowerInfo(from: number, info: FollowerInfoMessage): string | undefined {
+    const { clusterId, members, peers, nowMs } = this.#context;
+    const { tenure, recovering, promise } = info;
+    this.end(from);
+    if (info.clusterId !== undefined && info.clusterId !== clusterId) {
+      this.#refuse(from, tenure, 'It belongs to another cluster.');
+      if (clusterId !== undefined) return undefined;
+      return `node ${from} belongs to a cluster already`;
     }
-    this.#infos.set(from, info);
-    if (this.#promised.has(self)) this.#sendLeaderInfo(from);
-    else this.#maybeChooseEpoch();
+    const voter = members.counts(from, peers.get(from)?.incarnation ?? '');
+    const progress = new Progress({ id: from, tenure, voter, recovering }, nowMs);
+    this.#learners.set(from, progress);
+    this.#featureLevels.set(from, info.featureLevel);
+    this.#heard(progress);
+    if (this.#epoch === 0) {
+      this.#discovery.hear(from, promise, voter);
+      this.#maybeChooseEpoch();
+      return undefined;
+    }
+    if (voter && promise !== undefined && promise.epoch > this.#epoch) {
+      this.#surpassed = true;
+      return this.established ? undefined : `node ${from} has promised epoch ${promise.epoch}`;
+    }
+    if (this.#phase === 'discovery') this.#discovery.hear(from, promise, voter);
+    this.#inform(progress);
+    return undefined;
   }
 
   /** Both copies of this node's own promise are on disk. */
-  onPromiseDurable(): void {
-    const { self } = this.#context;
-    this.#promised.add(self);
-    for (const peer of this.#infos.keys()) if (peer !== self) this.#sendLeaderInfo(peer);
+  onPromiseDurable({ epoch }: EpochPromise): void {
+    if (epoch !== this.#epoch || this.#isPromised) return;
+    this.#isPromised = true;
+    this.#progress();
+    this.#discovery.countPromise(this.#context.self);
+    for (const progress of this.#learners.values()) this.#inform(progress);
     this.#maybeAppendEpochRecord();
   }
 
-  /** @returns why this node must not lead, if the learner proves it */
-  onAckEpoch(from: number, ack: AckEpochMessage): string | undefined {
-    const { log, outbox } = this.#context;
-    if (ack.epoch !== this.#epoch || !this.#infos.has(from)) {
-      outbox.ignore(`ACKEPOCH of ${String(from)}`, 'it answers nothing that was asked');
+  /** @returns why this node must not lead, if the learner shows it */
+  step(from: number, message: LearnerMessage): string | undefined {
+    const progress = this.#learners.get(from);
+    const { outbox } = this.#context;
+    if (progress?.tenure !== message.tenure) {
+      outbox.ignore(`${message.type} of ${from}`, 'its relation is over');
       return undefined;
     }
-    if (!ack.counted || this.#phase !== 'discovery') return undefined;
-    if (this.#voters.includes(from) && comparePositions(ack.last, log.durable) > 0) {
-      return `voter ${String(from)} has a more recent log`;
+    this.#heard(progress);
+    switch (message.type) {
+      case 'ACKEPOCH':
+        return this.#onAckEpoch(progress, message);
+      case 'ACK':
+        this.#onAck(progress, message);
+        return undefined;
+      case 'PONG':
+        this.#confirm(progress, message.round);
+        return undefined;
+      case 'SNAPSHOTACK': {
+        const { transfer, index, tenure } = message;
+        const isCurrent = progress.stream === 'snapshot' && progress.transfer === transfer;
+        if (!isCurrent) return undefined;
+        this.#progress();
+        outbox.snapshotAcks.push({ to: from, tenure, transfer, index });
+        return undefined;
+      }
+      default:
+        return unreachable(message);
     }
-    this.#promised.add(from);
-    this.#maybeAppendEpochRecord();
-    return undefined;
+  }
+
+  onRead(to: number, tenure: number, result: ReadResult): void {
+    const progress = this.#relation(to, tenure);
+    if (progress !== undefined) this.#streams.onRead(progress, result, this.#round);
+  }
+
+  onSnapshotSent(
+    to: number,
+    tenure: number,
+    snapshot: { readonly transfer: number; readonly position: LogPosition; readonly chain: number },
+  ): void {
+    const progress = this.#relation(to, tenure);
+    if (progress?.stream !== 'snapshot' || progress.transfer !== snapshot.transfer) return;
+    this.#streams.onSnapshotSent(progress, snapshot);
+  }
+
+  onSnapshotFailed(to: number, tenure: number, reason: string): void {
+    const progress = this.#relation(to, tenure);
+    if (progress?.stream !== 'snapshot') return;
+    this.end(to);
+    this.#refuse(to, tenure, reason);
+  }
+
+  /** The relation with a learner is over; what it has on disk is still there. */
+  end(id: number): void {
+    const progress = this.#learners.get(id);
+    if (progress === undefined) return;
+    this.#learners.delete(id);
+    this.#answers.delete(id);
+    this.#streams.end(progress);
+    if (this.#phase === 'discovery') this.#discovery.forget(id);
+  }
+
+  /** Every relation ends, since this node leads no longer. */
+  endAll(reason: string): void {
+    for (const { id, tenure } of [...this.#learners.values()]) {
+      this.end(id);
+      this.#refuse(id, tenure, reason);
+    }
   }
 
   /** This node's own disk. */
   onDurable(): void {
-    this.#countDurable(this.#context.self, this.#context.log.durable);
-  }
-
-  /** Another node's disk, and its confirmation of a round. */
-  onAck(from: number, position: LogPosition, round: number): void {
-    const { log, outbox } = this.#context;
-    this.confirm(from, round);
-    if (position.epoch !== this.#epoch) return;
-    if (log.contains(position)) this.#countDurable(from, position);
-    else outbox.ignore(`ACK of ${String(from)}`, 'it acknowledges what was never sent');
-  }
-
-  confirm(from: number, round: number): void {
-    if (round > this.#round) {
-      this.#context.outbox.ignore(`round of ${String(from)}`, 'it has not begun');
-    } else if (round > (this.#confirmed.get(from) ?? 0)) {
-      this.#confirmed.set(from, round);
-    }
+    const { self, log } = this.#context;
+    this.#countDurable(self, log.durable);
   }
 
   /** Asks everybody whether this node still leads; it confirms that itself, being in its role. */
   beginRound(): void {
-    const { self, outbox, log } = this.#context;
     this.#round += 1;
-    this.confirm(self, this.#round);
-    for (const peer of this.#infos.keys()) {
-      if (peer === self) continue;
-      const tenure = this.#infos.get(peer)?.tenure ?? 0;
-      outbox.send(peer, { type: 'PING', tenure, round: this.#round, committed: log.committed });
-    }
+    this.#confirmed.set(this.#context.self, this.#round);
   }
 
   propose(payload: Uint8Array): LogRecord {
@@ -183,67 +262,240 @@ export class Leader {
     return count;
   }
 
-  /** A quorum has said which epochs it promised; a new cluster is born only of all its voters. */
-  #maybeChooseEpoch(): void {
-    const { self, clusterId, incarnation, verifiers, log, outbox } = this.#context;
-    if (this.#epoch > 0) return;
-    const isHeard = (voter: number): boolean => this.#infos.has(voter);
-    if (!isQuorum(verifiers, isHeard)) return;
-    if (clusterId === undefined && !this.#voters.every(isHeard)) return;
-    this.#epoch = log.last.epoch + 1;
-    for (const { promise } of this.#infos.values()) {
-      this.#epoch = Math.max(this.#epoch, (promise?.epoch ?? 0) + 1);
-    }
-    outbox.promise = { epoch: this.#epoch, leader: self, incarnation };
-    outbox.trace({ type: 'promise', epoch: this.#epoch, leader: self });
+  /** True when a quorum that this node is not part of has more on disk than this node. */
+  get isBehindQuorum(): boolean {
+    const { self, log } = this.#context;
+    const others = (voter: number): number =>
+      voter === self ? 0 : (this.#durable.get(voter) ?? 0);
+    return quorumValue(this.#verifiers, others) > log.durable.zxid;
   }
 
-  #sendLeaderInfo(to: number): void {
-    const { incarnation, outbox, clusterId } = this.#context;
-    const tenure = this.#infos.get(to)?.tenure ?? 0;
-    outbox.send(to, {
-      ...{ type: 'LEADERINFO', tenure, epoch: this.#epoch, incarnation, clusterId, voter: true },
+  /** The voter that has most on disk and is there to be led by, for a hand-off. */
+  successor(wanted?: number): { readonly id: number; readonly zxid: number } | undefined {
+    let best: { id: number; zxid: number } | undefined;
+    for (const { id, voter, synced, recovering } of this.#learners.values()) {
+      if (!voter || !synced || recovering || (wanted !== undefined && wanted !== id)) continue;
+      const zxid = this.#durable.get(id) ?? 0;
+      if (best === undefined || zxid > best.zxid) best = { id, zxid };
+    }
+    return best;
+  }
+
+  handOff(to: number, round: number): void {
+    const { outbox } = this.#context;
+    for (const { id, tenure } of [...this.#learners.values()]) {
+      this.end(id);
+      outbox.send(id, { type: 'HANDOFF', tenure, to, round });
+    }
+  }
+
+  /** @returns why this node leads no longer, if so */
+  tick(): string | undefined {
+    const { self, nowMs, timeouts, graceUntilMs } = this.#context;
+    if (nowMs <= graceUntilMs) return undefined;
+    const lastHeard = quorumValue(this.#verifiers, (voter) => {
+      if (voter === self) return nowMs;
+      return this.#heardMs.get(voter) ?? this.#startedMs + timeouts.peerMs;
     });
+    if (nowMs > lastHeard + timeouts.peerMs) return 'no quorum within its deadline';
+    if (this.established || nowMs <= this.#progressMs + timeouts.connectMs) return undefined;
+    return 'the epoch was not established within its deadline';
+  }
+
+  /** What this turn has for the learners: records, commit points, rounds, signs of life. */
+  flush(): void {
+    const { nowMs, timeouts, log, outbox, mutations } = this.#context;
+    if (mutations.countLeaderBeforeFsync) this.#countDurable(this.#context.self, log.last);
+    this.#streams.flush(this.#learners.values(), this.#round);
+    const { committed } = log;
+    for (const progress of this.#learners.values()) {
+      const isNews =
+        progress.opened &&
+        (progress.toldCommitted < committed.zxid || progress.toldRound < this.#round);
+      if (!isNews && nowMs < progress.saidMs + timeouts.pingMs) continue;
+      const { id, tenure } = progress;
+      outbox.send(id, { type: 'PING', tenure, round: this.#round, committed });
+      progress.saidMs = nowMs;
+      progress.toldCommitted = committed.zxid;
+      progress.toldRound = this.#round;
+    }
+  }
+
+  #relation(to: number, tenure: number): Progress | undefined {
+    const progress = this.#learners.get(to);
+    return progress?.tenure === tenure ? progress : undefined;
+  }
+
+  #refuse(to: number, tenure: number, reason: string): void {
+    this.#context.outbox.send(to, { type: 'REFUSE', tenure, reason });
+  }
+
+  #heard(progress: Progress): void {
+    const { nowMs } = this.#context;
+    progress.heardMs = nowMs;
+    if (progress.voter) this.#heardMs.set(progress.id, nowMs);
+  }
+
+  #progress(): void {
+    this.#progressMs = this.#context.nowMs;
+  }
+
+  #inform(progress: Progress): void {
+    if (!this.#isPromised || progress.informed) return;
+    const { outbox, options, clusterId } = this.#context;
+    const { id, tenure, voter } = progress;
+    progress.informed = true;
+    outbox.send(id, {
+      ...{ type: 'LEADERINFO', tenure, epoch: this.#epoch, voter, clusterId },
+      incarnation: options.incarnation,
+    });
+  }
+
+  #onAckEpoch(progress: Progress, ack: AckEpochMessage): string | undefined {
+    const { log, outbox, mutations } = this.#context;
+    const { id } = progress;
+    if (ack.epoch !== this.#epoch || !progress.informed || progress.stream !== 'none') {
+      outbox.ignore(`ACKEPOCH of ${id}`, 'it answers nothing that was asked');
+      return undefined;
+    }
+    this.#progress();
+    if (this.#phase !== 'discovery') {
+      this.#streams.open(progress, ack);
+      return undefined;
+    }
+    this.#answers.set(id, ack);
+    const isCounted = ack.counted && progress.voter && !progress.recovering;
+    if (!isCounted) return undefined;
+    const order = mutations.compareZxidsOnly
+      ? ack.last.zxid - log.durable.zxid
+      : comparePositions(ack.last, log.durable);
+    if (order > 0) return `voter ${id} has a more recent log`;
+    this.#discovery.countPromise(id);
+    this.#maybeAppendEpochRecord();
+    return undefined;
+  }
+
+  #onAck(progress: Progress, { position, round }: AckMessage): void {
+    const { log, outbox } = this.#context;
+    const { id } = progress;
+    const isKnown = position.zxid <= progress.sent.zxid && log.contains(position);
+    if (progress.stream === 'none' || !isKnown) {
+      outbox.ignore(`ACK of ${id}`, 'it acknowledges what was never sent');
+      return;
+    }
+    progress.acknowledge(position);
+    if (!this.established) this.#progress();
+    this.#streams.onAck(progress, position);
+    this.#countAck(progress, position);
+    this.#confirm(progress, round);
+  }
+
+  /** Holding the `epoch` record is what makes a learner's disk count at all. */
+  #countAck(progress: Progress, position: LogPosition): void {
+    const { outbox, mutations } = this.#context;
+    const start = this.#epochStart;
+    const holdsEpoch =
+      start !== undefined && position.epoch === this.#epoch && position.zxid >= start.zxid;
+    if (!holdsEpoch && mutations.countBeforeEpochRecord && start !== undefined) {
+      this.#countAck(progress, start);
+      return;
+    }
+    if (!holdsEpoch && !mutations.commitOldEpochsByCounting) return;
+    if (!progress.synced && holdsEpoch) {
+      progress.synced = true;
+      outbox.trace({ type: 'synced', learner: progress.id, position });
+    }
+    if (progress.voter) this.#countDurable(progress.id, position);
+  }
+
+  /** An answer shows that the voter followed when it was asked; it counts from who holds the epoch record. */
+  #confirm(progress: Progress, round: number): void {
+    if (round > this.#round) {
+      this.#context.outbox.ignore(`round of ${progress.id}`, 'it has not begun');
+      return;
+    }
+    if (!progress.synced || !progress.voter) return;
+    if (round > (this.#confirmed.get(progress.id) ?? 0)) this.#confirmed.set(progress.id, round);
+  }
+
+  /** A quorum has said which epochs it promised; a new cluster is born only of all its voters. */
+  #maybeChooseEpoch(): void {
+    const { self, clusterId, log, outbox, options, mutations } = this.#context;
+    const isBirth = clusterId === undefined && !mutations.birthWithoutAll;
+    if (isBirth && !this.#voters.every((voter) => this.#discovery.hasHeard(voter))) return;
+    const epoch = this.#discovery.chooseEpoch(log.last.epoch);
+    if (epoch === undefined) return;
+    this.#epoch = epoch;
+    this.#progress();
+    const promise = { epoch, leader: self, incarnation: options.incarnation };
+    this.#context.promise = promise;
+    outbox.promise = promise;
+    outbox.trace({ type: 'promise', epoch, leader: self });
   }
 
   /** A quorum, this node included, will help no smaller epoch: what the log holds now is I(e). */
   #maybeAppendEpochRecord(): void {
-    const { self, verifiers, log, outbox } = this.#context;
-    if (this.#phase !== 'discovery' || !this.#promised.has(self)) return;
-    if (!isQuorum(verifiers, (voter) => this.#promised.has(voter))) return;
+    const { self, log, outbox, options, members, mutations } = this.#context;
+    if (this.#phase !== 'discovery' || !this.#discovery.isComplete(self)) return;
     const payload = encodeEpochRecord({
       leader: self,
-      incarnation: this.#context.incarnation,
+      incarnation: options.incarnation,
       clusterId: this.#clusterId(),
       featureLevel: this.#featureLevel(),
-      config: this.#context.config,
+      config: this.#config(),
     });
-    const { zxid } = log.append({ epoch: this.#epoch, kind: 'epoch' }, payload);
-    this.#epochStart = { epoch: this.#epoch, zxid };
+    const { epoch, zxid } = log.append({ epoch: this.#epoch, kind: 'epoch' }, payload);
+    this.#epochStart = { epoch, zxid };
     this.#phase = 'synchronization';
+    this.#progress();
+    members.update(log.epochRecord);
+    this.#context.clusterId = log.epochRecord?.clusterId;
     outbox.trace({ type: 'epoch-record', position: this.#epochStart });
+    for (const [id, ack] of this.#answers) {
+      const progress = this.#learners.get(id);
+      if (progress !== undefined) this.#streams.open(progress, ack);
+    }
+    this.#answers.clear();
+    if (mutations.commitOldEpochsByCounting) this.onDurable();
   }
 
   #clusterId(): string {
-    const { clusterId, newClusterId, log } = this.#context;
+    const { clusterId, log } = this.#context;
     if (clusterId !== undefined) return clusterId;
     assert(log.last.zxid === 0, 'a node with a history knows its cluster');
-    for (const { clusterId: known } of this.#infos.values()) if (known !== undefined) return known;
-    return newClusterId();
+    return this.#newClusterId();
   }
 
-  /** The least level of the voters; while one of them is unknown, what every version understands. */
+  /** As the log has it; the first one names the lives that were there at the birth. */
+  #config(): Uint8Array {
+    const { log, members, peers, options, self } = this.#context;
+    const inForce = log.epochRecord?.config;
+    if (inForce !== undefined && inForce.length > 0) return inForce;
+    const withLives = members.list.map((member): Member => {
+      const { incarnation } = member.id === self ? options : (peers.get(member.id) ?? member);
+      return { ...member, incarnation };
+    });
+    return encodeConfig(withLives);
+  }
+
+  /** The least level of the voters; while one of them is unknown, what was in force before. */
   #featureLevel(): number {
-    const levels = this.#voters.map((voter) => this.#infos.get(voter)?.featureLevel);
-    return Math.min(...levels.map((level) => level ?? LEAST_FEATURE_LEVEL));
+    const levels = this.#voters.map((voter) => this.#featureLevels.get(voter));
+    const known = levels.filter((level) => level !== undefined);
+    if (known.length === levels.length) return Math.min(...known);
+    return this.#context.log.epochRecord?.featureLevel ?? LEAST_FEATURE_LEVEL;
   }
 
-  /** Holding the `epoch` record is what makes a voter's disk count at all. */
+  /** Only positions of this epoch count, and those that begin with its `epoch` record. */
   #countDurable(voter: number, { epoch, zxid }: LogPosition): void {
-    if (epoch !== this.#epoch || this.#epochStart === undefined) return;
+    const { mutations } = this.#context;
+    const start = this.#epochStart;
+    if (start === undefined) return;
+    const isOfEpoch = epoch === this.#epoch && zxid >= start.zxid;
+    if (!isOfEpoch && !mutations.commitOldEpochsByCounting) return;
     if (zxid <= (this.#durable.get(voter) ?? 0)) return;
     this.#durable.set(voter, zxid);
-    this.#maybeCommit(this.#epochStart);
+    this.#maybeCommit(start);
   }
 
   /**
@@ -251,14 +503,24 @@ export class Leader {
    * are committed by way of the `epoch` record alone, never by counting them.
    */
   #maybeCommit(epochStart: LogPosition): void {
-    const { verifiers, log, outbox, limits } = this.#context;
-    const zxid = quorumValue(verifiers, (voter) => this.#durable.get(voter) ?? 0);
-    if (zxid < epochStart.zxid || zxid <= log.committed.zxid) return;
+    const { log, outbox, options, mutations } = this.#context;
+    const zxid = quorumValue(this.#verifiers, (voter) => this.#durable.get(voter) ?? 0);
+    if (zxid <= log.committed.zxid) return;
+    if (zxid < epochStart.zxid) {
+      const epoch = log.epochAt(zxid);
+      if (mutations.commitOldEpochsByCounting && epoch !== undefined) log.commitTo({ epoch, zxid });
+      return;
+    }
     log.commitTo({ epoch: this.#epoch, zxid });
     this.#outstanding?.commit(zxid);
     if (this.#phase === 'broadcast') return;
+    assert(
+      isQuorum(this.#verifiers, (voter) => this.#durable.has(voter)),
+      'a quorum holds the epoch',
+    );
     this.#phase = 'broadcast';
-    this.#outstanding = new Outstanding(zxid, limits);
+    this.#outstanding = new Outstanding(log.last.zxid, options.limits);
+    this.#outstanding.commit(zxid);
     outbox.trace({ type: 'established', epoch: this.#epoch, committed: log.committed });
   }
 }

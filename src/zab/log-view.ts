@@ -2,13 +2,23 @@
  * What the core knows of its own log without reading it: how far it goes, how far it is on disk and
  * committed, where epochs begin, and the chain at recent records.
  *
- * Invariants: committed ≤ last, durable ≤ handedOut ≤ last; zxids are contiguous, also across epochs;
- * an epoch's first record is its `epoch` record.
+ * Invariants: durable ≤ handedOut ≤ last; committed ≤ last; zxids are contiguous, also across epochs; an
+ * epoch's first record is its `epoch` record. The commit point may be beyond what is durable here.
  */
 import { assert } from '../protocol/assert.ts';
-import { encodeRecord } from './record.ts';
-import { comparePositions } from './types.ts';
-import type { Checksum, LogPosition, LogRecord, RecordKind } from './types.ts';
+import { ChainMemory } from './chain-memory.ts';
+import { decodeEpochRecord } from './epoch-record.ts';
+import type { EpochRecord } from './epoch-record.ts';
+import { encodeRecord, frameChain } from './record.ts';
+import { comparePositions, leastPosition, noPosition } from './types.ts';
+import type {
+  Checksum,
+  InstalledSnapshot,
+  LogPosition,
+  LogRecord,
+  RecordKind,
+  RecordSource,
+} from './types.ts';
 
 /** What recovery has found, all of it synced to disk. */
 export interface LogStart {
@@ -22,43 +32,68 @@ export interface LogStart {
    * Payloads of the `epoch` records, in order: the last one up to the commit point (of the log, or as the
    * snapshot's state keeps it) and all behind it; older ones may be there too.
    */
-  readonly epochRecords?: readonly { readonly zxid: number; readonly payload: Uint8Array }[];
+  readonly epochRecords?: readonly EpochPayload[];
   /** The chain at the commit point that this node starts from. */
   readonly committedChain?: number;
 }
 
-/** How many chains are remembered: as far back as a peer's position is verified from memory. */
-const CHAINS_KEPT = 65_536;
+interface EpochPayload {
+  readonly zxid: number;
+  readonly payload: Uint8Array;
+}
+
+interface KnownEpochRecord {
+  readonly zxid: number;
+  readonly record: EpochRecord;
+}
+
+/** What the disk has to do. */
+export interface LogChanges {
+  readonly append: readonly LogRecord[];
+  readonly forgetAfter?: LogPosition;
+  readonly truncateAfter?: LogPosition;
+}
 
 export class LogView {
   readonly #checksum: Checksum;
-  readonly #epochStarts: LogPosition[];
-  readonly #chains = new Uint32Array(CHAINS_KEPT);
-  /** Chains of zxids above this one are remembered. */
-  #chainsFrom: number;
+  readonly #records: RecordSource | undefined;
+  readonly #chains: ChainMemory;
+  #epochStarts: LogPosition[];
+  #epochRecords: KnownEpochRecord[];
   #last: LogPosition;
   #lastChain: number;
   #handedOut: LogPosition;
   #durable: LogPosition;
   #committed: LogPosition;
   #pending: LogRecord[] = [];
+  #forgetAfter: LogPosition | undefined;
+  #truncateAfter: LogPosition | undefined;
+  #tenure = 0;
+  /** The tenure in which records were last handed out. */
+  #handedOutIn = 0;
+  /** Completions of older tenures speak of a log that has been cut since. */
+  #validFrom = 0;
 
-  constructor(start: LogStart, committed: LogPosition, checksum: Checksum) {
-    const { last, lastChain, epochStarts } = start;
-    this.#checksum = checksum;
-    this.#epochStarts = epochStarts.length === 0 ? [last] : [...epochStarts];
+  constructor(
+    start: LogStart,
+    committed: LogPosition,
+    means: { readonly checksum: Checksum; readonly records?: RecordSource | undefined },
+  ) {
+    const { last, lastChain } = start;
+    this.#checksum = means.checksum;
+    this.#records = means.records;
+    this.#epochStarts = completeStarts(start);
+    this.#epochRecords = (start.epochRecords ?? []).map(knownEpochRecord);
     this.#last = last;
     this.#lastChain = lastChain;
     this.#handedOut = last;
     this.#durable = last;
     this.#committed = committed;
-    this.#chainsFrom = last.zxid - 1;
-    this.#chains[last.zxid % CHAINS_KEPT] = lastChain;
-    assert(this.#epochStarts.every(isAfterPrevious), 'epochs and their first records ascend');
-    assert(
-      this.#epochStarts.at(-1)?.epoch === last.epoch,
-      'the last epoch is that of the last record',
-    );
+    this.#chains = new ChainMemory({ zxid: last.zxid, chain: lastChain });
+    if (start.committedChain !== undefined) {
+      this.#chains.anchor({ zxid: committed.zxid, chain: start.committedChain });
+    }
+    checkStarts(this.#epochStarts, last);
     assert(comparePositions(committed, last) <= 0, 'nothing beyond the log is committed');
   }
 
@@ -82,7 +117,7 @@ export class LogView {
 
   /** How far records may be applied. */
   get applicable(): LogPosition {
-    return comparePositions(this.#committed, this.#durable) < 0 ? this.#committed : this.#durable;
+    return leastPosition(this.#committed, this.#durable);
   }
 
   /** Records that the disk has and has not completed. */
@@ -90,12 +125,29 @@ export class LogView {
     return this.#handedOut.zxid - this.#durable.zxid;
   }
 
-  /** True when records wait for `take`. */
-  get hasPending(): boolean {
-    return this.#pending.length > 0;
+  /** The records that wait for `take`. */
+  get pending(): readonly LogRecord[] {
+    return this.#pending;
   }
 
-  /** Appends a record at the next zxid. */
+  /** True when there is something for `take`. */
+  get hasChanges(): boolean {
+    return this.#pending.length > 0 || this.#forgetAfter !== undefined;
+  }
+
+  /** The last one in the log, committed or not. */
+  get epochRecord(): EpochRecord | undefined {
+    return this.#epochRecords.at(-1)?.record;
+  }
+
+  /** A new role: what the disk completes from now on is told apart from what it was given before. */
+  enterTenure(tenure: number): void {
+    assert(tenure > this.#tenure, 'tenures ascend');
+    this.#tenure = tenure;
+    this.#dropPending();
+  }
+
+  /** Appends a new record at the next zxid. */
   append(
     head: { readonly epoch: number; readonly kind: RecordKind },
     payload: Uint8Array,
@@ -107,36 +159,53 @@ export class LogView {
     assert(isNewEpoch === (kind === 'epoch'), 'an epoch begins with its epoch record, and only so');
     const previousChain = this.#lastChain;
     const record = encodeRecord({ epoch, zxid, kind, previousChain }, payload, this.#checksum);
-    this.#last = { epoch, zxid };
-    this.#lastChain = record.chain;
-    this.#chains[zxid % CHAINS_KEPT] = record.chain;
-    this.#chainsFrom = Math.max(this.#chainsFrom, zxid - CHAINS_KEPT);
-    if (isNewEpoch) this.#epochStarts.push(this.#last);
-    this.#pending.push(record);
+    this.#push(record);
     return record;
   }
 
-  /** Hands the new records to the disk. */
-  take(): readonly LogRecord[] {
-    const records = this.#pending;
-    this.#pending = [];
-    this.#handedOut = this.#last;
-    return records;
+  /**
+   * Appends a record that another node has made.
+   * @param trusted without looking at its chain: for tests of what that leads to
+   * @returns why it is not the next record of this log, if it is not
+   */
+  appendReceived(record: LogRecord, trusted = false): string | undefined {
+    const { epoch, zxid, kind, chain } = record;
+    if (zxid !== this.#last.zxid + 1) return `record ${zxid} does not follow ${this.#last.zxid}`;
+    if (epoch < this.#last.epoch) return `the epoch goes back to ${epoch} at record ${zxid}`;
+    if ((epoch !== this.#last.epoch) !== (kind === 'epoch')) {
+      return `epoch ${epoch} does not begin with an epoch record, at record ${zxid}`;
+    }
+    if (!trusted && frameChain(record.bytes, this.#lastChain, this.#checksum) !== chain) {
+      return `record ${zxid} does not continue the chain`;
+    }
+    this.#push(record);
+    return undefined;
   }
 
-  /** Forgets records that no disk and no peer has seen. */
-  dropPending(): void {
-    if (this.#pending.length === 0) return;
+  /** Hands what is new to the disk. */
+  take(): LogChanges {
+    const append = this.#pending;
+    const [forgetAfter, truncateAfter] = [this.#forgetAfter, this.#truncateAfter];
     this.#pending = [];
-    this.truncateAfter(this.#handedOut);
+    this.#forgetAfter = undefined;
+    this.#truncateAfter = undefined;
+    if (append.length > 0) this.#handedOutIn = this.#tenure;
+    this.#handedOut = this.#last;
+    return {
+      append,
+      ...(forgetAfter !== undefined && { forgetAfter }),
+      ...(truncateAfter !== undefined && { truncateAfter }),
+    };
   }
 
   /**
-   * The disk has everything up to `position`.
-   * @returns false when that is no news, or speaks of a record that has been replaced since
+   * The disk has everything up to `position` that it was given in `tenure`. That is a fact about the log,
+   * and outlives the role as long as the log has not been cut since.
+   * @returns why it says nothing about the present log, or whether it is news
    */
-  completed(position: LogPosition): boolean {
-    if (!this.contains(position)) return false;
+  completed(tenure: number, position: LogPosition): boolean | string {
+    if (tenure < this.#validFrom) return `the log was cut after tenure ${tenure}`;
+    if (!this.contains(position)) return 'it speaks of a record that has been replaced';
     assert(
       comparePositions(position, this.#handedOut) <= 0,
       'the disk completes what it was given',
@@ -150,7 +219,7 @@ export class LogView {
   commitTo(position: LogPosition): void {
     assert(this.contains(position), 'only records of this log are committed here');
     assert(comparePositions(position, this.#committed) >= 0, 'the commit point never goes back');
-    this.#committed = position;
+    this.#committed = { epoch: position.epoch, zxid: position.zxid };
   }
 
   /**
@@ -160,14 +229,28 @@ export class LogView {
   truncateAfter(position: LogPosition): void {
     assert(this.contains(position), 'a log is cut after one of its own records');
     assert(comparePositions(position, this.#committed) >= 0, 'a committed record is never removed');
+    if (comparePositions(position, this.#last) === 0) return;
     const chain = this.chainAt(position.zxid);
     assert(chain !== undefined, 'the chain at the cut is known');
-    this.#last = position;
+    this.#cutTo({ epoch: position.epoch, zxid: position.zxid }, chain);
+  }
+
+  /** A snapshot has replaced the whole log, on disk already. */
+  installed({ position, chain, epochStarts, epochRecord }: InstalledSnapshot): void {
+    assert(!this.hasChanges, 'nothing is appended while a snapshot is installed');
+    assert(comparePositions(position, this.#committed) >= 0, 'a snapshot takes nothing away');
+    const { epoch, zxid } = position;
+    this.#epochStarts = [...epochStarts];
+    checkStarts(this.#epochStarts, position);
+    this.#epochRecords =
+      epochRecord === undefined ? [] : [{ zxid, payload: epochRecord }].map(knownEpochRecord);
+    this.#last = { epoch, zxid };
     this.#lastChain = chain;
-    this.#pending = this.#pending.filter(({ zxid }) => zxid <= position.zxid);
-    if (comparePositions(this.#handedOut, position) > 0) this.#handedOut = position;
-    if (comparePositions(this.#durable, position) > 0) this.#durable = position;
-    while ((this.#epochStarts.at(-1)?.zxid ?? 0) > position.zxid) this.#epochStarts.pop();
+    this.#handedOut = this.#last;
+    this.#durable = this.#last;
+    this.#committed = this.#last;
+    this.#chains.restart({ zxid, chain });
+    this.#validFrom = this.#tenure;
   }
 
   /** True when this very record is in this log, as far as its epochs are known. */
@@ -190,11 +273,90 @@ export class LogView {
     return this.#epochStarts.filter(({ epoch }) => epoch >= from.epoch);
   }
 
-  /** The chain at a recent record; undefined when it is no longer remembered. */
-  chainAt(zxid: number): number | undefined {
-    if (zxid <= this.#chainsFrom || zxid > this.#last.zxid) return undefined;
-    return this.#chains[zxid % CHAINS_KEPT];
+  /** The first known record of an epoch. */
+  startOf(epoch: number): LogPosition | undefined {
+    return this.#epochStarts.findLast((start) => start.epoch === epoch);
   }
+
+  /** All that is known of the records up to `zxid`. */
+  epochStartsUpTo(zxid: number): readonly LogPosition[] {
+    return this.#epochStarts.filter((start) => start.zxid <= zxid);
+  }
+
+  /** The chain at a record; undefined when neither memory nor the record source has it any more. */
+  chainAt(zxid: number): number | undefined {
+    if (zxid > this.#last.zxid) return undefined;
+    return this.#chains.at(zxid) ?? this.recordAt(zxid)?.chain;
+  }
+
+  /** A record that is still in memory. */
+  recordAt(zxid: number): LogRecord | undefined {
+    if (zxid > this.#last.zxid) return undefined;
+    const firstPending = this.#pending[0]?.zxid ?? Infinity;
+    if (zxid >= firstPending) return this.#pending[zxid - firstPending];
+    const record = this.#records?.at(zxid);
+    if (record === undefined) return undefined;
+    const epoch = this.epochAt(zxid);
+    assert(
+      record.zxid === zxid && (epoch === undefined || record.epoch === epoch),
+      'the records in memory are those of the log',
+    );
+    return record;
+  }
+
+  #push(record: LogRecord): void {
+    const { epoch, zxid, kind, chain } = record;
+    this.#last = { epoch, zxid };
+    this.#lastChain = chain;
+    this.#chains.push(zxid, chain);
+    if (kind === 'epoch') {
+      this.#epochStarts.push(this.#last);
+      this.#epochRecords.push(knownEpochRecord({ zxid, payload: record.payload }));
+    }
+    this.#pending.push(record);
+  }
+
+  /** Forgets records that no disk has seen. */
+  #dropPending(): void {
+    if (this.#pending.length === 0) return;
+    const chain = this.chainAt(this.#handedOut.zxid);
+    assert(chain !== undefined, 'the chain of what was handed out is known');
+    this.#cutTo(this.#handedOut, chain);
+  }
+
+  #cutTo(position: LogPosition, chain: number): void {
+    this.#last = position;
+    this.#lastChain = chain;
+    this.#pending = this.#pending.filter(({ zxid }) => zxid <= position.zxid);
+    this.#forgetAfter = leastPosition(this.#forgetAfter ?? position, position);
+    if (comparePositions(this.#handedOut, position) > 0) {
+      assert(this.#handedOutIn < this.#tenure, 'a role never cuts what it has appended itself');
+      this.#handedOut = position;
+      this.#truncateAfter = leastPosition(this.#truncateAfter ?? position, position);
+      this.#validFrom = this.#tenure;
+    }
+    if (comparePositions(this.#durable, position) > 0) this.#durable = position;
+    while ((this.#epochStarts.at(-1)?.zxid ?? 0) > position.zxid) this.#epochStarts.pop();
+    while ((this.#epochRecords.at(-1)?.zxid ?? 0) > position.zxid) this.#epochRecords.pop();
+    this.#chains.cut({ zxid: position.zxid, chain });
+    checkStarts(this.#epochStarts, position);
+  }
+}
+
+function knownEpochRecord({ zxid, payload }: EpochPayload): KnownEpochRecord {
+  return { zxid, record: decodeEpochRecord(payload) };
+}
+
+/** A log that begins with the first record of all knows that nothing was before it. */
+function completeStarts({ last, epochStarts }: LogStart): LogPosition[] {
+  const [first] = epochStarts;
+  if (first === undefined) return [last];
+  return first.zxid === 1 ? [noPosition, ...epochStarts] : [...epochStarts];
+}
+
+function checkStarts(starts: readonly LogPosition[], last: LogPosition): void {
+  assert(starts.every(isAfterPrevious), 'epochs and their first records ascend');
+  assert(starts.at(-1)?.epoch === last.epoch, 'the last epoch is that of the last record');
 }
 
 function isAfterPrevious(

@@ -108,6 +108,11 @@ export function recordOfFrame(bytes: Uint8Array): LogRecord {
   return new FramedRecord(head, bytes);
 }
 
+/** The chain at a frame behind a record whose chain is `previousChain`. */
+export function frameChain(bytes: Uint8Array, previousChain: number, checksum: Checksum): number {
+  return checksum(bytes.subarray(8), previousChain);
+}
+
 export type DecodedRecord =
   | { readonly ok: true; readonly record: LogRecord; readonly end: number }
   | { readonly ok: false; readonly problem: string };

@@ -41,6 +41,11 @@ export function comparePositions(a: LogPosition, b: LogPosition): number {
   return a.epoch === b.epoch ? a.zxid - b.zxid : a.epoch - b.epoch;
 }
 
+/** The earlier of two positions of one log. */
+export function leastPosition(a: LogPosition, b: LogPosition): LogPosition {
+  return comparePositions(a, b) <= 0 ? a : b;
+}
+
 /** CRC-32 of `bytes`, seeded with `seed`, as an unsigned 32-bit integer. */
 export type Checksum = (bytes: Uint8Array, seed: number) => number;
 

@@ -1,0 +1,34 @@
+import type { Context } from './context.ts';
+
+/** Since when the disk has completed nothing of what it was given. */
+export class DiskWatch {
+  readonly #context: Context;
+  #busySinceMs: number | undefined;
+  #promises = 0;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** True while it hangs. */
+  get isStalled(): boolean {
+    const { nowMs, timeouts, graceUntilMs } = this.#context;
+    if (this.#busySinceMs === undefined || nowMs <= graceUntilMs) return false;
+    return nowMs > this.#busySinceMs + timeouts.diskStallMs;
+  }
+
+  handedOut(records: boolean, promise: boolean): void {
+    if (promise) this.#promises += 1;
+    if (records || promise) this.#busySinceMs ??= this.#context.nowMs;
+  }
+
+  promised(): void {
+    this.#promises -= 1;
+    this.completed();
+  }
+
+  completed(): void {
+    const isIdle = this.#context.log.inProgress === 0 && this.#promises === 0;
+    this.#busySinceMs = isIdle ? undefined : this.#context.nowMs;
+  }
+}
