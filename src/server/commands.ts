@@ -14,6 +14,8 @@ Usage: zoogate <command> [options]
 
 Commands:
   serve                      run a node
+  ensemble                   run several nodes on this machine, to try an ensemble out
+  health                     ask a node whether it works, or is ready
   log list|verify|print      show the log of a stopped node
   snapshot list|verify|print show the snapshots of a stopped node
 
@@ -40,6 +42,8 @@ type Command = (args: readonly string[]) => Promise<ExitStatus>;
 
 const commands: Readonly<Record<string, Command>> = {
   serve: serveCommand,
+  ensemble: async (args) => (await import('./ensemble/index.ts')).ensembleCommand(args),
+  health: async (args) => (await import('./health-check.ts')).healthCommand(args),
   log: async (args) => (await import('./offline/index.ts')).logCommand(args),
   snapshot: async (args) => (await import('./offline/index.ts')).snapshotCommand(args),
 };

@@ -21,7 +21,7 @@ import { prepareDataDirectory } from './data-directory.ts';
 import { registerHealth } from './health.ts';
 import type { Logger } from './logging.ts';
 import { MeasuredDisk, Metrics } from './metrics/index.ts';
-import { removePortFile, writePortFile } from './port-file.ts';
+import { removeRunFiles, writeRunFiles } from './run-files.ts';
 import { listenStartError, StartError, storageStartError } from './start-error.ts';
 
 export interface NodeOptions {
@@ -72,7 +72,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   try {
     const port = await listen(doors.app, config);
     const url = urlOf(config.host, port);
-    if (options.disk === undefined) await writePortFile(config.dataDir, port);
+    if (options.disk === undefined) await writeRunFiles(config.dataDir, port);
     const { clusterId, appliedZxid, epoch } = replica.status();
     logger.info(
       {
@@ -102,7 +102,7 @@ async function recover(options: NodeOptions): Promise<Recovery> {
       segmentBytes: config.segmentSize,
       snapshotsRetained: config.snapshotsRetained,
     });
-    if (options.disk === undefined) await removePortFile(config.dataDir);
+    if (options.disk === undefined) await removeRunFiles(config.dataDir);
     for (const alarm of recovered.alarms) logger.warn({ dataDir: config.dataDir }, alarm);
     const replica = await makeReplica(options, { storage, recovered });
     return { replica, disk, tookMs: performance.now() - startedMs };
@@ -117,7 +117,7 @@ async function makeReplica(
   { storage, recovered }: { storage: Storage; recovered: Recovered },
 ): Promise<Replica> {
   try {
-    return await createReplica({
+    const replica = await createReplica({
       settings: {
         self: config.id,
         voters: votersOf(config),
@@ -140,6 +140,9 @@ async function makeReplica(
       randomBytes: (count) => randomBytes(count),
       onFatal,
     });
+    replica.start();
+    await replica.serving();
+    return replica;
   } catch (error) {
     await storage.close();
     throw error;
@@ -229,5 +232,5 @@ async function stopAll(
   clearTimeout(cut);
   metrics.stop();
   await replica.stop();
-  if (options.disk === undefined) await removePortFile(options.config.dataDir);
+  if (options.disk === undefined) await removeRunFiles(options.config.dataDir);
 }

@@ -9,11 +9,9 @@ import { openLog } from './logging.ts';
 import type { ProcessLog } from './logging.ts';
 import { startNode } from './node.ts';
 import type { RunningNode } from './node.ts';
+import { nextSignal } from './signals.ts';
 import { StartError } from './start-error.ts';
 import { productVersion } from './version.ts';
-
-/** A closed terminal ends the node like the other two. */
-const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /** Runs a node until a signal ends it; does not return before the process may exit. */
 export async function runProcess(config: Config): Promise<ExitStatus> {
@@ -21,7 +19,7 @@ export async function runProcess(config: Config): Promise<ExitStatus> {
   const onFatal = (error: unknown): never => exitFatally(log, error);
   process.on('uncaughtException', onFatal);
   process.on('unhandledRejection', onFatal);
-  const signal = nextSignal();
+  const signal = nextSignal(() => process.exit(ExitStatus.FAILED));
   try {
     const node = await Promise.race([start(config, log, onFatal), signal]);
     // A signal during recovery: nothing has been acknowledged, and recovery may be cut short anywhere.
@@ -43,26 +41,6 @@ function start(
   onFatal: (error: unknown) => never,
 ): Promise<RunningNode> {
   return startNode({ config, logger, version: productVersion(), onFatal });
-}
-
-/**
- * Ctrl-C reaches all processes of the terminal, and npm hands what it gets on to its child: what comes so
- * soon after the first signal is the same wish, milliseconds.
- */
-const SAME_SIGNAL_MS = 500;
-
-/** Resolves with the first signal; a second one ends the process at once. */
-function nextSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    let firstMs: number | undefined;
-    const take = (signal: NodeJS.Signals): void => {
-      const nowMs = performance.now();
-      firstMs ??= nowMs;
-      if (nowMs - firstMs > SAME_SIGNAL_MS) process.exit(ExitStatus.FAILED);
-      resolve(signal);
-    };
-    for (const name of stopSignals) process.on(name, take);
-  });
 }
 
 /** Stops `node`, or gives up when the time for it is over. */
