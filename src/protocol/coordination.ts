@@ -91,6 +91,8 @@ export interface ResultAnswer {
   readonly result: Result;
   /** The confirmed remaining life of the caller's session, milliseconds. */
   readonly expiresInMs?: number;
+  /** The node is in no quorum and answers from what it knows to be committed. */
+  readonly readOnly?: true;
 }
 
 export interface ErrorAnswer {
@@ -100,6 +102,7 @@ export interface ErrorAnswer {
   readonly zxid: Zxid;
   readonly error: ErrorBody;
   readonly expiresInMs?: number;
+  readonly readOnly?: true;
   /** The stream ended with this answer (its first uncertain outcome): close with 4503. */
   readonly ends?: true;
 }

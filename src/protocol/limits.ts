@@ -46,6 +46,14 @@ export interface Limits {
   readonly outstandingTransactionsMax: number;
   /** Their bytes. */
   readonly outstandingBytesMax: number;
+  /** Requests that one node has forwarded to its leader and that are not decided. */
+  readonly forwardedRequestsMax: number;
+  /** Their bytes. */
+  readonly forwardedBytesMax: number;
+  /** Requests without a stream that wait on one node until there is a leader again. */
+  readonly leaderWaitsMax: number;
+  /** For how long requests wait for the next leader before they are refused, milliseconds. */
+  readonly leaderGraceMs: number;
   /** Requests of one node that wait for a zxid. */
   readonly zxidWaitsMax: number;
   /** Requests of one stream that wait for their turn. */
@@ -104,6 +112,10 @@ export const defaultLimits: Limits = {
   streamsMax: 65_536,
   outstandingTransactionsMax: 65_536,
   outstandingBytesMax: 64 * MIB,
+  forwardedRequestsMax: 16_384,
+  forwardedBytesMax: 32 * MIB,
+  leaderWaitsMax: 10_000,
+  leaderGraceMs: 300,
   zxidWaitsMax: 65_536,
   streamRequestsMax: 10_000,
   frameMessagesMax: 1000,
@@ -144,6 +156,10 @@ export function checkLimits(limits: Limits): void {
   assert(
     limits.znodeDataBytesMax <= limits.frameBytesMax,
     'limits: one znode must fit into one WebSocket frame',
+  );
+  assert(
+    limits.transactionBytesMax <= limits.forwardedBytesMax,
+    'limits: one transaction must fit into the bytes of forwarded requests',
   );
   // A character of a path takes up to three bytes in the record that ends its session.
   assert(

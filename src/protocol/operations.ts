@@ -369,7 +369,7 @@ export interface SessionInfoResult {
   readonly timeoutMs: number;
   readonly expiresInMs: number;
   readonly ephemerals: number;
-  /** True while a stream is attached to it on this node. */
+  /** True while a stream is attached to it, on whatever node. */
   readonly connected: boolean;
 }
 

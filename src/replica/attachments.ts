@@ -6,15 +6,24 @@ import { assert } from '../protocol/assert.ts';
 import type { Caller, SessionCredential } from '../protocol/coordination.ts';
 import { CoordinationError } from '../protocol/errors.ts';
 import type { SessionId, WatchMode, ZnodePath, Zxid } from '../protocol/model.ts';
-import type { AttachOperation, AttachResult, Result } from '../protocol/operations.ts';
-import { compareOneShot, ExpiryQueue } from '../sessions/index.ts';
+import type {
+  AttachOperation,
+  AttachResult,
+  Result,
+  SessionResult,
+} from '../protocol/operations.ts';
+import { compareOneShot } from '../sessions/index.ts';
 import { canRead } from '../tree/index.ts';
+import type { Authority } from './acceptance.ts';
 import type { Core } from './core.ts';
 import { hashSecret, secretBytes, secretText, verifyCredential } from './credentials.ts';
-import type { Drive } from './drive.ts';
 import type { EventDelivery } from './events.ts';
+import { compareGenerations } from './generations.ts';
+import type { Generation } from './generations.ts';
 import { nobody } from './caller.ts';
 import type { ResolvedCaller } from './caller.ts';
+import type { SessionLives } from './lives.ts';
+import type { Registration } from './peer-messages.ts';
 import type { Pending } from './stream.ts';
 import { sessionGone } from './reads.ts';
 import type { Reads } from './reads.ts';
@@ -22,78 +31,74 @@ import type { Stream } from './stream.ts';
 
 export interface AttachmentParts {
   readonly core: Core;
-  readonly drive: Drive;
   readonly reads: Reads;
   readonly events: EventDelivery;
-  readonly expiry: ExpiryQueue;
+  readonly lives: SessionLives;
   readonly randomBytes: (count: number) => Uint8Array;
+}
+
+/** What becomes of a stream's end. */
+export interface AttachmentHooks {
+  /** Ends the stream's requests without a word: a newer one has its session, or the session is over. */
+  abandon(stream: Stream): void;
+  /** The stream has ended; its session lives on. */
+  detach(session: SessionId, generation: Generation): void;
 }
 
 export class Attachments {
   readonly #core: Core;
-  readonly #drive: Drive;
   readonly #reads: Reads;
   readonly #events: EventDelivery;
-  readonly #expiry: ExpiryQueue;
+  readonly #lives: SessionLives;
   readonly #randomBytes: (count: number) => Uint8Array;
-  /** The newest stream that asks for each session and is not attached to it yet. */
+  /** The newest stream that asks for each session here and is not attached to it yet. */
   readonly #attaching = new Map<SessionId, Stream>();
-  /** Ends the stream's requests without a word; set by the replica. */
-  #abandon: (stream: Stream) => void = () => undefined;
+  #hooks: AttachmentHooks | undefined;
 
   constructor(parts: AttachmentParts) {
     this.#core = parts.core;
-    this.#drive = parts.drive;
     this.#reads = parts.reads;
     this.#events = parts.events;
-    this.#expiry = parts.expiry;
+    this.#lives = parts.lives;
     this.#randomBytes = parts.randomBytes;
   }
 
-  /** @param abandon what to do with the stream that a newer one has taken the session from */
-  onAbandon(abandon: (stream: Stream) => void): void {
-    this.#abandon = abandon;
+  listen(hooks: AttachmentHooks): void {
+    this.#hooks = hooks;
   }
 
   /**
    * The caller of a request that stands alone; its arrival is a sign of life.
    * @throws CoordinationError AUTHFAILED, SESSIONEXPIRED
    */
-  resolve(caller: Caller | undefined, nowMs: number): ResolvedCaller {
+  resolve(caller: Caller | undefined): ResolvedCaller {
     if (caller === undefined) return nobody;
     const { identities, session } = caller;
     if (session === undefined) return { identities, session: 0 };
-    this.#verify(session, nowMs);
+    this.#verify(session);
+    if (!this.#lives.touchAlone(session.id)) throw sessionGone(session.id);
     return { identities, session: session.id };
   }
 
   /** A sign of life of the stream's session. */
-  touch(stream: Stream, nowMs: number): void {
+  touch(stream: Stream): void {
     const { session } = stream;
-    if (session !== undefined) this.#expiry.touch(session.id, nowMs, session.timeoutMs);
-  }
-
-  /** The same for a session that speaks over plain HTTP; @returns its remaining life, milliseconds. */
-  touchAlone(id: SessionId): number {
-    const nowMs = this.#core.clock.monotonicMs();
-    const timeoutMs = this.#timeoutOf(id);
-    if (timeoutMs !== undefined) this.#expiry.touch(id, nowMs, timeoutMs);
-    return this.#expiry.expiresInMs(id, nowMs) ?? 0;
+    if (session !== undefined) this.#lives.touch(session.id, session.timeoutMs);
   }
 
   /** Begins `newSession`, `attach` or `endSession`. @throws CoordinationError */
-  begin(pending: Pending, nowMs: number): 'ready' | 'waiting' {
+  begin(pending: Pending, authority: Authority): 'ready' | 'waiting' {
     const { operation, stream } = pending;
     switch (operation.type) {
       case 'newSession':
-        this.#createSession(pending, operation.timeoutMs);
+        this.#createSession(pending, authority, operation.timeoutMs);
         return 'waiting';
       case 'attach':
-        return this.#beginAttach(pending, operation, nowMs);
+        return this.#beginAttach(pending, operation, authority);
       case 'endSession': {
         const id = stream?.session?.id ?? 0;
         if (id === 0) throw new CoordinationError('SESSIONREQUIRED', 'close: there is no session');
-        this.#drive.propose({ type: 'closeSession', session: id }, nobody, pending);
+        authority.write(pending, { type: 'closeSession', session: id });
         if (stream !== undefined) stream.endingSession = true;
         return 'waiting';
       }
@@ -103,7 +108,7 @@ export class Attachments {
   }
 
   /** What takes effect when an attach's turn comes. @throws CoordinationError SESSIONEXPIRED, QUOTAEXCEEDED */
-  attach(pending: Pending, nowMs: number): Result {
+  attach(pending: Pending): Result {
     const { operation, stream } = pending;
     assert(operation.type === 'attach', 'only an attach attaches');
     assert(stream !== undefined, 'an attach comes on a stream');
@@ -113,13 +118,14 @@ export class Attachments {
     const { session } = operation;
     if (session === 'none') return { resumed: false } satisfies AttachResult;
     const id = session === 'new' ? pending.zxid : session.id;
-    const row = this.#core.state.sessions.get(id);
-    if (row === undefined || this.#expiry.isClosing(id)) throw sessionGone(id);
-    const timeoutMs =
-      operation.timeoutMs === undefined ? row.timeoutMs : this.#clamp(operation.timeoutMs);
+    if (!this.#lives.isLive(id)) throw sessionGone(id);
+    const timeoutMs = this.#timeoutFor(id, operation.timeoutMs);
+    // It may have asked for itself while an older one of this node was not told yet.
+    this.displaced(id, pending.generation, stream);
     stream.bind({ id, timeoutMs });
+    stream.generation = pending.generation;
     this.#core.attached.set(id, stream);
-    this.#expiry.touch(id, nowMs, timeoutMs);
+    this.#lives.touch(id, timeoutMs);
     const { secret } = pending;
     const binding = secret === undefined ? { id, timeoutMs } : { id, timeoutMs, secret };
     return { session: binding, resumed: session !== 'new' } satisfies AttachResult;
@@ -157,12 +163,12 @@ export class Attachments {
 
   /** A `createSession` has been applied. */
   sessionCreated(id: SessionId, timeoutMs: number): void {
-    this.#expiry.touch(id, this.#core.clock.monotonicMs(), timeoutMs);
+    this.#lives.created(id, timeoutMs);
   }
 
   /** A `closeSession` has been applied: tells the stream that it was attached to. */
   sessionClosed(id: SessionId): void {
-    this.#expiry.remove(id);
+    this.#lives.ended(id);
     const stream = this.#core.attached.get(id);
     if (stream === undefined) return;
     this.#core.attached.delete(id);
@@ -170,21 +176,53 @@ export class Attachments {
     if (stream.endingSession) return;
     // The news does not wait behind events that a slow reader has left in the ring.
     this.#core.outbox.push({ type: 'session', stream: stream.id, state: 'expired' });
-    this.#abandon(stream);
+    this.#hooks?.abandon(stream);
   }
 
   streamClosed(stream: Stream): void {
+    const wanted = stream.attaching;
     this.#forgetAttaching(stream);
-    const id = stream.session?.id;
-    if (id !== undefined && this.#core.attached.get(id) === stream) this.#core.attached.delete(id);
+    const id = stream.session?.id ?? wanted;
+    if (this.#core.attached.get(id) === stream) this.#core.attached.delete(id);
+    if (id !== 0) this.#hooks?.detach(id, stream.generation);
   }
 
-  /** The confirmed remaining life, milliseconds; 0 for a session that is closing. */
-  expiresInMs(id: SessionId): number {
-    return this.#expiry.expiresInMs(id, this.#core.clock.monotonicMs()) ?? 0;
+  /** What a new leader must be told, or tell itself: who is attached on this node. */
+  registrations(): readonly Registration[] {
+    const registrations: Registration[] = [];
+    for (const [session, { generation, session: binding }] of this.#core.attached) {
+      if (binding === undefined) continue;
+      registrations.push({ session, generation, timeoutMs: binding.timeoutMs });
+    }
+    return registrations;
   }
 
-  #beginAttach(pending: Pending, operation: AttachOperation, nowMs: number): 'ready' | 'waiting' {
+  /**
+   * A newer stream has the session, here or elsewhere: those of this node up to `generation` end. One
+   * that is still being attached never will be.
+   */
+  displaced(id: SessionId, generation: Generation, newer?: Stream): void {
+    for (const older of [this.#core.attached.get(id), this.#attaching.get(id)]) {
+      if (older === undefined || older === newer) continue;
+      if (compareGenerations(older.generation, generation) <= 0) this.moved(older);
+    }
+  }
+
+  /** A newer stream has the session of this one, or will have it before this one. */
+  moved(stream: Stream): void {
+    if (stream.ended) return;
+    const id = stream.session?.id ?? 0;
+    if (this.#core.attached.get(id) === stream) this.#core.attached.delete(id);
+    stream.bind(undefined);
+    this.#core.outbox.push({ type: 'session', stream: stream.id, state: 'moved' });
+    this.#hooks?.abandon(stream);
+  }
+
+  #beginAttach(
+    pending: Pending,
+    operation: AttachOperation,
+    authority: Authority,
+  ): 'ready' | 'waiting' {
     const { stream } = pending;
     if (stream === undefined) {
       throw new CoordinationError('BADARGUMENTS', 'connect: needs a stream, not a single request');
@@ -194,30 +232,14 @@ export class Attachments {
     const { session } = operation;
     if (session === 'none') return 'ready';
     if (session === 'new') {
-      this.#createSession(pending, operation.timeoutMs);
+      this.#createSession(pending, authority, operation.timeoutMs);
       return 'waiting';
     }
-    this.#verify(session, nowMs);
-    this.#takeOver(session.id, stream);
-    // What the older stream has in the log is decided before the newer one is told `connected`.
-    this.#drive.awaitBarrier(pending, this.#drive.last);
+    this.#verify(session);
+    authority.attach(pending, session.id, this.#timeoutFor(session.id, operation.timeoutMs));
+    stream.attaching = session.id;
+    this.#attaching.set(session.id, stream);
     return 'waiting';
-  }
-
-  /**
-   * Nothing that the older stream has not yet in the log takes effect from here on. An older one that is
-   * still being attached itself never will be.
-   */
-  #takeOver(id: SessionId, newer: Stream): void {
-    for (const older of [this.#core.attached.get(id), this.#attaching.get(id)]) {
-      if (older === undefined) continue;
-      this.#core.attached.delete(id);
-      older.bind(undefined);
-      this.#core.outbox.push({ type: 'session', stream: older.id, state: 'moved' });
-      this.#abandon(older);
-    }
-    newer.attaching = id;
-    this.#attaching.set(id, newer);
   }
 
   #forgetAttaching(stream: Stream): void {
@@ -226,32 +248,30 @@ export class Attachments {
     if (this.#attaching.get(attaching) === stream) this.#attaching.delete(attaching);
   }
 
-  #createSession(pending: Pending, timeoutMs: number | undefined): void {
-    this.#drive.requireRoom();
+  #createSession(pending: Pending, authority: Authority, timeoutMs: number | undefined): void {
     const secret = secretText(this.#randomBytes(secretBytes));
     const clamped = this.#clamp(timeoutMs ?? this.#core.settings.sessionTimeoutDefaultMs);
     const secretHash = hashSecret(secret);
-    const operation = { type: 'createSession', timeoutMs: clamped, secretHash } as const;
     pending.secret = secret;
-    this.#drive.propose(operation, nobody, pending);
-    pending.result =
-      pending.operation.type === 'newSession'
-        ? { id: pending.zxid, secret, timeoutMs: clamped }
-        : undefined;
+    pending.timeoutMs = clamped;
+    authority.write(pending, { type: 'createSession', timeoutMs: clamped, secretHash });
   }
 
-  #verify(credential: SessionCredential, nowMs: number): void {
+  /** The answer of a `newSession` whose transaction has been applied. */
+  created(pending: Pending): Result {
+    const { zxid: id, secret, timeoutMs } = pending;
+    assert(secret !== undefined, 'a session that is created has a secret');
+    return { id, secret, timeoutMs } satisfies SessionResult;
+  }
+
+  #verify(credential: SessionCredential): void {
     const { sessions } = this.#core.state;
-    const row = verifyCredential(sessions, credential, this.#drive.last.zxid);
-    const timeoutMs = this.#timeoutOf(row.id) ?? row.timeoutMs;
-    if (!this.#expiry.touch(row.id, nowMs, timeoutMs)) throw sessionGone(row.id);
+    verifyCredential(sessions, credential, this.#core.zxid);
   }
 
-  /** A timeout renegotiated by the attached stream counts for plain requests too. */
-  #timeoutOf(id: SessionId): number | undefined {
-    return (
-      this.#core.attached.get(id)?.session?.timeoutMs ?? this.#core.state.sessions.timeoutOf(id)
-    );
+  #timeoutFor(id: SessionId, asked: number | undefined): number {
+    if (asked !== undefined) return this.#clamp(asked);
+    return this.#core.state.sessions.timeoutOf(id) ?? this.#core.settings.sessionTimeoutDefaultMs;
   }
 
   #clamp(timeoutMs: number): number {

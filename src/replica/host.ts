@@ -25,10 +25,32 @@ export interface ReplicaLog {
   warn(fields: object, text: string): void;
 }
 
+/** One member of the ensemble, as the operator lists it. */
+export interface MemberSettings {
+  readonly id: number;
+  readonly role: 'participant' | 'observer';
+  /** Where the other members reach it: `host:port`. */
+  readonly peer?: string;
+}
+
+/** The failure detection between nodes, milliseconds; what is absent has the core's default. */
+export interface PeerTimeouts {
+  readonly pingMs?: number;
+  readonly peerMs?: number;
+  readonly connectMs?: number;
+}
+
 export interface ReplicaSettings {
   /** This node's id. */
   readonly self: number;
   readonly voters: readonly number[];
+  /** Members without a vote. */
+  readonly observers?: readonly number[];
+  /** All of them, with their addresses; absent where nobody asks for these. */
+  readonly members?: readonly MemberSettings[];
+  /** Where this node's clients connect. */
+  readonly url?: string;
+  readonly peerTimeouts?: PeerTimeouts;
   readonly limits: Limits;
   /** Unit of session expiry, milliseconds. */
   readonly tickMs: number;
@@ -41,6 +63,8 @@ export interface ReplicaSettings {
   readonly containerNeverUsedMs: number;
   /** A snapshot is begun after about so many transactions. */
   readonly snapshotEveryTransactions: number;
+  /** Local reads are answered also while there is no quorum; absent = they are not. */
+  readonly readOnlyMode?: boolean;
   /** The identity that passes every ACL; absent = nobody does. */
   readonly superIdentity?: Identity;
 }

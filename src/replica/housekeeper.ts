@@ -25,10 +25,9 @@ export class Housekeeper {
     this.#searchedMs = core.clock.monotonicMs();
   }
 
-  /** The epoch is established: every session starts with a fresh, full timeout. */
-  established(nowMs: number): void {
+  /** The epoch is established: what an earlier reign had left to do is judged afresh. */
+  established(): void {
     this.#closing = [];
-    this.#expiry.restart(this.#core.state.sessions, nowMs);
   }
 
   /** To be called several times a tick. */

@@ -18,25 +18,31 @@ import { assert } from '../protocol/assert.ts';
 import type { CoordinatorAnswer, ErrorAnswer, RequestMessage } from '../protocol/coordination.ts';
 import { CoordinationError } from '../protocol/errors.ts';
 import type { ErrorBody } from '../protocol/errors.ts';
+import { Fifo } from '../protocol/fifo.ts';
 import type { Zxid } from '../protocol/model.ts';
 import type { Result, UnwatchOperation, WatchOperation } from '../protocol/operations.ts';
-import type { LogPosition } from '../zab/index.ts';
+import type { Authority } from './acceptance.ts';
 import type { Attachments } from './attachments.ts';
+import type { Availability } from './availability.ts';
 import type { Core } from './core.ts';
-import type { Drive } from './drive.ts';
 import type { EventDelivery } from './events.ts';
-import type { ResolvedCaller } from './caller.ts';
+import type { Forwarder } from './forwarder.ts';
+import type { SessionLives } from './lives.ts';
 import type { Reader, Reads } from './reads.ts';
-import { decodeResult } from './remembered.ts';
 import {
   isWrite,
   isPlainLocalRead,
-  grows,
   isWriteLike,
   isRead,
   minZxidOf,
+  needOf,
+  noLeader,
   endsStream,
+  errorOf,
+  refusalWithout,
+  sessionAskedFor,
   throttled,
+  behindError,
   behindUncertain,
   overdueError,
 } from './requests.ts';
@@ -46,31 +52,45 @@ import { ZxidWaiters } from './zxid-waiters.ts';
 
 export interface PipelineParts {
   readonly core: Core;
-  readonly drive: Drive;
   readonly reads: Reads;
   readonly events: EventDelivery;
   readonly attachments: Attachments;
+  readonly lives: SessionLives;
+  readonly availability: Availability;
+  /** Decides while this node leads. */
+  readonly acceptance: Authority;
+  /** Asks the leader while it follows one. */
+  readonly forwarder: Forwarder;
 }
 
 export class Pipeline {
   readonly #core: Core;
-  readonly #drive: Drive;
   readonly #reads: Reads;
   readonly #events: EventDelivery;
   readonly #attachments: Attachments;
+  readonly #lives: SessionLives;
+  readonly #availability: Availability;
+  readonly #acceptance: Authority;
+  readonly #forwarder: Forwarder;
+  /** Who decides: only to be asked while the node serves. */
+  #authority: Authority;
   readonly #waiters = new ZxidWaiters();
-  /** Streams whose next write waits because the outstanding transactions are at their bound. */
+  /** Streams whose next request waits for room, or for a leader. */
   readonly #held = new Set<Stream>();
-  /** Remembered answers that are in the log and not applied yet, by idempotency key. */
-  readonly #keysInFlight = new Map<string, Pending>();
+  /** Requests without a stream that wait for a leader. */
+  readonly #heldAlone = new Fifo<Pending>();
   #nowMs = 0;
 
   constructor(parts: PipelineParts) {
     this.#core = parts.core;
-    this.#drive = parts.drive;
     this.#reads = parts.reads;
     this.#events = parts.events;
     this.#attachments = parts.attachments;
+    this.#lives = parts.lives;
+    this.#availability = parts.availability;
+    this.#acceptance = parts.acceptance;
+    this.#forwarder = parts.forwarder;
+    this.#authority = parts.acceptance;
   }
 
   /** The monotonic time of the turn, read once a turn. */
@@ -81,12 +101,17 @@ export class Pipeline {
   /** Takes a request in; `stream` is undefined for one that stands alone. */
   accept(message: RequestMessage, stream: Stream | undefined): void {
     if (stream === undefined) {
-      this.#start(new Pending(message, undefined));
+      this.#acceptAlone(new Pending(message, undefined));
       return;
     }
     const { unreadAnswerBytesMax, streamRequestsMax } = this.#core.settings.limits;
     const isBurst = stream.burstBytes > unreadAnswerBytesMax;
-    if (stream.queueLength === 0 && !isBurst && isPlainLocalRead(message)) {
+    if (
+      stream.queueLength === 0 &&
+      !isBurst &&
+      this.#availability.state === 'serving' &&
+      isPlainLocalRead(message)
+    ) {
       this.#answerRead(stream, message);
       return;
     }
@@ -98,59 +123,58 @@ export class Pipeline {
     this.#advance(stream);
   }
 
-  /** The record at `zxid` has been applied: answers the request that it was made for. */
-  applied(zxid: Zxid, pending: Pending | undefined): void {
-    if (pending === undefined) return;
-    const key = pending.message.idempotency?.key;
-    if (key !== undefined) this.#keysInFlight.delete(key);
-    if (pending.phase === 'over') return;
-    assert(pending.zxid === zxid, 'a request is answered by its own transaction');
-    pending.applied = true;
-    if (!pending.awaitsAcks) this.#becomeReady(pending);
+  /** The node serves: as the leader, or as a learner who forwards. */
+  serving(role: 'leader' | 'learner'): void {
+    this.#authority = role === 'leader' ? this.#acceptance : this.#forwarder;
+    this.#release();
   }
 
-  barrierPassed(pending: Pending, position: LogPosition): void {
+  /**
+   * The record at `zxid` has been applied: answers the request that it was made for, and what has waited
+   * for just this state, before the next record is applied.
+   */
+  applied(zxid: Zxid, pending: Pending | undefined): void {
+    if (pending !== undefined && pending.phase !== 'over') {
+      assert(pending.zxid === zxid, 'a request is answered by its own transaction');
+      pending.applied = true;
+      if (!pending.awaitsAcks) this.#becomeReady(pending);
+    }
+    if (this.#waiters.next > zxid) return;
+    for (const waiting of this.#waiters.takeUpTo(zxid)) this.#zxidReached(waiting);
+  }
+
+  /** A barrier has confirmed what the request waits for, as soon as this node is at `zxid`. */
+  confirmed(pending: Pending, zxid: Zxid): void {
     if (pending.phase === 'over') return;
     if (pending.awaitsAcks) {
-      pending.awaitsAcks = false;
-      if (pending.applied) this.#becomeReady(pending);
+      this.acked(pending);
       return;
     }
     pending.confirmed = true;
-    if (position.zxid > this.#core.zxid) this.#waiters.add(position.zxid, pending);
-    else this.#becomeReady(pending);
+    if (zxid > this.#core.zxid) this.#waiters.add(zxid, pending);
+    else this.#zxidReached(pending);
   }
 
-  barrierFailed(pending: Pending, outcome: 'void' | 'acks-unreachable'): void {
+  /** As many voters as asked have the write on disk. */
+  acked(pending: Pending): void {
     if (pending.phase === 'over') return;
-    const error: ErrorBody =
-      outcome === 'void'
-        ? { code: 'CONNECTIONLOSS', detail: 'the leader changed while the request waited' }
-        : {
-            code: 'ACKSTIMEOUT',
-            detail: 'committed, but fewer voters are alive than acks asks for',
-          };
-    this.#fail(pending, error);
+    pending.awaitsAcks = false;
+    if (pending.applied) this.#becomeReady(pending);
   }
 
-  /** Something has been applied: goes on with what waited for it. */
+  /** Goes on with what has waited for room. */
   advanced(): void {
-    for (const pending of this.#waiters.takeUpTo(this.#core.zxid)) this.#zxidReached(pending);
-    if (this.#held.size === 0 || this.#drive.full) return;
-    const held = [...this.#held];
-    this.#held.clear();
-    for (const stream of held) this.#advance(stream);
+    if (this.#held.size === 0 || this.#availability.state !== 'serving') return;
+    if (!this.#authority.full) this.#release();
   }
 
-  /** Ends the waits that have lasted too long. */
-  expireWaits(nowMs: number): void {
-    for (const pending of this.#waiters.takeOverdue(nowMs)) {
-      const detail = `this node is at zxid ${String(this.#core.zxid)}`;
-      this.#fail(pending, { code: 'BEHIND', detail, retryAfterMs: 1000 });
+  /** Ends the waits that have lasted too long. @param overdue those that wait for a commit or a barrier */
+  expireWaits(nowMs: number, overdue: readonly Pending[]): void {
+    if (this.#availability.tick(nowMs)) this.#release();
+    for (const { zxid, pending } of this.#waiters.takeOverdue(nowMs)) {
+      this.fail(pending, behindError(this.#core.zxid, zxid));
     }
-    for (const pending of this.#drive.overdue(nowMs)) {
-      this.#fail(pending, overdueError(pending));
-    }
+    for (const pending of overdue) this.fail(pending, overdueError(pending));
   }
 
   /** The socket takes more: goes on with the answers that have waited for it. */
@@ -181,7 +205,8 @@ export class Pipeline {
     for (const pending of open) {
       pending.phase = 'over';
       const body = pending === (failed ?? youngest) ? error : behindUncertain(pending);
-      const honest: ErrorBody = pending.proposed ? { ...body, outcome: 'unknown' } : body;
+      const isUnknown = pending.proposed && !pending.applied;
+      const honest: ErrorBody = isUnknown ? { ...body, outcome: 'unknown' } : body;
       const answer = this.#errorAnswer(pending, honest);
       this.#core.outbox.push(pending === youngest ? { ...answer, ends: true } : answer);
     }
@@ -201,7 +226,7 @@ export class Pipeline {
       const next = stream.peekUnstarted();
       if (next === undefined || stream.blocking > 0 || stream.ended || stream.paused) break;
       const writes = isWriteLike(next.operation);
-      if (writes && this.#drive.full) {
+      if (this.#mustHold(next.message, writes)) {
         this.#held.add(stream);
         break;
       }
@@ -210,6 +235,30 @@ export class Pipeline {
       this.#start(next);
     }
     stream.advancing = false;
+  }
+
+  #mustHold(message: RequestMessage, writes: boolean): boolean {
+    const { state } = this.#availability;
+    if (state === 'serving') return writes && this.#authority.full;
+    return state === 'waiting' && needOf(message) !== 'nothing';
+  }
+
+  #acceptAlone(pending: Pending): void {
+    const waits = this.#availability.state === 'waiting' && needOf(pending.message) !== 'nothing';
+    if (waits && this.#heldAlone.length < this.#core.settings.limits.leaderWaitsMax) {
+      this.#heldAlone.push(pending);
+      return;
+    }
+    this.#start(pending);
+  }
+
+  /** Goes on with everything that has been held. */
+  #release(): void {
+    this.#nowMs = this.#core.clock.monotonicMs();
+    const streams = [...this.#held];
+    this.#held.clear();
+    for (const pending of this.#heldAlone.drain()) this.#acceptAlone(pending);
+    for (const stream of streams) this.#advance(stream);
   }
 
   #start(pending: Pending): void {
@@ -235,21 +284,26 @@ export class Pipeline {
 
   #zxidReached(pending: Pending): void {
     if (pending.phase === 'over') return;
-    this.#unblock(pending);
-    if (pending.confirmed) {
+    if (pending.confirmed && !pending.seeksSession) {
       this.#becomeReady(pending);
-    } else {
-      // Its own deadline bounded that wait; what comes now has its own time.
-      pending.deadlineMs = this.#nowMs + this.#core.settings.limits.requestTimeoutMs;
-      this.#begin(pending);
+      return;
     }
+    this.#unblock(pending);
+    pending.confirmed = false;
+    pending.seeksSession = false;
+    // Its own deadline bounded that wait; what comes now has its own time.
+    pending.deadlineMs = this.#nowMs + this.#core.settings.limits.requestTimeoutMs;
+    this.#begin(pending);
     if (pending.stream !== undefined) this.#advance(pending.stream);
   }
 
   /** Everything before has been started, the minimum zxid has been reached: the operation itself. */
   #begin(pending: Pending): void {
     try {
-      pending.caller = this.#callerOf(pending);
+      const missing = refusalWithout(this.#availability.state, pending.message);
+      if (missing !== undefined) throw errorOf(missing);
+      if (this.#seekSession(pending)) return;
+      pending.caller = pending.stream?.caller ?? this.#attachments.resolve(pending.message.caller);
       this.#dispatch(pending);
     } catch (error) {
       if (!(error instanceof CoordinationError)) throw error;
@@ -257,16 +311,24 @@ export class Pipeline {
     }
   }
 
-  #callerOf(pending: Pending): ResolvedCaller {
-    const { stream, message } = pending;
-    if (stream !== undefined) return stream.caller;
-    return this.#attachments.resolve(message.caller, this.#nowMs);
+  /**
+   * A session that is younger than this node's state may exist all the same: its id is the zxid of its
+   * creation, and who leads knows whether the log has come so far.
+   */
+  #seekSession(pending: Pending): boolean {
+    if (pending.sessionSought || sessionAskedFor(pending.message) <= this.#core.zxid) return false;
+    if (this.#availability.state !== 'serving') throw errorOf(noLeader());
+    pending.sessionSought = true;
+    pending.seeksSession = true;
+    this.#block(pending);
+    this.#authority.barrier(pending);
+    return true;
   }
 
   #dispatch(pending: Pending): void {
     const { operation, message } = pending;
     if (isWrite(operation)) {
-      this.#write(pending);
+      this.#authority.write(pending, operation);
       return;
     }
     switch (operation.type) {
@@ -274,10 +336,10 @@ export class Pipeline {
       case 'attach':
       case 'endSession':
         // What follows on the stream belongs to the session, or must not come too late for it.
-        this.#requireServing();
-        this.#requireRoom();
         this.#block(pending);
-        if (this.#attachments.begin(pending, this.#nowMs) === 'ready') this.#becomeReady(pending);
+        if (this.#attachments.begin(pending, this.#authority) === 'ready') {
+          this.#becomeReady(pending);
+        }
         return;
       case 'identify':
         // At once, since later writes are judged before this one's turn to be answered comes.
@@ -289,94 +351,39 @@ export class Pipeline {
         this.#becomeReady(pending);
         return;
       default:
-        if (message.consistency === 'linearizable' || operation.type === 'sync') {
-          this.#awaitRead(pending);
-        } else {
-          this.#becomeReady(pending);
-        }
+        if (needOf(message) === 'leader' || this.#mustConfirm(pending)) this.#awaitRead(pending);
+        else this.#becomeReady(pending);
     }
   }
 
-  #write(pending: Pending): void {
-    const { operation, message } = pending;
-    assert(isWrite(operation), 'checked by the caller');
-    this.#requireServing();
-    if (this.#answerRemembered(pending)) return;
-    this.#requireRoom();
-    if (grows(operation)) this.#drive.requireRoom();
-    const acks = this.#acksBeyondMajority(message.acks);
-    this.#drive.propose(operation, pending.caller, pending);
-    const key = message.idempotency?.key;
-    if (key !== undefined) this.#keysInFlight.set(key, pending);
-    if (acks !== undefined) {
-      pending.awaitsAcks = true;
-      this.#drive.awaitBarrier(pending, this.#drive.last, acks);
-    }
-  }
-
-  /** A retry of a remembered request: the first answer again, once the first is certain. */
-  #answerRemembered(pending: Pending): boolean {
-    const wanted = pending.message.idempotency;
-    if (wanted === undefined) return false;
-    const remembered = this.#core.state.idempotency.get(wanted.key);
-    const first = this.#keysInFlight.get(wanted.key);
-    const fingerprint = remembered?.fingerprint ?? first?.message.idempotency?.fingerprint;
-    if (fingerprint === undefined) return false;
-    if (fingerprint !== wanted.fingerprint) {
-      const detail = `Idempotency-Key ${JSON.stringify(wanted.key)} belongs to another request`;
-      throw new CoordinationError('IDEMPOTENCYCONFLICT', detail);
-    }
-    pending.result = remembered === undefined ? first?.result : decodeResult(remembered.result);
-    pending.zxid = remembered?.zxid ?? first?.zxid ?? 0;
-    this.#drive.awaitBarrier(pending, this.#drive.last);
-    return true;
-  }
-
-  #acksBeyondMajority(acks: number | 'all' | undefined): number | 'all' | undefined {
-    if (acks === undefined) return undefined;
-    const voters = this.#core.settings.voters.length;
-    const wanted = acks === 'all' ? voters : acks;
-    if (wanted < 1 || wanted > voters) {
-      const detail = `acks: must be "all" or from 1 to ${String(voters)}, the number of voters`;
-      throw new CoordinationError('BADARGUMENTS', detail);
-    }
-    return wanted > Math.floor(voters / 2) + 1 ? acks : undefined;
-  }
-
-  #requireServing(): void {
-    if (this.#drive.serving) return;
-    throw new CoordinationError('CONNECTIONLOSS', 'this node is not in a quorum at present', {
-      retryAfterMs: 1000,
-    });
-  }
-
-  #requireRoom(): void {
-    if (!this.#drive.full) return;
-    throw new CoordinationError('THROTTLEDOP', 'too many writes outstanding');
+  /** Only the leader knows how long a session lives, and the answer promises it. */
+  #mustConfirm({ operation, stream, caller }: Pending): boolean {
+    if (this.#authority !== this.#forwarder || this.#availability.state !== 'serving') return false;
+    if (operation.type === 'sessionInfo') return true;
+    return stream === undefined && caller.session !== 0 && !this.#lives.isFresh(caller.session);
   }
 
   #awaitRead(pending: Pending): void {
-    this.#requireServing();
+    const { operation, stream, caller } = pending;
     this.#block(pending);
-    this.#drive.awaitBarrier(pending, this.#drive.committed);
+    if (stream === undefined && caller.session !== 0) this.#lives.touchUrgently(caller.session);
+    if (operation.type === 'sessionInfo' && this.#authority === this.#forwarder) {
+      this.#forwarder.life(pending, operation.session, operation.touch === true);
+    } else {
+      this.#authority.barrier(pending);
+    }
   }
 
   /** A refusal that the tree gave rise to waits until what it was judged against is certain. */
   #refuse(pending: Pending, error: CoordinationError): void {
     this.#core.counters.refusals++;
-    pending.error = error.toBody();
     if (endsStream(pending, error)) {
-      this.#fail(pending, pending.error);
+      this.fail(pending, error.toBody());
       return;
     }
-    const saysNothingOfTheTree = error.code === 'THROTTLEDOP' || error.code === 'CONNECTIONLOSS';
-    if (!isWriteLike(pending.operation) || saysNothingOfTheTree) {
-      this.#becomeReady(pending);
-      return;
-    }
-    const position = this.#drive.last;
-    pending.zxid = position.zxid;
-    this.#drive.awaitBarrier(pending, position);
+    if (this.#availability.state !== 'serving') pending.error = error.toBody();
+    else if (this.#authority.refuse(pending, error) === 'waiting') return;
+    this.#becomeReady(pending);
   }
 
   #becomeReady(pending: Pending): void {
@@ -441,7 +448,7 @@ export class Pipeline {
 
   #answer(pending: Pending): void {
     const { stream } = pending;
-    if (pending.error === undefined && pending.result === undefined) this.#execute(pending);
+    if (pending.error === undefined && !hasItsResult(pending)) this.#execute(pending);
     pending.phase = 'over';
     const answer =
       pending.error === undefined
@@ -486,10 +493,12 @@ export class Pipeline {
       case 'unwatch':
         return this.#unwatch(this.#streamOf(pending), operation);
       case 'attach':
-        return this.#attachments.attach(pending, this.#nowMs);
+        return this.#attachments.attach(pending);
+      case 'newSession':
+        return this.#attachments.created(pending);
       default:
         assert(isRead(operation), `${operation.type} has its result before its turn`);
-        return this.#reads.execute(operation, { caller, stream });
+        return this.#reads.execute(operation, { caller, stream, life: pending.life });
     }
   }
 
@@ -554,8 +563,7 @@ export class Pipeline {
       zxid,
       result,
     } as const;
-    const expiresInMs = this.#expiresInMs(pending);
-    return expiresInMs === undefined ? answer : { ...answer, expiresInMs };
+    return this.#withCondition(pending, answer);
   }
 
   #errorAnswer(pending: Pending, error: ErrorBody): ErrorAnswer {
@@ -564,24 +572,28 @@ export class Pipeline {
     const isCertain = pending.zxid !== 0 && pending.zxid <= this.#core.zxid;
     const zxid = isCertain ? pending.zxid : this.#core.zxid;
     const answer = { type: 'error', stream: message.stream, id: message.id, zxid, error } as const;
-    const expiresInMs = this.#expiresInMs(pending);
+    return this.#withCondition(pending, answer);
+  }
+
+  /**
+   * Says how long the caller's session is sure to live, and that the node is read-only. The answer of a
+   * request that stands alone touches its session too.
+   */
+  #withCondition<T extends CoordinatorAnswer>(pending: Pending, answer: T): T {
+    const { state } = this.#availability;
+    const { session } = pending.caller;
+    if (state === 'readOnly') return { ...answer, readOnly: true };
+    if (pending.stream !== undefined || session === 0) return answer;
+    this.#lives.touchAlone(session);
+    const expiresInMs = this.#lives.expiresInMs(session);
     return expiresInMs === undefined ? answer : { ...answer, expiresInMs };
   }
 
-  /** The answer of a request that stands alone touches its session too. */
-  #expiresInMs(pending: Pending): number | undefined {
-    if (pending.stream !== undefined || pending.caller.session === 0) return undefined;
-    return this.#attachments.touchAlone(pending.caller.session);
-  }
-
   /** Ends the request's wait with an error; on a stream an uncertain outcome ends the stream. */
-  #fail(pending: Pending, error: ErrorBody): void {
+  fail(pending: Pending, error: ErrorBody): void {
     if (pending.phase === 'over') return;
     const { stream } = pending;
-    if (
-      stream !== undefined &&
-      (isWriteLike(pending.operation) || error.code === 'CONNECTIONLOSS')
-    ) {
+    if (stream !== undefined && (isWriteLike(pending.operation) || endsStream(pending, error))) {
       this.endStream(stream, error, pending);
       return;
     }
@@ -589,4 +601,9 @@ export class Pipeline {
     this.#becomeReady(pending);
     if (stream !== undefined && !stream.ended) this.#advance(stream);
   }
+}
+
+/** False for reads, which are executed when their turn comes, and for what a session's record leaves to do. */
+function hasItsResult({ result, operation }: Pending): boolean {
+  return result !== undefined && operation.type !== 'attach' && operation.type !== 'newSession';
 }

@@ -30,21 +30,25 @@ import type { Reader as TreeReader } from '../tree/index.ts';
 import type { Core } from './core.ts';
 import type { ResolvedCaller } from './caller.ts';
 import type { EventDelivery } from './events.ts';
-import type { Stream } from './stream.ts';
+import type { SessionLife, Stream } from './stream.ts';
 
 const nothing = {};
 
 /** What only the deadlines know of a session. */
 export interface SessionLives {
-  /** The confirmed remaining life, milliseconds. */
+  /** The confirmed remaining life, milliseconds; 0 where nothing is confirmed. */
   expiresInMs(id: SessionId): number;
-  /** The same after a sign of life. */
-  touchAlone(id: SessionId): number;
+  /** A sign of life. */
+  touchAlone(id: SessionId): void;
+  /** True while a stream is known to be attached to it. */
+  isAttached(id: SessionId): boolean;
 }
 
 export interface Reader {
   readonly caller: ResolvedCaller;
   readonly stream: Stream | undefined;
+  /** What the leader has said of the session that is asked about. */
+  readonly life?: SessionLife | undefined;
 }
 
 export class Reads {
@@ -83,7 +87,7 @@ export class Reads {
       case 'ephemerals':
         return this.#ephemerals(operation, reader);
       case 'sessionInfo':
-        return this.#sessionInfo(operation);
+        return this.#sessionInfo(operation, reader.life);
       case 'whoami':
         return whoami(reader.caller);
       case 'sync':
@@ -171,18 +175,18 @@ export class Reads {
     return { paths: prefix === '/' ? paths : paths.filter((path) => path.startsWith(prefix)) };
   }
 
-  #sessionInfo(operation: SessionInfoOperation): SessionInfoResult {
+  #sessionInfo(operation: SessionInfoOperation, told: SessionLife | undefined): SessionInfoResult {
     const id = operation.session;
     const { sessions, tree } = this.#core.state;
     const record = sessions.get(id);
     if (record === undefined) throw sessionGone(id);
+    if (operation.touch === true) this.#lives.touchAlone(id);
     return {
       id,
       timeoutMs: record.timeoutMs,
-      expiresInMs:
-        operation.touch === true ? this.#lives.touchAlone(id) : this.#lives.expiresInMs(id),
+      expiresInMs: told?.expiresInMs ?? this.#lives.expiresInMs(id),
       ephemerals: tree.ephemeralCount(id),
-      connected: this.#core.attached.has(id),
+      connected: told?.connected ?? this.#lives.isAttached(id),
     };
   }
 

@@ -2,36 +2,28 @@
  * A replica: where the broadcast core, the log, the tree, the sessions and the requests meet. It
  * implements the coordinator that the front doors ask for.
  */
-import { assert, unreachable } from '../protocol/assert.ts';
+import { assert } from '../protocol/assert.ts';
 import type {
   CoordinatorAnswer,
   CoordinatorMessage,
   CoordinatorStatus,
-  OpenMessage,
-  RequestMessage,
   SnapshotInfo,
 } from '../protocol/coordination.ts';
-import { noStream } from '../protocol/coordination.ts';
 import type { Zxid } from '../protocol/model.ts';
-import { ExpiryQueue } from '../sessions/index.ts';
 import type { Storage } from '../storage/index.ts';
 import { Prep } from '../tree/index.ts';
 import type { Transaction } from '../tree/index.ts';
 import type { LogPosition, LogRecord, Zab } from '../zab/index.ts';
-import { Attachments } from './attachments.ts';
 import { Core } from './core.ts';
 import { Drive } from './drive.ts';
 import type { DriveHooks } from './drive.ts';
 import { EventDelivery } from './events.ts';
-import { Housekeeper } from './housekeeper.ts';
 import type { Clock, ReplicaLog, ReplicaMetrics, ReplicaSettings, Scheduler } from './host.ts';
 import type { Pending } from './stream.ts';
-import { Pipeline } from './pipeline.ts';
-import { Reads } from './reads.ts';
+import { RequestPath } from './request-path.ts';
 import type { EventRing } from './ring.ts';
 import { Snapshotter } from './snapshotter.ts';
 import type { StateMachine } from './state-machine.ts';
-import { Stream } from './stream.ts';
 
 /** How often deadlines are looked at, milliseconds; less where the tick is shorter. */
 const HEARTBEAT_MS = 100;
@@ -60,10 +52,7 @@ export class Replica implements DriveHooks {
   readonly #zab: Zab;
   readonly #storage: Storage;
   readonly #drive: Drive;
-  readonly #pipeline: Pipeline;
-  readonly #attachments: Attachments;
-  readonly #events: EventDelivery;
-  readonly #housekeeper: Housekeeper;
+  readonly #requests: RequestPath;
   readonly #snapshotter: Snapshotter;
   #cancelTimers: (() => void)[] = [];
   #stopping = false;
@@ -73,7 +62,6 @@ export class Replica implements DriveHooks {
   constructor(parts: ReplicaParts) {
     const { settings, zab, storage } = parts;
     const core = new Core(parts);
-    const expiry = new ExpiryQueue({ tickMs: settings.tickMs });
     const events = new EventDelivery(core);
     const prep = new Prep({
       tree: core.state.tree,
@@ -82,15 +70,12 @@ export class Replica implements DriveHooks {
       ...(settings.superIdentity === undefined ? {} : { superIdentity: settings.superIdentity }),
     });
     const drive = new Drive({ core, zab, prep, storage, events, onFatal: parts.onFatal });
-    const reads = new Reads(core, events, {
-      expiresInMs: (id) => this.#attachments.expiresInMs(id),
-      touchAlone: (id) => this.#attachments.touchAlone(id),
-    });
     const { randomBytes } = parts;
-    this.#attachments = new Attachments({ core, drive, reads, events, expiry, randomBytes });
-    const attachments = this.#attachments;
-    this.#pipeline = new Pipeline({ core, drive, reads, events, attachments });
-    this.#housekeeper = new Housekeeper(core, drive, expiry);
+    const alone = (): void => {
+      assert(false, 'an ensemble of one has no peers');
+    };
+    const peers = { sendPayload: alone, disconnect: alone, mismatch: alone };
+    this.#requests = new RequestPath({ core, drive, events, randomBytes, peers });
     const random = (): number => (randomBytes(1)[0] ?? 0) / 256;
     const sinceLast = parts.unapplied.length;
     this.#snapshotter = new Snapshotter(core, storage, { random, sinceLast });
@@ -98,10 +83,6 @@ export class Replica implements DriveHooks {
     this.#zab = zab;
     this.#storage = storage;
     this.#drive = drive;
-    this.#events = events;
-    attachments.onAbandon((stream) => {
-      this.#pipeline.close(stream);
-    });
     this.#start(parts.unapplied);
   }
 
@@ -112,9 +93,7 @@ export class Replica implements DriveHooks {
   }
 
   submit(messages: readonly CoordinatorMessage[]): void {
-    this.#pipeline.nowMs = this.#core.clock.monotonicMs();
-    for (const message of messages) this.#take(message);
-    this.#core.outbox.flush();
+    this.#requests.submit(messages);
   }
 
   status(): CoordinatorStatus {
@@ -204,37 +183,32 @@ export class Replica implements DriveHooks {
   /** Looks at deadlines; called by the scheduler, several times a tick. */
   tick(): void {
     const nowMs = this.#core.clock.monotonicMs();
-    this.#pipeline.nowMs = nowMs;
     this.#zab.tick(nowMs);
-    this.#pipeline.expireWaits(nowMs);
-    this.#housekeeper.tick(nowMs);
+    this.#requests.tick(nowMs);
     this.#drive.run();
   }
 
   // What the drive tells.
 
   applied(zxid: Zxid, transaction: Transaction | undefined, pending: Pending | undefined): void {
-    const first = transaction?.changes[0];
-    if (first?.type === 'createSession') this.#attachments.sessionCreated(zxid, first.timeoutMs);
-    if (first?.type === 'closeSession') this.#attachments.sessionClosed(first.session);
     this.#snapshotter.applied();
-    this.#pipeline.applied(zxid, pending);
+    this.#requests.applied(zxid, transaction, pending);
   }
 
   barrierPassed(pending: Pending, position: LogPosition): void {
-    this.#pipeline.barrierPassed(pending, position);
+    this.#requests.barrierPassed(pending, position);
   }
 
   barrierFailed(pending: Pending, outcome: 'void' | 'acks-unreachable'): void {
-    this.#pipeline.barrierFailed(pending, outcome);
+    this.#requests.barrierFailed(pending, outcome);
   }
 
   advanced(): void {
-    this.#pipeline.advanced();
+    this.#requests.advanced();
   }
 
   established(): void {
-    this.#housekeeper.established(this.#core.clock.monotonicMs());
+    this.#requests.serving({ name: 'leader', epoch: this.#zab.status.epoch });
     const waiting = this.#whenServing;
     this.#whenServing = [];
     for (const resolve of waiting) resolve();
@@ -252,64 +226,5 @@ export class Replica implements DriveHooks {
       }),
     ];
     this.#drive.start(this, unapplied);
-  }
-
-  #take(message: CoordinatorMessage): void {
-    switch (message.type) {
-      case 'open':
-        this.#open(message);
-        return;
-      case 'request':
-        this.#request(message);
-        return;
-      case 'close': {
-        const stream = this.#core.streams.get(message.stream);
-        if (stream !== undefined) this.#pipeline.close(stream);
-        return;
-      }
-      case 'flow': {
-        const stream = this.#core.streams.get(message.stream);
-        if (stream === undefined) return;
-        stream.blocked = !message.ready;
-        if (!message.ready) return;
-        this.#events.pump(stream);
-        this.#pipeline.resume(stream);
-        return;
-      }
-      case 'touch': {
-        const stream = this.#core.streams.get(message.stream);
-        if (stream !== undefined) this.#attachments.touch(stream, this.#core.clock.monotonicMs());
-        return;
-      }
-      default:
-        unreachable(message);
-    }
-  }
-
-  #open(message: OpenMessage): void {
-    const { streams, settings } = this.#core;
-    assert(message.stream !== noStream, 'stream 0 is no stream');
-    assert(!streams.has(message.stream), 'a stream number is used once');
-    // Beyond the limit the stream is not there, and its first request says so.
-    if (streams.size >= settings.limits.streamsMax) return;
-    streams.set(message.stream, new Stream(message.stream, message.identities));
-  }
-
-  #request(message: RequestMessage): void {
-    if (message.stream === noStream) {
-      this.#pipeline.accept(message, undefined);
-      return;
-    }
-    const { streams, outbox, zxid, clock } = this.#core;
-    const stream = streams.get(message.stream);
-    if (stream !== undefined) {
-      if (message.unprompted !== true) this.#attachments.touch(stream, clock.monotonicMs());
-      this.#pipeline.accept(message, stream);
-      return;
-    }
-    const { id } = message;
-    const detail = 'the connection has ended or there are too many';
-    const error = { code: 'THROTTLEDOP', detail } as const;
-    outbox.push({ type: 'error', stream: message.stream, id, zxid, error, ends: true });
   }
 }

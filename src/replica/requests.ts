@@ -1,8 +1,10 @@
 /** What kind of request is it, and what its failures say. */
 import type { RequestMessage } from '../protocol/coordination.ts';
-import type { CoordinationError, ErrorBody } from '../protocol/errors.ts';
-import type { Zxid } from '../protocol/model.ts';
+import { CoordinationError } from '../protocol/errors.ts';
+import type { ErrorBody, ErrorCode } from '../protocol/errors.ts';
+import type { SessionId, Zxid } from '../protocol/model.ts';
 import type { Operation, ReadOperation, WriteOperation } from '../protocol/operations.ts';
+import type { AvailabilityState } from './availability.ts';
 import type { Pending } from './stream.ts';
 
 const writeTypes: ReadonlySet<Operation['type']> = new Set([
@@ -78,9 +80,76 @@ export function minZxidOf(message: RequestMessage): Zxid {
   return named;
 }
 
-export function endsStream(pending: Pending, error: CoordinationError): boolean {
+/** Where the state is not what is at fault, so that no barrier is needed to say it. */
+export function saysNothingOfTheTree(code: ErrorCode): boolean {
+  return code === 'THROTTLEDOP' || code === 'CONNECTIONLOSS' || code === 'NOTREADONLY';
+}
+
+export function errorOf({ code, detail, ...fields }: ErrorBody): CoordinationError {
+  return new CoordinationError(code, detail, fields);
+}
+
+export function noLeader(): ErrorBody {
+  const detail = 'this node is not in a quorum at present';
+  return { code: 'CONNECTIONLOSS', detail, retryAfterMs: 1000 };
+}
+
+/**
+ * What a request needs to be answered: nothing, a state of this node that is fit to be read, or the
+ * leader's word.
+ */
+export function needOf({ operation, consistency }: RequestMessage): 'nothing' | 'state' | 'leader' {
+  if (isWriteLike(operation)) {
+    return operation.type === 'attach' && operation.session === 'none' ? 'state' : 'leader';
+  }
+  switch (operation.type) {
+    case 'sync':
+      return 'leader';
+    case 'ping':
+    case 'identify':
+    case 'unwatch':
+      return 'nothing';
+    default:
+      return consistency === 'linearizable' ? 'leader' : 'state';
+  }
+}
+
+/**
+ * A write that is not taken ends its stream, so that no later one takes effect; so does asking too much.
+ * A read that nobody can confirm at present is told so, and the stream goes on.
+ */
+export function endsStream(pending: Pending, { code }: Pick<ErrorBody, 'code'>): boolean {
   if (pending.stream === undefined) return false;
-  return error.code === 'CONNECTIONLOSS' || error.code === 'THROTTLEDOP';
+  if (code === 'THROTTLEDOP') return true;
+  return saysNothingOfTheTree(code) && isWriteLike(pending.operation);
+}
+
+/** What a node that does not serve must refuse; undefined where it may go on. */
+export function refusalWithout(
+  state: AvailabilityState,
+  message: RequestMessage,
+): ErrorBody | undefined {
+  if (state === 'serving') return undefined;
+  const need = needOf(message);
+  if (need === 'nothing') return undefined;
+  if (state !== 'readOnly') return noLeader();
+  if (need === 'state') return undefined;
+  const { operation } = message;
+  if (!isWriteLike(operation) && operation.type !== 'sync') return noLeader();
+  const detail = 'this node is not in a quorum at present and answers only local reads';
+  return { code: 'NOTREADONLY', detail, retryAfterMs: 1000 };
+}
+
+/** The session that the request speaks for and must prove; 0 = none. */
+export function sessionAskedFor({ operation, caller }: RequestMessage): SessionId {
+  if (operation.type !== 'attach') return caller?.session?.id ?? 0;
+  return typeof operation.session === 'string' ? 0 : operation.session.id;
+}
+
+/** @param asked the state that was waited for, when the node is at `zxid` */
+export function behindError(zxid: Zxid, asked: Zxid): ErrorBody {
+  const detail = `this node is at zxid ${String(zxid)} and was asked for a state at or after ${String(asked)}`;
+  return { code: 'BEHIND', detail, retryAfterMs: 1000 };
 }
 
 export function throttled(detail: string): ErrorBody {

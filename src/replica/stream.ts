@@ -11,7 +11,11 @@ import { Fifo } from '../protocol/fifo.ts';
 import type { Identity, SessionId, ZnodePath, Zxid } from '../protocol/model.ts';
 import type { SessionBinding } from './host.ts';
 import { nobody } from './caller.ts';
+import { noGeneration } from './generations.ts';
 import type { ResolvedCaller } from './caller.ts';
+import type { Generation } from './generations.ts';
+import type { LearnerLink } from './learner-link.ts';
+import type { LearnerMessage } from './peer-messages.ts';
 
 /** A watch that a read of the stream leaves. */
 export interface Arming {
@@ -80,6 +84,8 @@ export class Stream {
   ended = false;
   /** The session that it asks for and is not attached to yet; 0 = none. */
   attaching: SessionId = 0;
+  /** Of its attachment, given by the leader; meaningful while it has a session. */
+  generation: Generation = noGeneration;
   /** Set when its own `endSession` is in the log: the end is no surprise. */
   endingSession = false;
 
@@ -172,6 +178,14 @@ export class Stream {
   }
 }
 
+/** Where a request comes from that another node has forwarded to this one, the leader. */
+export interface Origin {
+  readonly link: LearnerLink;
+  /** Its number there; 0 for what is not answered by number. */
+  readonly id: number;
+  readonly message: LearnerMessage;
+}
+
 /**
  * - `queued`: behind others of its stream, nothing has been done for it.
  * - `waiting`: for a minimum zxid, a barrier, or its transaction's commit.
@@ -179,6 +193,13 @@ export class Stream {
  * - `over`: answered, or of a stream that has ended.
  */
 export type PendingPhase = 'queued' | 'waiting' | 'ready' | 'over';
+
+/** What only the leader knows of a session. */
+export interface SessionLife {
+  readonly expiresInMs: number;
+  /** True while a stream of any node is attached to it. */
+  readonly connected: boolean;
+}
 
 /** A request on its way through the replica. */
 export class Pending {
@@ -190,15 +211,27 @@ export class Pending {
   blocks = false;
   /** True once it counts in its stream's `startedWrites`. */
   isWriteLike = false;
-  /** True once its transaction is in the log: its outcome can be unknown. */
+  /** Set on the leader for a request of another node. */
+  origin: Origin | undefined;
+  /** True once its transaction is in the log or on its way to the leader: its outcome can be unknown. */
   proposed = false;
   /** What must still happen before a write's answer may leave, beside its application. */
   awaitsAcks = false;
   applied = false;
   /** True once a barrier has confirmed it; only its zxid may still be awaited. */
   confirmed = false;
+  /** True while a barrier is to tell whether its session exists, younger than this node's state. */
+  seeksSession = false;
+  /** True once that has been asked. */
+  sessionSought = false;
+  /** What the leader has said of the session that it asks about. */
+  life: SessionLife | undefined;
+  /** Of the attachment that it has been given. */
+  generation: Generation = noGeneration;
   /** The secret of the session that it creates; leaves with the answer and is never kept. */
   secret: string | undefined;
+  /** The timeout that the session is created with, milliseconds. */
+  timeoutMs = 0;
   /** The answer, once known; a read has none before its turn. */
   result: Result | undefined;
   error: ErrorBody | undefined;

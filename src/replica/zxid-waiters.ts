@@ -2,7 +2,7 @@
 import type { Zxid } from '../protocol/model.ts';
 import type { Pending } from './stream.ts';
 
-interface Waiter {
+export interface Waiter {
   readonly zxid: Zxid;
   readonly pending: Pending;
 }
@@ -13,6 +13,11 @@ export class ZxidWaiters {
 
   get size(): number {
     return this.#waiters.length;
+  }
+
+  /** The smallest zxid that is waited for; infinite when none is. */
+  get next(): Zxid {
+    return this.#waiters[0]?.zxid ?? Infinity;
   }
 
   add(zxid: Zxid, pending: Pending): void {
@@ -38,12 +43,13 @@ export class ZxidWaiters {
   }
 
   /** Removes and returns those whose deadline is at or before `nowMs`; forgets those of ended streams. */
-  takeOverdue(nowMs: number): readonly Pending[] {
-    const overdue: Pending[] = [];
-    this.#waiters = this.#waiters.filter(({ pending }) => {
-      if (pending.phase === 'over') return false;
-      if (pending.deadlineMs > nowMs) return true;
-      overdue.push(pending);
+  takeOverdue(nowMs: number): readonly Waiter[] {
+    const overdue: Waiter[] = [];
+    this.#waiters = this.#waiters.filter((waiter) => {
+      const { phase, deadlineMs } = waiter.pending;
+      if (phase === 'over') return false;
+      if (deadlineMs > nowMs) return true;
+      overdue.push(waiter);
       return false;
     });
     return overdue;

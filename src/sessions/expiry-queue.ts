@@ -61,6 +61,30 @@ export class ExpiryQueue {
     const time = this.#advance(nowMs);
     if (this.#closing.size > 0 && this.#closing.has(id)) return false;
     const slot = this.#slots.get(id) ?? this.#addSlot(id);
+    this.#setDeadline(slot, time, timeoutMs);
+    return true;
+  }
+
+  /**
+   * A sign of life that is `ageMs` old, as others have heard it; a younger one that is known already
+   * counts instead, with the new timeout. An infinite age changes the timeout alone.
+   * @returns false when the session is closing: nothing may prolong it
+   */
+  touchAgo(
+    id: SessionId,
+    sign: { readonly nowMs: number; readonly ageMs: number; readonly timeoutMs: number },
+  ): boolean {
+    const time = this.#advance(sign.nowMs);
+    if (this.#closing.has(id)) return false;
+    const known = this.#slots.get(id);
+    const slot = known ?? this.#addSlot(id);
+    const before = known === undefined ? undefined : this.#rows.touched[slot];
+    const heard = Number.isFinite(sign.ageMs) ? time - sign.ageMs : (before ?? time);
+    this.#setDeadline(slot, Math.max(heard, before ?? heard), sign.timeoutMs);
+    return true;
+  }
+
+  #setDeadline(slot: number, time: number, timeoutMs: number): void {
     this.#rows.touched[slot] = time;
     this.#rows.timeouts[slot] = timeoutMs;
     const bucket = Math.floor((time + timeoutMs) / this.#tickMs) + 1;
@@ -68,7 +92,6 @@ export class ExpiryQueue {
       this.#unlink(slot);
       this.#link(slot, bucket);
     }
-    return true;
   }
 
   /** Forgets the session, closing or not: its `closeSession` has been applied. */

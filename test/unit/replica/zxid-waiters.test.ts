@@ -29,7 +29,7 @@ describe('waiting for a zxid', () => {
     const waiters = new ZxidWaiters();
     waiters.add(9, pending(1, 100));
     waiters.add(9, pending(2, 200));
-    expect(ids(waiters.takeOverdue(100))).toEqual([1]);
+    expect(waiters.takeOverdue(100)).toMatchObject([{ zxid: 9, pending: { message: { id: 1 } } }]);
     expect(ids(waiters.takeUpTo(9))).toEqual([2]);
   });
 

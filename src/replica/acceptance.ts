@@ -1,0 +1,166 @@
+/**
+ * The leader's desk of judgement: one way in for the requests of its own streams and for those that
+ * other nodes forward. Idempotency, room, prep, the log, and the barriers that make a refusal and a
+ * remembered answer as strong as a success.
+ */
+import { CoordinationError } from '../protocol/errors.ts';
+import type { SessionId } from '../protocol/model.ts';
+import type { WriteOperation } from '../protocol/operations.ts';
+import type { Core } from './core.ts';
+import type { Drive } from './drive.ts';
+import type { Generations, Holder } from './generations.ts';
+import { decodeResult } from './remembered.ts';
+import { sessionGone } from './reads.ts';
+import { grows, isWriteLike, saysNothingOfTheTree } from './requests.ts';
+import type { SessionLives } from './lives.ts';
+import type { Pending } from './stream.ts';
+
+/** Who decides on what a node cannot answer from its own state: itself, or the leader it follows. */
+export interface Authority {
+  /** True when nothing more that goes through the log may be taken for now. */
+  readonly full: boolean;
+  /** @throws CoordinationError the refusal, to be handed to `refuse` */
+  write(pending: Pending, operation: WriteOperation): void;
+  /** Asks who leads: passed once everything committed until now is known here. */
+  barrier(pending: Pending): void;
+  /** The stream has proved the session and asks to speak for it alone. @throws CoordinationError */
+  attach(pending: Pending, session: SessionId, timeoutMs: number): void;
+  /** @returns whether the error may be answered now, or waits until what it says is certain */
+  refuse(pending: Pending, error: CoordinationError): 'final' | 'waiting';
+}
+
+export interface AcceptanceParts {
+  readonly core: Core;
+  readonly drive: Drive;
+  readonly generations: Generations;
+  readonly lives: SessionLives;
+}
+
+export class Acceptance implements Authority {
+  readonly #core: Core;
+  readonly #drive: Drive;
+  readonly #generations: Generations;
+  readonly #lives: SessionLives;
+  /** Writes with an idempotency key that are in the log and not applied yet. */
+  readonly #keysInFlight = new Map<string, Pending>();
+  #displaced: (session: SessionId, older: Holder) => void = () => undefined;
+
+  constructor(parts: AcceptanceParts) {
+    this.#core = parts.core;
+    this.#drive = parts.drive;
+    this.#generations = parts.generations;
+    this.#lives = parts.lives;
+  }
+
+  /** @param displaced tells the node that has the older attachment of a session */
+  onDisplaced(displaced: (session: SessionId, older: Holder) => void): void {
+    this.#displaced = displaced;
+  }
+
+  get full(): boolean {
+    return this.#drive.full;
+  }
+
+  write(pending: Pending, operation: WriteOperation): void {
+    const { message } = pending;
+    if (this.#answerRemembered(pending)) return;
+    if (this.#drive.full) throw new CoordinationError('THROTTLEDOP', 'too many writes outstanding');
+    if (grows(operation)) this.#drive.requireRoom();
+    const acks = this.#acksBeyondMajority(message.acks);
+    this.#drive.propose(operation, pending.caller, pending);
+    const key = message.idempotency?.key;
+    if (key !== undefined) this.#keysInFlight.set(key, pending);
+    if (operation.type === 'createSession' && isAttaching(pending)) {
+      this.#raise(pending, pending.zxid, operation.timeoutMs);
+    }
+    if (acks !== undefined) {
+      pending.awaitsAcks = true;
+      this.#drive.awaitBarrier(pending, this.#drive.last, acks);
+    }
+  }
+
+  barrier(pending: Pending): void {
+    this.#drive.awaitBarrier(pending, this.#drive.committed);
+  }
+
+  /**
+   * What older attachments have in the log is decided before the newer stream is told `connected`, and
+   * nothing else of them takes effect from here on.
+   */
+  attach(pending: Pending, session: SessionId, timeoutMs: number): void {
+    if (!this.#core.state.sessions.has(session)) throw sessionGone(session);
+    if (!this.#lives.touch(session, timeoutMs)) throw sessionGone(session);
+    this.#raise(pending, session, timeoutMs);
+    this.#drive.awaitBarrier(pending, this.#drive.last);
+  }
+
+  /** Gives the request's stream the newest attachment of the session. */
+  #raise(pending: Pending, session: SessionId, timeoutMs: number): void {
+    const node = pending.origin?.link.node ?? this.#core.settings.self;
+    const { generation, older } = this.#generations.raise(session, { node, timeoutMs });
+    pending.generation = generation;
+    if (pending.stream !== undefined) pending.stream.generation = generation;
+    if (older !== undefined) this.displace(session, older);
+  }
+
+  /** Nothing of the older attachment is taken from here on; its stream is told, wherever it is. */
+  displace(session: SessionId, older: Holder): void {
+    if (older.node !== 0) this.#displaced(session, older);
+  }
+
+  /** A refusal that the state gave rise to waits until what it was judged against is certain. */
+  refuse(pending: Pending, error: CoordinationError): 'final' | 'waiting' {
+    pending.error = error.toBody();
+    if (!isWriteLike(pending.operation) || saysNothingOfTheTree(error.code)) return 'final';
+    const position = this.#drive.last;
+    pending.zxid = position.zxid;
+    this.#drive.awaitBarrier(pending, position);
+    return 'waiting';
+  }
+
+  /** The record that was made for `pending` has been applied. */
+  applied({ message }: Pending): void {
+    const key = message.idempotency?.key;
+    if (key !== undefined) this.#keysInFlight.delete(key);
+  }
+
+  /** The reign has ended: what is in the log is the next leader's. */
+  lost(): void {
+    this.#keysInFlight.clear();
+  }
+
+  /** A retry of a remembered request: the first answer again, once the first is certain. */
+  #answerRemembered(pending: Pending): boolean {
+    const wanted = pending.message.idempotency;
+    if (wanted === undefined) return false;
+    const remembered = this.#core.state.idempotency.get(wanted.key);
+    const first = this.#keysInFlight.get(wanted.key);
+    const fingerprint = remembered?.fingerprint ?? first?.message.idempotency?.fingerprint;
+    if (fingerprint === undefined) return false;
+    if (fingerprint !== wanted.fingerprint) {
+      const detail = `Idempotency-Key ${JSON.stringify(wanted.key)} belongs to another request`;
+      throw new CoordinationError('IDEMPOTENCYCONFLICT', detail);
+    }
+    pending.result = remembered === undefined ? first?.result : decodeResult(remembered.result);
+    pending.zxid = remembered?.zxid ?? first?.zxid ?? 0;
+    this.#drive.awaitBarrier(pending, this.#drive.last);
+    return true;
+  }
+
+  #acksBeyondMajority(acks: number | 'all' | undefined): number | 'all' | undefined {
+    if (acks === undefined) return undefined;
+    const voters = this.#core.settings.voters.length;
+    const wanted = acks === 'all' ? voters : acks;
+    if (wanted < 1 || wanted > voters) {
+      const detail = `acks: must be "all" or from 1 to ${String(voters)}, the number of voters`;
+      throw new CoordinationError('BADARGUMENTS', detail);
+    }
+    return wanted > Math.floor(voters / 2) + 1 ? acks : undefined;
+  }
+}
+
+/** The session is created for a stream, which is attached to it from the start. */
+function isAttaching({ stream, origin }: Pending): boolean {
+  if (origin === undefined) return stream !== undefined;
+  return origin.message.type === 'write' && origin.message.attaches === true;
+}
