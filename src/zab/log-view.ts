@@ -82,7 +82,7 @@ export class LogView {
     const { last, lastChain } = start;
     this.#checksum = means.checksum;
     this.#records = means.records;
-    this.#epochStarts = completeStarts(start);
+    this.#epochStarts = completeStarts(start, committed);
     this.#epochRecords = (start.epochRecords ?? []).map(knownEpochRecord);
     this.#last = last;
     this.#lastChain = lastChain;
@@ -347,11 +347,16 @@ function knownEpochRecord({ zxid, payload }: EpochPayload): KnownEpochRecord {
   return { zxid, record: decodeEpochRecord(payload) };
 }
 
-/** A log that begins with the first record of all knows that nothing was before it. */
-function completeStarts({ last, epochStarts }: LogStart): LogPosition[] {
-  const [first] = epochStarts;
+/**
+ * The commit point that a node starts from may be that of its snapshot, just before the first record
+ * kept; and a log that begins with the first record of all knows that nothing was before it.
+ */
+function completeStarts({ last, epochStarts }: LogStart, committed: LogPosition): LogPosition[] {
+  const [first, ...others] = epochStarts;
   if (first === undefined) return [last];
-  return first.zxid === 1 ? [noPosition, ...epochStarts] : [...epochStarts];
+  if (first.zxid === 1) return [noPosition, first, ...others];
+  if (committed.zxid >= first.zxid || committed.zxid === 0) return [first, ...others];
+  return committed.epoch === first.epoch ? [committed, ...others] : [committed, first, ...others];
 }
 
 function checkStarts(starts: readonly LogPosition[], last: LogPosition): void {

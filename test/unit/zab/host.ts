@@ -61,6 +61,12 @@ export class Host {
       ...options,
     });
     this.zab.start(0);
+    const others = [...(options.voters ?? []), ...(options.observers ?? [])];
+    for (const id of others) {
+      if (id === (options.self ?? 1)) continue;
+      const clusterId = options.clusterId;
+      this.zab.peerUp({ id, incarnation: `life-of-${String(id)}`, clusterId, featureLevel: 1 });
+    }
   }
 
   get image(): DiskImage {

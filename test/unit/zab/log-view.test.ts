@@ -1,12 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { InvariantError } from '../../../src/protocol/assert.ts';
-import { noPosition } from '../../../src/zab/index.ts';
+import { encodeEpochRecord, noPosition } from '../../../src/zab/index.ts';
 import type { LogPosition } from '../../../src/zab/index.ts';
 import { LogView } from '../../../src/zab/log-view.ts';
 import { checksum, positionOf, text } from './host.ts';
 
+const epochPayload = encodeEpochRecord({
+  ...{ leader: 1, incarnation: 'life', clusterId: 'cluster-a', featureLevel: 1 },
+  config: new Uint8Array(),
+});
+
 function emptyLog(): LogView {
-  return new LogView({ last: noPosition, lastChain: 0, epochStarts: [] }, noPosition, checksum);
+  return new LogView({ last: noPosition, lastChain: 0, epochStarts: [] }, noPosition, { checksum });
 }
 
 function at(epoch: number, zxid: number): LogPosition {
@@ -17,7 +22,7 @@ function at(epoch: number, zxid: number): LogPosition {
 function twoEpochs(): LogView {
   const log = emptyLog();
   for (const epoch of [1, 4]) {
-    log.append({ epoch, kind: 'epoch' }, text('begin'));
+    log.append({ epoch, kind: 'epoch' }, epochPayload);
     log.append({ epoch, kind: 'txn' }, text('a'));
     log.append({ epoch, kind: 'txn' }, text('b'));
   }
@@ -26,7 +31,7 @@ function twoEpochs(): LogView {
 
 describe('log view', () => {
   it('gives contiguous zxids, also across epochs, each record chained to the one before', () => {
-    const records = twoEpochs().take();
+    const records = twoEpochs().take().append;
     expect(records.map(({ zxid }) => zxid)).toEqual([1, 2, 3, 4, 5, 6]);
     let chain = 0;
     for (const record of records) {
@@ -37,7 +42,7 @@ describe('log view', () => {
 
   it('continues after what recovery has found', () => {
     const start = { last: at(3, 17), lastChain: 99, epochStarts: [at(2, 10), at(3, 15)] };
-    const log = new LogView(start, at(2, 12), checksum);
+    const log = new LogView(start, at(2, 12), { checksum });
     expect(log.durable).toEqual(at(3, 17));
     expect(log.applicable).toEqual(at(2, 12));
     const record = log.append({ epoch: 4, kind: 'epoch' }, text('x'));
@@ -106,7 +111,7 @@ describe('log view', () => {
   it('refuses a start that contradicts itself', () => {
     const epochStarts = [at(2, 10), at(3, 15)];
     const log = (last: LogPosition, committed: LogPosition): LogView =>
-      new LogView({ last, lastChain: 0, epochStarts }, committed, checksum);
+      new LogView({ last, lastChain: 0, epochStarts }, committed, { checksum });
     expect(() => log(at(4, 17), at(3, 15))).toThrow(InvariantError);
     expect(() => log(at(3, 17), at(3, 18))).toThrow(InvariantError);
     epochStarts.reverse();
