@@ -3,7 +3,9 @@ import type { Zxid } from '../protocol/model.ts';
 import type { SessionId } from '../protocol/model.ts';
 import type { StreamId } from '../protocol/coordination.ts';
 import { WatchTable } from '../sessions/index.ts';
+import type { LogPosition } from '../zab/index.ts';
 import type { Clock, ReplicaLog, ReplicaSettings, Scheduler } from './host.ts';
+import type { LogMemory, Unapplied } from './log-memory.ts';
 import { Outbox } from './outbox.ts';
 import type { EventRing } from './ring.ts';
 import type { StateMachine } from './state-machine.ts';
@@ -47,7 +49,7 @@ export interface CoreParts {
   readonly scheduler: Scheduler;
   readonly log: ReplicaLog;
   readonly state: StateMachine;
-  readonly ring: EventRing;
+  readonly memory: LogMemory;
 }
 
 export class Core {
@@ -56,7 +58,8 @@ export class Core {
   readonly scheduler: Scheduler;
   readonly log: ReplicaLog;
   readonly state: StateMachine;
-  readonly ring: EventRing;
+  /** The records that are in memory. */
+  readonly memory: LogMemory;
   readonly watches = new WatchTable();
   readonly outbox = new Outbox();
   readonly counters = new Counters();
@@ -72,7 +75,22 @@ export class Core {
     this.scheduler = parts.scheduler;
     this.log = parts.log;
     this.state = parts.state;
-    this.ring = parts.ring;
+    this.memory = parts.memory;
+  }
+
+  /** The recent records that have been applied. Not to be kept. */
+  get ring(): EventRing {
+    return this.memory.ring;
+  }
+
+  /** Everything that this node knew is replaced. @returns the records that it had not applied */
+  replace(
+    state: StateMachine,
+    ring: EventRing,
+    epochStarts: readonly LogPosition[],
+  ): readonly Unapplied[] {
+    this.state.become(state);
+    return this.memory.replace(ring, epochStarts);
   }
 
   /** The state that a local read is answered from. */

@@ -1,35 +1,35 @@
 /**
  * The drive loop: takes what the broadcast core wants done (`Ready`) and does it, in the order that the
- * core states: append, make durable, send, commit, apply, answer. Natural batching: everything that
- * arrives in one turn of the event loop is one append; one fsync is in flight, what comes meanwhile is
- * the next batch.
+ * core states: promise, append, send, commit, apply, answer. Natural batching: everything that arrives in
+ * one turn of the event loop is one append; one fsync is in flight, what comes meanwhile is the next
+ * batch.
  *
- * Invariants: records are applied in log order, each once, never beyond min(committed, durable); the
- * messages of a record set leave only when it is durable.
+ * Invariants: records are applied in log order, each once, never beyond min(committed, durable); the core
+ * is run to its end after every input, before anybody else is told of it, so that nobody acts in a role
+ * that is over.
  */
 import { assert } from '../protocol/assert.ts';
 import { CoordinationError } from '../protocol/errors.ts';
 import { Fifo } from '../protocol/fifo.ts';
-import type { Zxid } from '../protocol/model.ts';
 import type { WriteOperation } from '../protocol/operations.ts';
 import type { Storage } from '../storage/index.ts';
+import type { DownReason, PeerLink, Transport } from '../transport/transport.ts';
 import { encodeTransaction } from '../tree/index.ts';
 import type { Prep, Transaction } from '../tree/index.ts';
 import { comparePositions } from '../zab/index.ts';
-import type { BarrierId, LogPosition, LogRecord, Ready, Zab } from '../zab/index.ts';
+import type { BarrierId, LogPosition, LogRecord, Ready, Zab, ZabStatus } from '../zab/index.ts';
 import type { Core } from './core.ts';
 import type { EventDelivery } from './events.ts';
+import { LogReader } from './log-reader.ts';
+import type { Unapplied } from './log-memory.ts';
+import { noPeers } from './no-peers.ts';
 import { encodeResult } from './remembered.ts';
 import { nobody } from './caller.ts';
 import type { ResolvedCaller } from './caller.ts';
+import type { Installed, SnapshotReceiver } from './snapshot-receiver.ts';
+import type { SnapshotSender } from './snapshot-sender.ts';
 import type { Pending } from './stream.ts';
-
-/** A record of the log that has not been applied: recovered, or proposed here. */
-interface Unapplied {
-  readonly record: LogRecord;
-  readonly transaction: Transaction | undefined;
-  readonly pending: Pending | undefined;
-}
+import { logTrace } from './trace-log.ts';
 
 interface BarrierGroup {
   readonly id: BarrierId;
@@ -37,24 +37,54 @@ interface BarrierGroup {
   readonly waiting: Pending[];
 }
 
-/** What the drive tells the request pipeline. */
+/** What this node had proposed as a leader when its role ended, and has not applied. */
+export interface LostRequests {
+  /** In the log of this node at least: a later leader may commit it or not. */
+  readonly unknown: readonly Pending[];
+  /** No disk and no other node has seen it: it is not done, and never will be. */
+  readonly notApplied: readonly Pending[];
+}
+
+/** What the drive tells the request pipeline. The core has nothing left to do whenever one is called. */
 export interface DriveHooks {
-  /** The record at `zxid` has been applied; `pending` is the request that it answers. */
-  applied(zxid: Zxid, transaction: Transaction | undefined, pending: Pending | undefined): void;
+  /** Called before anything leaves for other nodes, so that what speaks of records precedes them. */
+  leaving(): void;
+  /** The record has been applied; `pending` is the request that it answers. */
+  applied(
+    record: LogRecord,
+    transaction: Transaction | undefined,
+    pending: Pending | undefined,
+  ): void;
   barrierPassed(pending: Pending, position: LogPosition): void;
   barrierFailed(pending: Pending, outcome: 'void' | 'acks-unreachable'): void;
-  /** The leader's epoch has been established: it serves from now on. */
-  established(): void;
   /** After each turn in which something was applied. */
   advanced(): void;
+  /**
+   * This node leads or follows no longer: what it proposed or forwarded and has not seen applied has an
+   * outcome that it does not know. Told before `roleChanged`, once for each role that is lost.
+   */
+  lost(reason: string, requests: LostRequests): void;
+  /** A role has begun; it does not serve yet. */
+  roleChanged(status: ZabStatus): void;
+  /** The role serves clients from now on: everything before its epoch is applied here. */
+  served(status: ZabStatus): void;
+  /** Another node's state has taken the place of this one's, which was at `before`. */
+  replaced(before: LogPosition): void;
+  /** Bytes of another replica; in the order in which they were sent, also beside its records. */
+  payload(peer: number, bytes: Uint8Array): void;
+  peerUp(peer: PeerLink): void;
+  peerDown(peer: number, why: DownReason): void;
 }
 
 export interface DriveParts {
   readonly core: Core;
   readonly zab: Zab;
-  readonly prep: Prep;
+  /** A fresh one for each reign: it judges against the present state. */
+  readonly makePrep: () => Prep;
   readonly storage: Storage;
   readonly events: EventDelivery;
+  readonly sender: SnapshotSender;
+  readonly receiver: SnapshotReceiver;
   /** The disk has failed: the process must end without acknowledging anything more. */
   readonly onFatal: (error: Error) => void;
 }
@@ -62,55 +92,120 @@ export interface DriveParts {
 export class Drive {
   readonly #core: Core;
   readonly #zab: Zab;
-  readonly #prep: Prep;
+  readonly #makePrep: () => Prep;
   readonly #storage: Storage;
   readonly #events: EventDelivery;
+  #transport: Transport = noPeers;
+  readonly #sender: SnapshotSender;
+  readonly #receiver: SnapshotReceiver;
+  readonly #reader: LogReader;
   readonly #onFatal: (error: Error) => void;
   #hooks: DriveHooks | undefined;
-  /** In log order. */
-  readonly #unapplied = new Fifo<Unapplied>();
-  #unappliedBytes = 0;
+  /** Only while this node leads and serves. */
+  #prep: Prep | undefined;
   /** What the disk has been given and has not completed, by the tenure of the Ready. */
   readonly #appends = new Fifo<{ readonly tenure: number; readonly last: LogPosition }>();
+  /** The last record that the disk has been given. */
+  #handedOut: LogPosition;
   #committed: LogPosition;
   readonly #barriers = new Map<BarrierId, BarrierGroup>();
   /** The youngest barrier, as long as the core has not been asked about it: others may join it. */
   #openBarrier: BarrierGroup | undefined;
+  /** Of the role that the hooks know of. */
+  #tenure = 0;
+  #role: ZabStatus['role'] = 'looking';
+  #serving = false;
   #scheduled = false;
   #running = false;
-  #established = false;
+  /** True while a batch of input is being taken: time was told at its beginning. */
+  #taking = false;
   #stopped = false;
+  #knowsCluster: boolean;
   /** Checked now and then: growth is refused, deletes and session ends go on. */
   diskNearlyFull = false;
 
   constructor(parts: DriveParts) {
     this.#core = parts.core;
     this.#zab = parts.zab;
-    this.#prep = parts.prep;
+    this.#makePrep = parts.makePrep;
     this.#storage = parts.storage;
     this.#events = parts.events;
+    this.#sender = parts.sender;
+    this.#receiver = parts.receiver;
     this.#committed = parts.core.state.applied;
+    this.#handedOut = parts.zab.status.last;
+    this.#knowsCluster = parts.storage.clusterId !== undefined;
     this.#onFatal = (error) => {
       this.#stopped = true;
       parts.onFatal(error);
     };
+    this.#reader = new LogReader(parts.core, parts.storage, (to, tenure, result) => {
+      this.#input(() => this.#zab.recordsRead(to, tenure, result));
+    });
     parts.storage.onFailure(this.#onFatal);
     parts.storage.onSpaceTaken(() => {
       this.checkDisk();
     });
     parts.storage.onDurable((position) => {
-      if (this.#stopped) return;
-      this.#zab.durable(this.#tenureOf(position), position);
-      this.run();
+      const tenure = this.#tenureOf(position);
+      if (tenure !== undefined) this.#input(() => this.#zab.durable(tenure, position));
     });
   }
 
-  /** @param recovered records beyond the snapshot: applied once the new epoch has committed them */
-  start(hooks: DriveHooks, recovered: readonly LogRecord[]): void {
+  /** Begins the first election. Once. */
+  start(hooks: DriveHooks, transport: Transport): void {
     this.#hooks = hooks;
-    for (const record of recovered)
-      this.#enqueue({ record, transaction: undefined, pending: undefined });
+    this.#transport = transport;
+    this.#sender.listen({
+      send: (to, message) => this.#transport.send(to, message),
+      sent: (to, tenure, snapshot) =>
+        this.#input(() => this.#zab.snapshotSent(to, tenure, snapshot)),
+      failed: (to, tenure, reason) =>
+        this.#input(() => this.#zab.snapshotFailed(to, tenure, reason)),
+    });
+    this.#receiver.listen({
+      taken: (tenure, transfer, index) =>
+        this.#input(() => this.#zab.chunkTaken(tenure, transfer, index)),
+      refused: (tenure, reason) => this.#input(() => this.#zab.snapshotRefused(tenure, reason)),
+      failed: (tenure, reason) =>
+        this.#input(() => {
+          if (tenure === this.#zab.status.tenure) this.#zab.stepDown(reason);
+        }),
+      isWanted: (tenure) => tenure === this.#zab.status.tenure && !this.#stopped,
+      prepare: () => this.#rememberCluster(),
+      installed: (installed) => this.#input(() => this.#replaceState(installed)),
+      fatal: this.#onFatal,
+    });
     this.#zab.start(this.#core.clock.monotonicMs());
+    this.#transport.start({
+      up: (peer) => {
+        this.#takeInput();
+        this.#zab.peerUp(peer);
+        this.run();
+        this.#hooks?.peerUp(peer);
+      },
+      down: (peer, why) => {
+        this.#takeInput();
+        this.#sender.peerDown(peer);
+        this.#reader.forget(peer);
+        this.#zab.peerDown(peer, why);
+        this.run();
+        this.#hooks?.peerDown(peer, why);
+      },
+      message: (peer, message) => {
+        this.#takeInput();
+        this.#zab.step(peer, message);
+      },
+      payload: (peer, bytes) => {
+        this.#takeInput();
+        this.run();
+        if (!this.#stopped) this.#hooks?.payload(peer, bytes);
+      },
+      idle: () => {
+        this.#taking = false;
+        this.run();
+      },
+    });
     this.checkDisk();
     this.run();
   }
@@ -118,23 +213,54 @@ export class Drive {
   /** From now on nothing is proposed; what is in the log's queue is still made durable by `close`. */
   stop(): void {
     this.#stopped = true;
+    this.#reader.stop();
   }
 
+  /** Time goes on: to be called several times within the shortest deadline between nodes. */
+  tick(nowMs: number): void {
+    if (this.#stopped) return;
+    this.#zab.tick(nowMs);
+    this.#sender.tick(nowMs);
+    this.run();
+  }
+
+  /** True while this node may answer clients, as a leader or as a learner. */
   get serving(): boolean {
-    return this.#established && !this.#stopped;
+    return this.#serving && !this.#stopped;
+  }
+
+  /** True while this node leads and may propose. */
+  get isLeader(): boolean {
+    return this.#prep !== undefined && !this.#stopped;
+  }
+
+  /** Who leads by what this node knows, itself included; undefined while it looks. */
+  get leader(): number | undefined {
+    return this.#zab.status.leader;
+  }
+
+  /** Hands bytes to another replica, behind everything that was sent to it before. */
+  sendPayload(peer: number, bytes: Uint8Array): void {
+    this.#transport.sendPayload(peer, bytes);
+  }
+
+  /** Ends the link with a peer who has broken the rules of the replicas' channel. @param reason a whole sentence */
+  disconnect(peer: number, reason: string): void {
+    this.#transport.disconnect(peer, reason);
   }
 
   get outstanding(): number {
-    return this.#unapplied.length;
+    return this.#core.memory.unapplied;
   }
 
   get outstandingBytes(): number {
-    return this.#unappliedBytes;
+    return this.#core.memory.unappliedBytes;
   }
 
   /** The last position in the log, committed or not: what a request is judged against. */
   get last(): LogPosition {
-    return this.#zab.status.last;
+    const { memory, state } = this.#core;
+    return memory.last ?? state.applied;
   }
 
   get zab(): Zab {
@@ -147,7 +273,7 @@ export class Drive {
     return (
       !this.#zab.hasRoom ||
       this.outstanding >= outstandingTransactionsMax ||
-      this.#unappliedBytes >= outstandingBytesMax
+      this.outstandingBytes >= outstandingBytesMax
     );
   }
 
@@ -156,18 +282,19 @@ export class Drive {
    * @throws CoordinationError the refusal, which is only true behind a barrier at `last`
    */
   propose(operation: WriteOperation, caller: ResolvedCaller, pending: Pending | undefined): void {
-    assert(this.serving, 'only an established leader proposes');
+    const prep = this.#prep;
+    assert(prep !== undefined && !this.#stopped, 'only an established leader proposes');
     assert(!this.full, 'the bound on outstanding transactions is checked before');
     const zxid = this.#zab.nextZxid;
     const time = this.#core.clock.wallMs();
-    const { transaction, result } = this.#prep.judge({ operation, caller, zxid, time });
+    const { transaction, result } = prep.judge({ operation, caller, zxid, time });
     const idempotency = pending?.message.idempotency;
     const final =
       idempotency === undefined
         ? transaction
         : { ...transaction, idempotency: { ...idempotency, result: encodeResult(result) } };
     const record = this.#zab.propose(encodeTransaction(final));
-    this.#enqueue({ record, transaction: final, pending });
+    this.#core.memory.push({ record, transaction: final, pending });
     this.#core.counters.proposals++;
     if (pending !== undefined) {
       pending.proposed = true;
@@ -179,7 +306,7 @@ export class Drive {
 
   /** The same for the housekeeper, whom nobody answers; refusals are its races, and harmless. */
   proposeInternally(operation: WriteOperation): boolean {
-    if (!this.serving || this.full) return false;
+    if (!this.isLeader || this.full) return false;
     try {
       this.propose(operation, nobody, undefined);
     } catch (error) {
@@ -228,7 +355,10 @@ export class Drive {
     if (this.#running || this.#stopped) return;
     this.#running = true;
     const before = this.#core.zxid;
-    for (let ready = this.#zab.ready(); ready !== undefined; ready = this.#zab.ready()) {
+    for (;;) {
+      this.#hooks?.leaving();
+      const ready = this.#zab.ready();
+      if (ready === undefined) break;
       this.#openBarrier = undefined;
       this.#do(ready);
     }
@@ -240,8 +370,9 @@ export class Drive {
   /** Requests that wait for a commit or a barrier beyond their deadline. */
   overdue(nowMs: number): readonly Pending[] {
     const overdue: Pending[] = [];
-    for (let index = 0; index < this.#unapplied.length; index++) {
-      const pending = this.#unapplied.at(index)?.pending;
+    const { memory } = this.#core;
+    for (let index = 0; index < memory.unapplied; index++) {
+      const pending = memory.peekAt(index)?.pending;
       if (pending === undefined || pending.phase === 'over') continue;
       if (pending.deadlineMs > nowMs) break;
       overdue.push(pending);
@@ -252,56 +383,6 @@ export class Drive {
       );
     }
     return overdue;
-  }
-
-  #do(ready: Ready): void {
-    const { promise, append, tenure } = ready;
-    assert(ready.messages.length === 0, 'an ensemble of one has nobody to send to');
-    assert(ready.truncateAfter === undefined, 'an ensemble of one truncates nothing');
-    if (promise !== undefined) {
-      this.#storage.writePromise(promise).then(() => {
-        if (this.#stopped) return;
-        this.#zab.promiseDurable(tenure, promise);
-        this.run();
-      }, this.#onFatal);
-    }
-    if (append.length > 0) {
-      for (const record of append) if (record.kind === 'epoch') this.#enqueueEpoch(record);
-      const last = append.at(-1);
-      if (last !== undefined) this.#appends.push({ tenure, last });
-      this.#storage.append(append);
-    }
-    this.#commitTo(ready.committed);
-    // A refusal is answered from the very state that it speaks of, before anything later is applied.
-    for (const { id, outcome } of ready.barriers) this.#decide(id, outcome);
-    this.#applyTo(ready.committed);
-    if (!this.#established && this.#zab.status.established) {
-      this.#established = true;
-      this.#hooks?.established();
-    }
-  }
-
-  /**
-   * The tenure in which the record at `position` was handed out: a completion that outlives its tenure
-   * speaks of a record that may have been replaced since.
-   */
-  #tenureOf(position: LogPosition): number {
-    for (;;) {
-      const append = this.#appends.peek();
-      assert(append !== undefined, 'the disk completes what it was given');
-      if (comparePositions(append.last, position) >= 0) return append.tenure;
-      this.#appends.shift();
-    }
-  }
-
-  /** The epoch record is the core's own; it stands in the log where it was appended. */
-  #enqueueEpoch(record: LogRecord): void {
-    this.#enqueue({ record, transaction: undefined, pending: undefined });
-  }
-
-  #enqueue(entry: Unapplied): void {
-    this.#unapplied.push(entry);
-    this.#unappliedBytes += entry.record.bytes.length;
   }
 
   /** For what makes the state grow. @throws CoordinationError QUOTAEXCEEDED on a nearly full disk */
@@ -324,6 +405,132 @@ export class Drive {
     }, this.#onFatal);
   }
 
+  /** An input from the disk: nothing of a node that has been stopped is told any more. */
+  #input(tell: () => void): void {
+    if (this.#stopped) return;
+    tell();
+    this.run();
+  }
+
+  /** An input from a peer: time is told first, so that deadlines are judged before what has waited. */
+  #takeInput(): void {
+    if (this.#taking) return;
+    this.#taking = true;
+    this.#zab.tick(this.#core.clock.monotonicMs());
+  }
+
+  #do(ready: Ready): void {
+    const entered = ready.tenure !== this.#tenure;
+    // Whoever asks while the last of the old role is applied must not be told that it goes on.
+    if (entered) this.#close(ready.tenure);
+    if (ready.promise !== undefined) this.#writePromise(ready.tenure, ready.promise);
+    const forgotten = ready.forgetAfter === undefined ? [] : this.#forget(ready.forgetAfter);
+    if (ready.truncateAfter !== undefined) this.#truncate(ready.truncateAfter);
+    if (ready.append.length > 0) this.#append(ready.tenure, ready.append);
+    for (const { to, message } of ready.messages) this.#transport.send(to, message);
+    for (const { peer, reason } of ready.disconnect) this.#transport.disconnect(peer, reason);
+    this.#commitTo(ready.committed);
+    // A refusal is answered from the very state that it speaks of, before anything later is applied.
+    for (const { id, outcome } of ready.barriers) this.#decide(id, outcome);
+    this.#applyTo(ready.applicable);
+    if (entered) this.#enter(ready, forgotten);
+    this.#transfer(ready);
+    if (!this.#serving) this.#maybeServe();
+    for (const event of ready.trace) this.#note(event);
+  }
+
+  #writePromise(tenure: number, promise: NonNullable<Ready['promise']>): void {
+    this.#storage
+      .writePromise(promise)
+      .then(() => this.#input(() => this.#zab.promiseDurable(tenure, promise)))
+      .catch(this.#onFatal);
+  }
+
+  /** Nothing of the role that is over is done in its name any more. */
+  #close(tenure: number): void {
+    this.#tenure = tenure;
+    this.#serving = false;
+    this.#prep = undefined;
+    this.#sender.roleOver();
+    this.#reader.stop();
+  }
+
+  /** The old role is lost with all that waited in it; the new one begins. */
+  #enter(ready: Ready, forgotten: readonly Unapplied[]): void {
+    const requests = this.#abandon(forgotten);
+    const wasLooking = this.#role === 'looking';
+    const status = this.#zab.status;
+    this.#role = status.role;
+    if (!wasLooking) {
+      const reset = ready.trace.find(({ type }) => type === 'reset');
+      this.#hooks?.lost(reset?.type === 'reset' ? reset.reason : 'the role has ended', requests);
+    }
+    this.#hooks?.roleChanged(status);
+  }
+
+  /** Takes the requests away from records that a later leader will decide on. */
+  #abandon(forgotten: readonly Unapplied[]): LostRequests {
+    const unknown: Pending[] = [];
+    const notApplied: Pending[] = [];
+    const { memory } = this.#core;
+    for (let index = 0; index < memory.unapplied; index++) {
+      const entry = memory.peekAt(index);
+      if (entry?.pending === undefined) continue;
+      unknown.push(entry.pending);
+      entry.pending = undefined;
+    }
+    for (const { record, pending } of forgotten) {
+      if (pending === undefined) continue;
+      (comparePositions(record, this.#handedOut) > 0 ? notApplied : unknown).push(pending);
+    }
+    return { unknown, notApplied };
+  }
+
+  #forget(position: LogPosition): readonly Unapplied[] {
+    assert(comparePositions(position, this.#committed) >= 0, 'what is committed is not forgotten');
+    return this.#core.memory.forgetAfter(position);
+  }
+
+  /** What the disk still completes of what is cut away belongs to nobody. */
+  #truncate(position: LogPosition): void {
+    const appends = this.#appends.drain();
+    for (const { tenure, last } of appends) {
+      const isCut = comparePositions(last, position) > 0;
+      this.#appends.push({ tenure, last: isCut ? position : last });
+      if (isCut) break;
+    }
+    this.#handedOut = position;
+    this.#storage.truncateAfter(position).catch(this.#onFatal);
+  }
+
+  #append(tenure: number, records: readonly LogRecord[]): void {
+    const { memory } = this.#core;
+    for (const record of records) {
+      // What this node has proposed stands there since; the rest is a leader's, or the epoch record.
+      if (record.zxid <= memory.lastZxid) continue;
+      memory.push({ record, transaction: undefined, pending: undefined });
+    }
+    const last = records.at(-1);
+    assert(last !== undefined, 'something is appended');
+    this.#handedOut = { epoch: last.epoch, zxid: last.zxid };
+    this.#appends.push({ tenure, last: this.#handedOut });
+    const isUnpromised = last.epoch > this.#storage.promisedEpoch;
+    this.#storage.append(records, { asLearner: isUnpromised && !this.#zab.status.voter });
+  }
+
+  /**
+   * The tenure in which the record at `position` was handed out: a completion that outlives its tenure
+   * speaks of a record that may have been replaced since. Undefined where nothing was handed out.
+   */
+  #tenureOf(position: LogPosition): number | undefined {
+    for (;;) {
+      const append = this.#appends.peek();
+      if (append === undefined) return undefined;
+      if (comparePositions(append.last, position) >= 0) return append.tenure;
+      this.#appends.shift();
+    }
+  }
+
   #commitTo(committed: LogPosition): void {
     assert(
       comparePositions(committed, this.#committed) >= 0,
@@ -332,17 +539,12 @@ export class Drive {
     this.#committed = committed;
   }
 
-  /** Applies what is committed and durable here, up to `position`. */
-  #applyTo(position: LogPosition): void {
-    const { durable } = this.#zab.status;
+  /** Applies what is committed and durable here. */
+  #applyTo(applicable: LogPosition): void {
+    const { memory } = this.#core;
     for (;;) {
-      const entry = this.#unapplied.peek();
-      if (entry === undefined) break;
-      if (comparePositions(entry.record, position) > 0) break;
-      if (comparePositions(entry.record, this.#committed) > 0) break;
-      if (comparePositions(entry.record, durable) > 0) break;
-      this.#unapplied.shift();
-      this.#unappliedBytes -= entry.record.bytes.length;
+      const entry = memory.peek();
+      if (entry === undefined || comparePositions(entry.record, applicable) > 0) return;
       this.#apply(entry);
     }
   }
@@ -350,22 +552,85 @@ export class Drive {
   #apply(entry: Unapplied): void {
     const { record } = entry;
     const transaction = this.#core.state.apply(record, entry.transaction);
-    this.#prep.applied(record.zxid);
-    this.#core.ring.push(record);
+    this.#core.memory.applied();
+    this.#prep?.applied(record.zxid);
     this.#core.counters.transactionsApplied++;
     // Events first: they precede every answer that could show the change.
     if (transaction !== undefined) this.#events.deliver(record.zxid, transaction);
-    this.#hooks?.applied(record.zxid, transaction, entry.pending);
+    this.#hooks?.applied(record, transaction, entry.pending);
   }
 
   #decide(id: BarrierId, outcome: Ready['barriers'][number]['outcome']): void {
     const group = this.#barriers.get(id);
     assert(group !== undefined, 'a barrier is decided once');
     this.#barriers.delete(id);
-    this.#applyTo(group.position);
+    if (outcome === 'passed') {
+      const { applicable } = this.#zab;
+      const isApplicable = comparePositions(group.position, applicable) <= 0;
+      this.#applyTo(isApplicable ? group.position : applicable);
+    }
     for (const pending of group.waiting) {
       if (outcome === 'passed') this.#hooks?.barrierPassed(pending, group.position);
       else this.#hooks?.barrierFailed(pending, outcome);
     }
+  }
+
+  /** What learners are sent that memory does not hold, and what this learner receives of that kind. */
+  #transfer({ reads, snapshots, snapshotAcks, snapshotsOver, chunks }: Ready): void {
+    for (const chunk of chunks) this.#receiver.take(chunk);
+    for (const request of snapshotsOver) this.#sender.over(request);
+    for (const progress of snapshotAcks) this.#sender.acknowledge(progress);
+    for (const request of snapshots) this.#sender.begin(request);
+    for (const request of reads) this.#reader.read(request);
+  }
+
+  /** A leader whose epoch is established, or its learner, serves once it has applied all before the epoch. */
+  #maybeServe(): void {
+    const status = this.#zab.status;
+    const { epochStart } = status;
+    if (!status.serving || epochStart === undefined) return;
+    if (comparePositions(this.#core.state.applied, epochStart) < 0) return;
+    this.#serving = true;
+    if (status.role === 'leading') {
+      assert(
+        this.#core.memory.unapplied === 0,
+        'nothing is proposed before the epoch is established',
+      );
+      this.#prep = this.#makePrep();
+    }
+    this.#rememberCluster().catch(this.#onFatal);
+    this.#hooks?.served(status);
+  }
+
+  /** The id of the cluster is kept with the identity: no part of the log has it for ever. */
+  async #rememberCluster(): Promise<void> {
+    const { clusterId } = this.#zab;
+    if (clusterId === undefined || this.#knowsCluster) return;
+    this.#knowsCluster = true;
+    await this.#storage.setClusterId(clusterId);
+  }
+
+  /** A snapshot has taken the place of the log on the disk: now of everything in memory, in one step. */
+  #replaceState(installed: Installed): void {
+    const { state, ring, tenure, at, epochStarts } = installed;
+    const { applied: before } = this.#core.state;
+    const forgotten = this.#core.replace(state, ring, epochStarts);
+    assert(
+      forgotten.every(({ pending }) => pending === undefined),
+      'whose role is over waits no longer',
+    );
+    this.#appends.drain();
+    this.#committed = at.position;
+    this.#handedOut = at.position;
+    const epochRecord = state.epochRecord?.payload;
+    const { position, chain } = at;
+    this.#zab.snapshotInstalled(tenure, { position, chain, epochStarts, epochRecord });
+    this.#hooks?.replaced(before);
+  }
+
+  #note(event: Ready['trace'][number]): void {
+    logTrace(this.#core.log, event);
+    if (event.type === 'synced') this.#sender.synced(event.learner);
+    if (event.type === 'recovered') this.#storage.recovered().catch(this.#onFatal);
   }
 }

@@ -113,6 +113,18 @@ export class EventDelivery {
     return this.#core.watches.remove(stream.id, path, mode) || waited;
   }
 
+  /**
+   * The state has jumped from `before` without the records between: whoever watches is told that events
+   * are gone, since the ring no longer reaches back to where it was.
+   */
+  jumped(before: Zxid): void {
+    for (const stream of this.#core.streams.values()) {
+      if (!stream.lagging && this.#core.watches.countOf(stream.id) === 0) continue;
+      this.startLagging(stream, before);
+      this.schedulePump(stream);
+    }
+  }
+
   /** To be called when a stream ends. */
   forget(stream: Stream): void {
     if (stream.lagging) this.#core.lagging--;

@@ -4,10 +4,12 @@ import type { Recovered, Storage } from '../storage/index.ts';
 import { decodeEpochRecord, noPosition, recordOfFrame, Zab } from '../zab/index.ts';
 import type { LogRecord } from '../zab/index.ts';
 import type { Clock, ReplicaLog, ReplicaSettings, Scheduler } from './host.ts';
+import { LogMemory } from './log-memory.ts';
 import { Replica } from './replica.ts';
 import { EventRing } from './ring.ts';
 import { loadSnapshot } from './snapshots.ts';
 import { StateMachine } from './state-machine.ts';
+import type { StoredEpochRecord } from './state-machine.ts';
 
 export interface ReplicaOptions {
   readonly settings: ReplicaSettings;
@@ -22,18 +24,26 @@ export interface ReplicaOptions {
 }
 
 /**
- * Loads the snapshot, fills the ring with the records before it, keeps those behind it for the new epoch
- * to commit, and starts the broadcast core. Resolves when the node serves.
+ * Loads the snapshot, fills the ring with the records before it, and keeps those behind it for a leader to
+ * commit. The replica does nothing before its `start`.
  * @throws Error when what the disk holds contradicts itself; the text says where
  */
 export async function createReplica(options: ReplicaOptions): Promise<Replica> {
-  const { settings, storage, recovered } = options;
+  const { settings, recovered } = options;
   const state = new StateMachine(settings);
   const snapshotZxid = await loadState(state, recovered);
-  const { ring, unapplied, clusterId } = await readLog(options, snapshotZxid);
+  const found = await readLog(options, snapshotZxid);
+  const memory = new LogMemory(found.ring, recovered.epochStarts);
+  for (const record of found.unapplied) {
+    memory.push({ record, transaction: undefined, pending: undefined });
+  }
+  const epochRecords = withStored(found.epochRecords, state);
+  const lastEpoch = epochRecords.at(-1);
+  const clusterId = lastEpoch && decodeEpochRecord(lastEpoch.payload).clusterId;
   const zab = new Zab({
     self: settings.self,
     voters: settings.voters,
+    observers: settings.observers ?? [],
     incarnation: recovered.identity.incarnation,
     // A crash right after the birth may have left the id in the log alone.
     clusterId: recovered.identity.clusterId ?? clusterId,
@@ -43,17 +53,27 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
       last: recovered.last.position,
       lastChain: recovered.last.chain,
       epochStarts: recovered.epochStarts,
+      epochRecords,
+      committedChain: state.chain,
     },
     committed: state.applied,
     promise: recovered.promise,
+    recovering: recovered.recovering,
     limits: settings.limits,
+    timeouts: settings.peerTimeouts ?? {},
+    records: memory,
+    random: (bound) => Math.floor(((options.randomBytes(1)[0] ?? 0) / 256) * bound),
   });
-  const replica = new Replica({ ...options, state, ring, zab, unapplied });
-  await replica.serving();
-  if (recovered.identity.clusterId === undefined && zab.clusterId !== undefined) {
-    await storage.setClusterId(zab.clusterId);
-  }
-  return replica;
+  return new Replica({ ...options, state, memory, zab });
+}
+
+/** The last epoch record before the log begins is known from the snapshot alone. */
+function withStored(
+  inLog: readonly StoredEpochRecord[],
+  { epochRecord }: StateMachine,
+): readonly StoredEpochRecord[] {
+  if (epochRecord === undefined) return inLog;
+  return [epochRecord, ...inLog.filter(({ zxid }) => zxid > epochRecord.zxid)];
 }
 
 async function loadState(state: StateMachine, recovered: Recovered): Promise<number> {
@@ -73,17 +93,16 @@ async function readLog(
 ): Promise<{
   ring: EventRing;
   unapplied: readonly LogRecord[];
-  /** As the last epoch in the log has it. */
-  clusterId: string | undefined;
+  epochRecords: readonly StoredEpochRecord[];
 }> {
   const { settings, recovered } = options;
   let ring: EventRing | undefined;
-  let clusterId: string | undefined;
+  const epochRecords: StoredEpochRecord[] = [];
   const unapplied: LogRecord[] = [];
   for await (const batch of recovered.records()) {
     for (const record of batch) {
-      if (record.kind === 'epoch') ({ clusterId } = decodeEpochRecord(record.payload));
       const kept = recordOfFrame(record.bytes.slice());
+      if (kept.kind === 'epoch') epochRecords.push({ zxid: kept.zxid, payload: kept.payload });
       if (record.zxid > snapshotZxid) {
         unapplied.push(kept);
         continue;
@@ -98,5 +117,5 @@ async function readLog(
       `log: it ends at ${String(ring.lastZxid)}, before the snapshot at ${String(snapshotZxid)}`,
     );
   }
-  return { ring, unapplied, clusterId };
+  return { ring, unapplied, epochRecords };
 }

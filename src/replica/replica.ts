@@ -11,25 +11,36 @@ import type {
 } from '../protocol/coordination.ts';
 import type { Zxid } from '../protocol/model.ts';
 import type { Storage } from '../storage/index.ts';
+import type { DownReason, PeerLink, Transport } from '../transport/transport.ts';
 import { Prep } from '../tree/index.ts';
 import type { Transaction } from '../tree/index.ts';
-import type { LogPosition, LogRecord, Zab } from '../zab/index.ts';
+import type { LogPosition, LogRecord, Zab, ZabStatus } from '../zab/index.ts';
 import { Core } from './core.ts';
 import { Drive } from './drive.ts';
-import type { DriveHooks } from './drive.ts';
+import type { DriveHooks, LostRequests } from './drive.ts';
 import { EventDelivery } from './events.ts';
 import type { Clock, ReplicaLog, ReplicaMetrics, ReplicaSettings, Scheduler } from './host.ts';
+import type { LogMemory } from './log-memory.ts';
+import { noPeers } from './no-peers.ts';
 import type { Pending } from './stream.ts';
 import { RequestPath } from './request-path.ts';
-import type { EventRing } from './ring.ts';
+import { SnapshotReceiver } from './snapshot-receiver.ts';
+import { SnapshotSender } from './snapshot-sender.ts';
 import { Snapshotter } from './snapshotter.ts';
 import type { StateMachine } from './state-machine.ts';
+import { statusOf } from './status.ts';
 
-/** How often deadlines are looked at, milliseconds; less where the tick is shorter. */
+/** How often deadlines of sessions and requests are looked at, milliseconds; less where the tick is shorter. */
 const HEARTBEAT_MS = 100;
+
+/** How often the deadlines between nodes are looked at, milliseconds. */
+const PEER_TICK_MS = 20;
 
 /** How often the free space of the disk is looked at, milliseconds. */
 const DISK_CHECK_MS = 5000;
+
+/** A node that stops gives its leadership away within this time, or leaves it to an election, milliseconds. */
+const HAND_OFF_MS = 2000;
 
 /** What recovery hands over. */
 export interface ReplicaParts {
@@ -39,51 +50,59 @@ export interface ReplicaParts {
   readonly log: ReplicaLog;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly state: StateMachine;
-  readonly ring: EventRing;
+  /** With the records beyond the snapshot: not applied before a leader has committed them. */
+  readonly memory: LogMemory;
   readonly zab: Zab;
   readonly storage: Storage;
   readonly onFatal: (error: Error) => void;
-  /** Records beyond the snapshot, oldest first: not applied before the new epoch commits them. */
-  readonly unapplied: readonly LogRecord[];
 }
 
 export class Replica implements DriveHooks {
   readonly #core: Core;
   readonly #zab: Zab;
   readonly #storage: Storage;
+  readonly #events: EventDelivery;
+  readonly #snapshotter: Snapshotter;
   readonly #drive: Drive;
   readonly #requests: RequestPath;
-  readonly #snapshotter: Snapshotter;
+  readonly #onFatal: (error: Error) => void;
+  #transport: Transport | undefined;
   #cancelTimers: (() => void)[] = [];
+  /** Where the clients of the other nodes connect. */
+  readonly #urls = new Map<number, string>();
   #stopping = false;
   #stopped: Promise<void> | undefined;
   #whenServing: (() => void)[] = [];
+  /** Ends the wait of a stopping leader for its successor. */
+  #whenHandedOver: () => void = () => undefined;
+  #handOverUntilMs = Infinity;
 
   constructor(parts: ReplicaParts) {
-    const { settings, zab, storage } = parts;
+    const { zab, storage, randomBytes } = parts;
     const core = new Core(parts);
-    const events = new EventDelivery(core);
-    const prep = new Prep({
-      tree: core.state.tree,
-      sessions: core.state.sessions,
-      limits: settings.limits,
-      ...(settings.superIdentity === undefined ? {} : { superIdentity: settings.superIdentity }),
-    });
-    const drive = new Drive({ core, zab, prep, storage, events, onFatal: parts.onFatal });
-    const { randomBytes } = parts;
-    const alone = (): void => {
-      assert(false, 'an ensemble of one has no peers');
-    };
-    const peers = { sendPayload: alone, disconnect: alone, mismatch: alone };
-    this.#requests = new RequestPath({ core, drive, events, randomBytes, peers });
-    const random = (): number => (randomBytes(1)[0] ?? 0) / 256;
-    const sinceLast = parts.unapplied.length;
-    this.#snapshotter = new Snapshotter(core, storage, { random, sinceLast });
+    this.#onFatal = parts.onFatal;
     this.#core = core;
     this.#zab = zab;
     this.#storage = storage;
-    this.#drive = drive;
-    this.#start(parts.unapplied);
+    this.#events = new EventDelivery(core);
+    const random = (): number => (randomBytes(1)[0] ?? 0) / 256;
+    const sinceLast = core.memory.unapplied;
+    this.#snapshotter = new Snapshotter(core, storage, { random, sinceLast });
+    this.#drive = new Drive({
+      ...{ core, zab, storage, events: this.#events },
+      makePrep: () => this.#makePrep(),
+      sender: new SnapshotSender(core, storage, () => this.#snapshotter.take()),
+      receiver: new SnapshotReceiver(core, storage),
+      onFatal: parts.onFatal,
+    });
+    this.#requests = new RequestPath({
+      ...{ core, drive: this.#drive, events: this.#events, randomBytes },
+      peers: {
+        sendPayload: (node, bytes) => this.#drive.sendPayload(node, bytes),
+        disconnect: (node, reason) => this.#drive.disconnect(node, reason),
+        mismatch: (mark) => this.#condemn(mark.zxid),
+      },
+    });
   }
 
   // The coordinator.
@@ -97,34 +116,12 @@ export class Replica implements DriveHooks {
   }
 
   status(): CoordinatorStatus {
-    const { settings, state } = this.#core;
-    const { role, epoch, leader, committed } = this.#zab.status;
-    const { self } = settings;
-    const serving = this.#drive.serving;
-    const notReady = this.#stopping ? 'stopping' : serving ? undefined : 'not in a quorum yet';
-    return {
-      server: self,
-      clusterId: this.#zab.clusterId ?? '',
-      configZxid: 0,
-      epoch,
-      leader: leader ?? null,
-      readOnly: false,
-      members: settings.voters.map((id) => ({
-        id,
-        role: 'participant' as const,
-        state: id === self ? role : ('down' as const),
-        peer: null,
-        url: null,
-        zxid: state.zxid,
-        lag: committed.zxid - state.zxid,
-      })),
-      appliedZxid: state.zxid,
-      ...(notReady === undefined ? {} : { notReady }),
-      sessionTimeoutMinMs: settings.sessionTimeoutMinMs,
-      sessionTimeoutMaxMs: settings.sessionTimeoutMaxMs,
-      sessionTimeoutDefaultMs: settings.sessionTimeoutDefaultMs,
-      voters: settings.voters.length,
-    };
+    const { availability, members, committed } = this.#requests;
+    return statusOf({
+      ...{ core: this.#core, zab: this.#zab.status, clusterId: this.#zab.clusterId },
+      ...{ availability, seen: members, committed, urls: this.#urls },
+      ...{ serving: this.#drive.serving, stopping: this.#stopping },
+    });
   }
 
   takeSnapshot(): Promise<SnapshotInfo> {
@@ -137,13 +134,40 @@ export class Replica implements DriveHooks {
 
   // The process around it.
 
-  /** Resolves once the node serves clients: its epoch is established, its log applied. */
+  /** Joins the ensemble; without links to others it is an ensemble of one. Once. */
+  start(transport: Transport = noPeers): void {
+    assert(this.#transport === undefined, 'a replica is started once');
+    this.#transport = transport;
+    const { scheduler, settings } = this.#core;
+    const everyMs = Math.max(5, Math.min(HEARTBEAT_MS, Math.floor(settings.tickMs / 4)));
+    this.#cancelTimers = [
+      scheduler.every(everyMs, () => {
+        this.tick();
+      }),
+      scheduler.every(DISK_CHECK_MS, () => {
+        this.#drive.checkDisk();
+      }),
+    ];
+    const isAlone = settings.voters.length + (settings.observers?.length ?? 0) === 1;
+    if (!isAlone) {
+      const cancel = scheduler.every(PEER_TICK_MS, () => {
+        this.#drive.tick(this.#core.clock.monotonicMs());
+      });
+      this.#cancelTimers.push(cancel);
+    }
+    this.#drive.start(this, transport);
+  }
+
+  /** Resolves once the node serves clients: it leads or follows, and all before the epoch is applied. */
   serving(): Promise<void> {
     if (this.#drive.serving) return Promise.resolve();
     return new Promise((resolve) => this.#whenServing.push(resolve));
   }
 
-  /** Takes no more writes, makes durable what is in the log's queue, and ends; may be asked again. */
+  /**
+   * Takes no more writes, gives the leadership to another node if there is one that can have it, makes
+   * durable what is in the log's queue, and ends; may be asked again.
+   */
   stop(): Promise<void> {
     this.#stopped ??= this.#end();
     return this.#stopped;
@@ -151,10 +175,23 @@ export class Replica implements DriveHooks {
 
   async #end(): Promise<void> {
     this.#stopping = true;
+    await this.#handOver();
     for (const cancel of this.#cancelTimers) cancel();
     await this.#snapshotter.stop();
     this.#drive.stop();
+    await this.#transport?.stop();
     await this.#storage.close();
+  }
+
+  /** Resolves when another node leads, when there is none that could, or when it takes too long. */
+  async #handOver(): Promise<void> {
+    if (!this.#drive.isLeader || !this.#zab.handOff()) return;
+    this.#handOverUntilMs = this.#core.clock.monotonicMs() + HAND_OFF_MS;
+    const handedOver = new Promise<void>((resolve) => {
+      this.#whenHandedOver = resolve;
+    });
+    this.#drive.run();
+    await handedOver;
   }
 
   metrics(): ReplicaMetrics {
@@ -183,16 +220,21 @@ export class Replica implements DriveHooks {
   /** Looks at deadlines; called by the scheduler, several times a tick. */
   tick(): void {
     const nowMs = this.#core.clock.monotonicMs();
-    this.#zab.tick(nowMs);
+    this.#drive.tick(nowMs);
     this.#requests.tick(nowMs);
+    if (nowMs >= this.#handOverUntilMs) this.#whenHandedOver();
     this.#drive.run();
   }
 
   // What the drive tells.
 
-  applied(zxid: Zxid, transaction: Transaction | undefined, pending: Pending | undefined): void {
+  leaving(): void {
+    this.#requests.flush();
+  }
+
+  applied(record: LogRecord, transaction: Transaction | undefined, pending?: Pending): void {
     this.#snapshotter.applied();
-    this.#requests.applied(zxid, transaction, pending);
+    this.#requests.applied(record.zxid, transaction, pending);
   }
 
   barrierPassed(pending: Pending, position: LogPosition): void {
@@ -207,24 +249,63 @@ export class Replica implements DriveHooks {
     this.#requests.advanced();
   }
 
-  established(): void {
-    this.#requests.serving({ name: 'leader', epoch: this.#zab.status.epoch });
+  lost(reason: string, { unknown, notApplied }: LostRequests): void {
+    this.#core.log.warn({ reason }, 'this node serves no clients until it has a leader again');
+    this.#requests.lost([...unknown, ...notApplied]);
+  }
+
+  roleChanged({ role, leader }: ZabStatus): void {
+    const isSuccessorKnown = leader !== undefined && leader !== this.#core.settings.self;
+    if (role !== 'leading' && isSuccessorKnown) this.#whenHandedOver();
+  }
+
+  served(status: ZabStatus): void {
+    const { epoch, leader = 0 } = status;
+    this.#requests.serving(
+      status.role === 'leading' ? { name: 'leader', epoch } : { name: 'learner', epoch, leader },
+    );
     const waiting = this.#whenServing;
     this.#whenServing = [];
     for (const resolve of waiting) resolve();
   }
 
-  #start(unapplied: readonly LogRecord[]): void {
-    const { scheduler, settings } = this.#core;
-    const everyMs = Math.max(5, Math.min(HEARTBEAT_MS, Math.floor(settings.tickMs / 4)));
-    this.#cancelTimers = [
-      scheduler.every(everyMs, () => {
-        this.tick();
-      }),
-      scheduler.every(DISK_CHECK_MS, () => {
-        this.#drive.checkDisk();
-      }),
-    ];
-    this.#drive.start(this, unapplied);
+  replaced(before: LogPosition): void {
+    this.#snapshotter.replaced();
+    this.#events.jumped(before.zxid);
+  }
+
+  payload(peer: number, bytes: Uint8Array): void {
+    this.#requests.payload(peer, bytes);
+  }
+
+  peerUp({ id, url }: PeerLink): void {
+    if (url === undefined) this.#urls.delete(id);
+    else this.#urls.set(id, url);
+  }
+
+  peerDown(peer: number, _why: DownReason): void {
+    this.#requests.peerDown(peer);
+  }
+
+  #makePrep(): Prep {
+    const { settings, state } = this.#core;
+    const { limits, superIdentity } = settings;
+    const { tree, sessions } = state;
+    return new Prep({
+      tree,
+      sessions,
+      limits,
+      ...(superIdentity !== undefined && { superIdentity }),
+    });
+  }
+
+  /** A quorum has another state at the same zxid: what this node holds is wrong, and it must not go on. */
+  #condemn(zxid: Zxid): void {
+    const text =
+      `the state of this node at zxid ${String(zxid)} is not that of the quorum: ` +
+      'it ends, and sets its log and snapshots aside at its next start';
+    this.#core.log.warn({ zxid }, text);
+    this.#drive.stop();
+    this.#storage.condemn().then(() => this.#onFatal(new Error(text)), this.#onFatal);
   }
 }

@@ -2,7 +2,7 @@
  * Snapshots: the replicated state at one zxid, exact although writes go on meanwhile, made in slices
  * between events. A snapshot is a sequence of chunks; the first byte of each says what it holds.
  *
- *   1 header   JSON: format, zxid, digest
+ *   1 header   JSON: format, zxid, digest, the last epoch record
  *   2 tree     a chunk of `TreeSnapshot`
  *   3 sessions a chunk of the session table
  *   4 answers  JSON: remembered idempotency answers, oldest first
@@ -30,6 +30,8 @@ interface Header {
   readonly format: number;
   readonly zxid: Zxid;
   readonly digest: string;
+  /** Its zxid and its payload in base64. */
+  readonly epochRecord?: readonly [Zxid, string];
 }
 
 type StoredAnswer = readonly [key: string, fingerprint: string, zxid: Zxid, result: string];
@@ -42,7 +44,7 @@ export class StateSnapshot {
   readonly #answers: (readonly [string, RememberedAnswer])[];
 
   constructor(state: StateMachine) {
-    this.#header = { format: FORMAT, zxid: state.zxid, digest: state.digest() };
+    this.#header = headerOf(state);
     this.#tree = state.tree.beginSnapshot();
     this.#sessions = state.sessions.startSnapshot();
     this.#answers = state.idempotency.entries();
@@ -89,11 +91,23 @@ export async function loadSnapshot(
     else loadChunk(state, chunk[0], body);
   }
   if (header === undefined || !ended) throw new Error('snapshot: it is incomplete');
+  if (header.epochRecord !== undefined) {
+    const [zxid, payload] = header.epochRecord;
+    state.restoreEpochRecord({ zxid, payload: Buffer.from(payload, 'base64') });
+  }
   state.tree.finishLoad({ zxid: header.zxid });
   const digest = state.digest();
   if (digest !== header.digest) {
     throw new Error(`snapshot: its digest is ${header.digest}, its content has ${digest}`);
   }
+}
+
+function headerOf(state: StateMachine): Header {
+  const { zxid, epochRecord } = state;
+  const header = { format: FORMAT, zxid, digest: state.digest() };
+  if (epochRecord === undefined) return header;
+  const payload = Buffer.from(epochRecord.payload).toString('base64');
+  return { ...header, epochRecord: [epochRecord.zxid, payload] };
 }
 
 function loadChunk(state: StateMachine, tag: number | undefined, body: Uint8Array): void {

@@ -34,6 +34,11 @@ export class Snapshotter {
     });
   }
 
+  /** Another node's snapshot has taken the place of this node's state. */
+  replaced(): void {
+    this.#sinceLast = 0;
+  }
+
   /** Takes a snapshot of the present state, or joins the one under way. @throws CoordinationError when stopping */
   take(): Promise<SnapshotInfo> {
     if (this.#stopped) {

@@ -12,16 +12,46 @@ import { noPosition } from '../zab/index.ts';
 import { IdempotencyTable } from './idempotency.ts';
 import type { ReplicaSettings } from './host.ts';
 
+/** The last `epoch` record: what it says of the ensemble is part of the state. */
+export interface StoredEpochRecord {
+  readonly zxid: Zxid;
+  readonly payload: Uint8Array;
+}
+
 export class StateMachine {
-  readonly tree: Tree;
-  readonly sessions = new SessionTable();
-  readonly idempotency: IdempotencyTable;
+  #tree: Tree;
+  #sessions = new SessionTable();
+  #idempotency: IdempotencyTable;
   #applied: LogPosition = noPosition;
   #chain = 0;
+  #epochRecord: StoredEpochRecord | undefined;
 
   constructor(settings: Pick<ReplicaSettings, 'limits'>) {
-    this.tree = new Tree({ limits: settings.limits });
-    this.idempotency = new IdempotencyTable(settings.limits);
+    this.#tree = new Tree({ limits: settings.limits });
+    this.#idempotency = new IdempotencyTable(settings.limits);
+  }
+
+  /** Not to be kept, like the other parts: another node's may take their place. */
+  get tree(): Tree {
+    return this.#tree;
+  }
+
+  get sessions(): SessionTable {
+    return this.#sessions;
+  }
+
+  get idempotency(): IdempotencyTable {
+    return this.#idempotency;
+  }
+
+  /** Takes the place of this state in one step; `other` is not to be used any more. */
+  become(other: StateMachine): void {
+    this.#tree = other.#tree;
+    this.#sessions = other.#sessions;
+    this.#idempotency = other.#idempotency;
+    this.#applied = other.#applied;
+    this.#chain = other.#chain;
+    this.#epochRecord = other.#epochRecord;
   }
 
   /** The last record applied, and its chain: what a snapshot taken now stands for. */
@@ -33,8 +63,17 @@ export class StateMachine {
     return this.#chain;
   }
 
+  get epochRecord(): StoredEpochRecord | undefined {
+    return this.#epochRecord;
+  }
+
   get zxid(): Zxid {
     return this.#applied.zxid;
+  }
+
+  /** What the snapshot that is being loaded says of its last `epoch` record. */
+  restoreEpochRecord(record: StoredEpochRecord): void {
+    this.#epochRecord = record;
   }
 
   /** Takes the place of a snapshot that has been loaded. */
@@ -56,6 +95,7 @@ export class StateMachine {
     this.#applied = { epoch: record.epoch, zxid: record.zxid };
     this.#chain = record.chain;
     if (record.kind === 'epoch') {
+      this.#epochRecord = { zxid: record.zxid, payload: record.payload.slice() };
       this.tree.advanceTo(record.zxid);
       return undefined;
     }

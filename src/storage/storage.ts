@@ -153,6 +153,11 @@ export class Storage {
     this.#promisedEpoch = Math.max(this.#promisedEpoch, promise.epoch);
   }
 
+  /** As the identity has it. */
+  get clusterId(): string | undefined {
+    return this.#identity.clusterId;
+  }
+
   async setClusterId(clusterId: string): Promise<void> {
     this.#identity = { ...this.#identity, clusterId };
     await this.#orFail(this.#parts.identityFile.write(this.#identity));
@@ -255,6 +260,12 @@ export class Storage {
   /** Zxid of the oldest record that is kept, or of the next one when there is none. */
   get oldestRecord(): number {
     return this.#segments[0]?.firstZxid ?? 1;
+  }
+
+  /** About how many bytes of the log must be read for what follows a position, in whole segments. */
+  bytesAfter(position: LogPosition): number {
+    const later = this.#segments.filter(({ firstZxid }) => firstZxid > position.zxid + 1);
+    return later.length * this.#parts.options.segmentBytes;
   }
 
   /** Reads the durable records that follow a position. */

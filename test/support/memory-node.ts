@@ -83,7 +83,7 @@ async function startReplica(options: MemoryNodeOptions, limits: Limits): Promise
     segmentBytes: 1024 * 1024,
   });
   const { tickMs = 2000, superIdentity } = options;
-  return createReplica({
+  const replica = await createReplica({
     settings: {
       ...{ self: 1, voters: [1], limits, tickMs },
       sessionTimeoutMinMs: options.sessionTimeoutMinMs ?? 2 * tickMs,
@@ -108,4 +108,7 @@ async function startReplica(options: MemoryNodeOptions, limits: Limits): Promise
       throw error;
     },
   });
+  replica.start();
+  await replica.serving();
+  return replica;
 }

@@ -127,7 +127,7 @@ export class Life {
     };
     life.#replica = await during(
       world,
-      createReplica({
+      startReplica({
         ...{ storage, recovered, randomBytes, clock: world.clock, scheduler: world.scheduler },
         settings: settingsWith(ledger.limits),
         log: { info: () => undefined, warn: (_fields, text) => void life.warnings.push(text) },
@@ -426,4 +426,12 @@ function checkWrite(answer: Answer, expected: Expected): void {
           ...('failedIndex' in answer.error && { failedIndex: answer.error.failedIndex }),
         };
   same(actual, expected, `answer ${answer.id}`);
+}
+
+/** Serves when it resolves. */
+async function startReplica(options: Parameters<typeof createReplica>[0]): Promise<Replica> {
+  const replica = await createReplica(options);
+  replica.start();
+  await replica.serving();
+  return replica;
 }

@@ -56,8 +56,10 @@ export class ManualReplica {
         world.fatal = error;
       },
     });
-    await world.until(starting);
-    return new ManualReplica(await starting, world);
+    const replica = await starting;
+    replica.start();
+    await world.until(replica.serving());
+    return new ManualReplica(replica, world);
   }
 
   submit(...messages: CoordinatorMessage[]): void {

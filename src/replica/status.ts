@@ -1,0 +1,95 @@
+/** What a node says of itself and of the ensemble, as `GET /ensemble` and the health checks show it. */
+import type { CoordinatorStatus, MemberStatus } from '../protocol/coordination.ts';
+import type { Zxid } from '../protocol/model.ts';
+import type { ZabStatus } from '../zab/index.ts';
+import type { AvailabilityState } from './availability.ts';
+import type { Core } from './core.ts';
+import type { MemberSettings } from './host.ts';
+import type { MemberView } from './peer-messages.ts';
+
+export interface StatusParts {
+  readonly core: Core;
+  readonly zab: ZabStatus;
+  readonly clusterId: string | undefined;
+  readonly availability: AvailabilityState;
+  /** The others as the leader has last heard of them. */
+  readonly seen: readonly MemberView[];
+  /** Where the clients of each node connect, by its links. */
+  readonly urls: ReadonlyMap<number, string>;
+  /** What is known to be committed in the ensemble. */
+  readonly committed: Zxid;
+  readonly serving: boolean;
+  readonly stopping: boolean;
+}
+
+export function statusOf(parts: StatusParts): CoordinatorStatus {
+  const { settings, zxid, state } = parts.core;
+  const { epoch, leader } = parts.zab;
+  const notReady = reasonOf(parts);
+  return {
+    server: settings.self,
+    clusterId: parts.clusterId ?? '',
+    configZxid: state.epochRecord?.zxid ?? 0,
+    epoch,
+    leader: leader ?? null,
+    readOnly: parts.availability === 'readOnly',
+    members: membersOf(settings).map((member) => memberStatus(member, parts)),
+    appliedZxid: zxid,
+    ...(notReady !== undefined && { notReady }),
+    sessionTimeoutMinMs: settings.sessionTimeoutMinMs,
+    sessionTimeoutMaxMs: settings.sessionTimeoutMaxMs,
+    sessionTimeoutDefaultMs: settings.sessionTimeoutDefaultMs,
+    voters: settings.voters.length,
+  };
+}
+
+/** As listed, or as far as the ids say. */
+function membersOf(settings: Core['settings']): readonly MemberSettings[] {
+  if (settings.members !== undefined) return settings.members;
+  const voters = settings.voters.map((id) => ({ id, role: 'participant' as const }));
+  const observers = (settings.observers ?? []).map((id) => ({ id, role: 'observer' as const }));
+  return [...voters, ...observers];
+}
+
+function memberStatus(member: MemberSettings, parts: StatusParts): MemberStatus {
+  const { id, role, peer = null } = member;
+  const { settings, zxid: ownZxid } = parts.core;
+  const isSelf = id === settings.self;
+  const seen = parts.seen.find((view) => view.id === id);
+  const state = isSelf ? parts.zab.role : stateOf(id, role, { ...parts, seenAs: seen });
+  const zxid = isSelf ? ownZxid : (seen?.zxid ?? 0);
+  const url = isSelf ? settings.url : parts.urls.get(id);
+  const lag = Math.max(0, parts.committed - zxid);
+  return { id, role, state, peer, url: url ?? null, zxid, lag };
+}
+
+/** What the leader says; else what this node itself can tell from its links. */
+function stateOf(
+  id: number,
+  role: MemberSettings['role'],
+  parts: StatusParts & { readonly seenAs: MemberView | undefined },
+): MemberStatus['state'] {
+  const { zab, seenAs } = parts;
+  if (zab.leader === id) return 'leading';
+  const learner = zab.learners.find((each) => each.id === id);
+  if (learner !== undefined) return role === 'observer' ? 'observing' : 'following';
+  if (seenAs !== undefined && seenAs.state !== 'down') {
+    return role === 'observer' && seenAs.state === 'following' ? 'observing' : seenAs.state;
+  }
+  return 'down';
+}
+
+/** Why this node does not serve, a few words for whoever waits for it. */
+function reasonOf({ zab, serving, stopping }: StatusParts): string | undefined {
+  if (stopping) return 'stopping';
+  if (serving) return undefined;
+  switch (zab.role) {
+    case 'looking':
+      return 'not in a quorum yet';
+    case 'leading':
+      return zab.established ? 'applying its log' : 'leading, and waiting for a quorum';
+    case 'following':
+    case 'observing':
+      return zab.serving ? 'applying its log' : `synchronizing with leader ${zab.leader ?? 0}`;
+  }
+}
