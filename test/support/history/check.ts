@@ -51,7 +51,7 @@ export function checkRun(run: RunHistory, options: CheckOptions = {}): RunReport
   const ledger = agreed(run.ledgers, findings);
   const timeline = new Timeline(run.root, ledger.entries, findings);
   const { placement } = new ZxidOrder(timeline, run.operations, findings);
-  checkStreams(run.operations, placement, findings);
+  checkStreams(run.operations, { ...placement, timeline }, findings);
   const { operations } = run;
   const check = { timeline, operations, placement, findings, end: ledger.to };
   checkSessions(run.sessions, check);

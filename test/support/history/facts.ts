@@ -59,8 +59,8 @@ export interface SessionFact {
   aliveUntilMs: number;
   /** Its client has closed it, at this zxid; `uncertain` = it has tried. */
   closed?: number | 'uncertain';
-  /** The position at which somebody was told that it is gone. */
-  toldGone?: { readonly zxid: number; readonly atMs: number };
+  /** Somebody was told that it is gone; with a position, it is gone there. */
+  toldGone?: { readonly zxid?: number; readonly atMs: number };
 }
 
 /** A client has found its own znode to be the lowest of the lock's. */

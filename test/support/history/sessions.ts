@@ -52,7 +52,7 @@ function endsOf(
   return [
     ...(zxid === undefined ? [] : [{ zxid }]),
     ...(typeof closed === 'number' ? [{ zxid: closed }] : []),
-    ...(toldGone === undefined ? [] : [{ zxid: toldGone.zxid }]),
+    ...(toldGone?.zxid === undefined ? [] : [{ zxid: toldGone.zxid }]),
   ];
 }
 

@@ -2,11 +2,13 @@
 import type { Findings } from './facts.ts';
 import { describe, isUncertain, isWrite } from './operation.ts';
 import type { Operation } from './operation.ts';
+import type { Timeline } from './timeline.ts';
+import { refusalsAt } from './zxid-order.ts';
 import type { Placement } from './zxid-order.ts';
 
 export function checkStreams(
   operations: readonly Operation[],
-  { placed }: Placement,
+  { placed, timeline }: Placement & { readonly timeline: Timeline },
   findings: Findings,
 ): void {
   const streams = new Map<string, Operation[]>();
@@ -20,7 +22,7 @@ export function checkStreams(
   for (const stream of streams.values()) {
     stream.sort((a, b) => a.id - b.id);
     checkAnswers(stream, findings);
-    checkEffects(stream, placed, findings);
+    checkEffects(stream, { placed, timeline, findings });
   }
 }
 
@@ -52,29 +54,49 @@ function checkAnswers(stream: readonly Operation[], findings: Findings): void {
   }
 }
 
+interface Effects {
+  readonly placed: ReadonlyMap<Operation, number>;
+  readonly timeline: Timeline;
+  readonly findings: Findings;
+}
+
 /** Writes take effect in the order in which they were sent, and none behind one that may not have. */
-function checkEffects(
-  stream: readonly Operation[],
-  placed: ReadonlyMap<Operation, number>,
-  findings: Findings,
-): void {
+function checkEffects(stream: readonly Operation[], effects: Effects): void {
+  const { placed, findings } = effects;
   let last: Operation | undefined;
-  let lost: Operation | undefined;
+  const lost: Operation[] = [];
   for (const operation of stream) {
     if (!isWrite(operation.request)) continue;
     const zxid = placed.get(operation);
     if (zxid === undefined) {
-      const isSkipped = isUncertain(operation) || operation.answer?.outcome === 'not-applied';
-      if (isSkipped) lost ??= operation;
+      if (isUncertain(operation) || operation.answer?.outcome === 'not-applied') {
+        lost.push(operation);
+      }
       continue;
     }
-    if (lost !== undefined) {
-      const text = `${describe(operation)} is ${zxid}, and before it was lost ${describe(lost)}`;
+    const after = last === undefined ? 0 : (placed.get(last) ?? 0);
+    for (const before of lost.splice(0)) {
+      if (mayBeRefused(before, { after, zxid }, effects)) continue;
+      const text = `${describe(operation)} is ${zxid}, and before it was lost ${describe(before)}`;
       findings.add('order', text);
     }
-    if (last !== undefined && zxid < (placed.get(last) ?? 0)) {
+    if (zxid < after && last !== undefined) {
       findings.add('order', `${describe(operation)} is ${zxid}, before ${describe(last)}`);
     }
     last = operation;
   }
+}
+
+/** Without an answer nobody knows whether it was refused where it was judged: between its neighbours. */
+function mayBeRefused(
+  { request, answer }: Operation,
+  { after, zxid }: { readonly after: number; readonly zxid: number },
+  { timeline }: Effects,
+): boolean {
+  if (answer !== undefined || !isWrite(request)) return false;
+  // Between two writes of a stream there are few of others; what is older than these is not looked at.
+  for (let at = Math.max(after, zxid - 5000); at < zxid; at += 1) {
+    if (refusalsAt(timeline, request, at).size > 0) return true;
+  }
+  return false;
 }

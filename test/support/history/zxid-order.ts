@@ -220,10 +220,7 @@ export class ZxidOrder {
   #checkRefusal(operation: Operation, request: WriteRequest): void {
     const { answer } = operation;
     const zxid = answer?.zxid ?? 0;
-    const codes = new Set<string>();
-    for (const member of membersOf(request)) {
-      for (const code of refusals(this.#timeline, member, zxid)) codes.add(code);
-    }
+    const codes = refusalsAt(this.#timeline, request, zxid);
     if (!codes.has(answer?.code ?? '')) {
       const might = [...codes].join(' or ') || 'accepted';
       this.#findings.add('refusal', `${describe(operation)} would have been ${might}`);
@@ -268,6 +265,15 @@ function isMet(state: NodeState | undefined, member: MemberRequest): boolean {
   if (member.type === 'create') return true;
   if (state === undefined) return false;
   return member.version === undefined || member.version === state.version;
+}
+
+/** Every code with which the write could be refused behind the transaction `zxid`. */
+export function refusalsAt(
+  timeline: Timeline,
+  request: WriteRequest,
+  zxid: number,
+): ReadonlySet<string> {
+  return new Set(membersOf(request).flatMap((member) => refusals(timeline, member, zxid)));
 }
 
 /** Every way in which the member could be refused at that place. */

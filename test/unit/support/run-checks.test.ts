@@ -306,6 +306,14 @@ describe('streams', () => {
     expect(story.found()).toContain(rule);
   });
 
+  test('takes a write without an answer for refused where it would have been', () => {
+    const story = two()
+      .op(create('/t/a', 'one'), { stream, answer: { zxid: 2 } })
+      .op(create('/t/a', 'again'), { stream })
+      .op(create('/t/b', 'two'), { stream });
+    expect(story.found()).toEqual([]);
+  });
+
   test('lets a refused write stand between others, and lost ones at the end', () => {
     const story = two()
       .op(create('/t/a', 'one'), { stream, answer: { zxid: 2 } })
