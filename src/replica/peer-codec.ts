@@ -48,7 +48,8 @@ export function decodeFrame(bytes: Uint8Array): PeerFrame {
   const end = LENGTH_BYTES + buffer.readUInt32LE();
   if (end > buffer.length) throw new PeerFormatError('its JSON is cut off');
   const frame = parse(buffer.toString('utf8', LENGTH_BYTES, end));
-  const tail = new Tail(buffer, end);
+  // Plain views, also where the frame came as a Buffer.
+  const tail = new Tail(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), end);
   for (const message of frame.messages) {
     if (message.type === 'write') fillIn(message, tail);
   }
