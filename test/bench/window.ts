@@ -14,20 +14,21 @@ export interface Measurement {
 
 /** From its making to `finish`: CPU of server, load and host over one stretch of time. */
 export class Window {
-  readonly #serverPid: number;
+  readonly #serverPids: readonly number[];
   readonly #begun = performance.now();
   readonly #server: number;
   readonly #own = process.cpuUsage();
   readonly #host = busyOfHost();
 
-  constructor(serverPid: number) {
-    this.#serverPid = serverPid;
-    this.#server = cpuOf(serverPid);
+  /** @param serverPids the processes that are one server together */
+  constructor(serverPids: number | readonly number[]) {
+    this.#serverPids = [serverPids].flat();
+    this.#server = this.#serverCpu();
   }
 
   finish(operations: number, latenciesMs: readonly number[], errors: number): Measurement {
     const seconds = (performance.now() - this.#begun) / 1000;
-    const server = cpuOf(this.#serverPid) - this.#server;
+    const server = this.#serverCpu() - this.#server;
     const own = process.cpuUsage(this.#own);
     const foreign = busyOfHost() - this.#host - server - own.user - own.system;
     return {
@@ -38,5 +39,9 @@ export class Window {
       foreignPercent: Math.max(0, Math.round(foreign / seconds / 1e4)),
       errors,
     };
+  }
+
+  #serverCpu(): number {
+    return this.#serverPids.reduce((sum, pid) => sum + cpuOf(pid), 0);
   }
 }

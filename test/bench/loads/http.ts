@@ -5,9 +5,9 @@ import { Window } from '../window.ts';
 
 export interface HttpLoad {
   readonly url: string;
-  readonly serverPid: number;
+  readonly serverPid: number | readonly number[];
   readonly seconds: number;
-  readonly method: 'GET' | 'PUT';
+  readonly method: 'GET' | 'PUT' | 'POST';
   readonly connections: number;
   readonly body?: string;
 }

@@ -20,8 +20,9 @@ export interface WebSocketCase {
 }
 
 export interface WebSocketLoad {
-  readonly url: string;
-  readonly serverPid: number;
+  /** Of several, the connections take one after another. */
+  readonly url: string | readonly string[];
+  readonly serverPid: number | readonly number[];
   readonly seconds: number;
   readonly cases: readonly WebSocketCase[];
 }
@@ -143,7 +144,10 @@ async function open(url: string): Promise<WebSocket> {
 }
 
 async function run(load: WebSocketLoad, one: WebSocketCase, run: number): Promise<Measurement> {
-  const sockets = await Promise.all(Array.from({ length: one.connections }, () => open(load.url)));
+  const urls = [load.url].flat();
+  const sockets = await Promise.all(
+    Array.from({ length: one.connections }, (_, index) => open(urls[index % urls.length] ?? '')),
+  );
   const connections = sockets.map(
     (socket, index) =>
       new Connection(socket, { load: one, name: `${process.pid}.${run}-${index}` }),

@@ -11,8 +11,9 @@ import { childInput, print } from '../children.ts';
 import { Window } from '../window.ts';
 
 export interface ZooKeeperLoad {
-  readonly port: number;
-  readonly serverPid: number;
+  /** Of several, the sessions take one after another. */
+  readonly port: number | readonly number[];
+  readonly serverPid: number | readonly number[];
   readonly warmUpSeconds: number;
   readonly seconds: number;
   readonly operation: 'read' | 'write';
@@ -59,8 +60,8 @@ class Session {
     this.#xid = first;
   }
 
-  static async open(first: number): Promise<Session> {
-    const socket = connect(load.port, '127.0.0.1');
+  static async open(port: number, first: number): Promise<Session> {
+    const socket = connect(port, '127.0.0.1');
     socket.setNoDelay(true);
     await once(socket, 'connect');
     socket.write(connectRequest({ timeoutMs: 30_000 }));
@@ -117,8 +118,9 @@ class Session {
 }
 
 const sessions: Session[] = [];
+const ports = [load.port].flat();
 for (let index = 0; index < load.connections; index++)
-  sessions.push(await Session.open(index * 61));
+  sessions.push(await Session.open(ports[index % ports.length] ?? 0, index * 61));
 await sessions[0]?.fill();
 for (const session of sessions) session.begin();
 await delay(load.warmUpSeconds * 1000);

@@ -1,0 +1,110 @@
+/**
+ * What is held against what. Where the other system runs beside ours in the same minutes, its figure of
+ * this run is the limit; where it is not installed, what it did on a machine with two cores (ZooKeeper
+ * 3.8.0, etcd 3.4.23; everything on loopback, the load on the same cores, fsync on, 100-byte values).
+ */
+import type { Goal } from '../results.ts';
+import { median } from '../statistics.ts';
+import type { System } from './ensemble.ts';
+
+/** Figures by system and case; several of one case count by their median. */
+export class Figures {
+  readonly #values = new Map<string, number[]>();
+
+  add(system: System, figure: Figure, value: number): void {
+    const key = `${system} ${figure}`;
+    const values = this.#values.get(key) ?? [];
+    values.push(value);
+    this.#values.set(key, values);
+  }
+
+  /** Undefined where it was not measured. */
+  of(system: System, figure: Figure): number | undefined {
+    const values = this.#values.get(`${system} ${figure}`);
+    return values === undefined ? undefined : median(values);
+  }
+
+  /** The largest; undefined where it was not measured. */
+  worst(system: System, figure: Figure): number | undefined {
+    const values = this.#values.get(`${system} ${figure}`);
+    return values === undefined ? undefined : Math.max(...values);
+  }
+}
+
+export type Figure =
+  | ('read rate' | 'read CPU' | 'write rate' | 'write CPU')
+  | ('REST read rate' | 'REST read CPU' | 'REST write rate' | 'REST write CPU')
+  | ('one writer' | 'outage' | 'hand-off' | 'catch-up' | 'rate kept while one catches up');
+
+interface Target {
+  readonly figure: Figure;
+  readonly unit: string;
+  readonly atLeast: boolean;
+  /** Whose figure is the limit, how many times it, and what it was where it was measured before. */
+  readonly against?: { readonly system: System; readonly times: number; readonly before: number };
+  /** The limit where it is nobody's figure. */
+  readonly limit?: number;
+}
+
+const targets: readonly Target[] = [
+  {
+    ...{ figure: 'read rate', unit: '/s', atLeast: true },
+    against: { system: 'ZooKeeper', times: 1, before: 35_000 },
+  },
+  {
+    ...{ figure: 'read CPU', unit: 'µs', atLeast: false },
+    against: { system: 'ZooKeeper', times: 1, before: 41 },
+  },
+  {
+    ...{ figure: 'write rate', unit: '/s', atLeast: true },
+    against: { system: 'ZooKeeper', times: 1, before: 10_500 },
+  },
+  {
+    ...{ figure: 'write CPU', unit: 'µs', atLeast: false },
+    against: { system: 'ZooKeeper', times: 1, before: 161 },
+  },
+  {
+    ...{ figure: 'REST read rate', unit: '/s', atLeast: true },
+    against: { system: 'etcd', times: 1, before: 4200 },
+  },
+  {
+    ...{ figure: 'REST read CPU', unit: 'µs', atLeast: false },
+    against: { system: 'etcd', times: 1, before: 422 },
+  },
+  {
+    ...{ figure: 'REST write rate', unit: '/s', atLeast: true },
+    against: { system: 'etcd', times: 1, before: 3700 },
+  },
+  {
+    ...{ figure: 'REST write CPU', unit: 'µs', atLeast: false },
+    against: { system: 'etcd', times: 1, before: 479 },
+  },
+  {
+    ...{ figure: 'one writer', unit: 'ms', atLeast: false },
+    against: { system: 'ZooKeeper', times: 1, before: 0.67 },
+  },
+  {
+    ...{ figure: 'outage', unit: 'ms', atLeast: false },
+    against: { system: 'ZooKeeper', times: 1, before: 521 },
+  },
+  { figure: 'hand-off', unit: 'ms', atLeast: false, limit: 200 },
+  {
+    ...{ figure: 'catch-up', unit: 'ms', atLeast: false },
+    against: { system: 'ZooKeeper', times: 1, before: 5000 },
+  },
+  { figure: 'rate kept while one catches up', unit: '%', atLeast: true, limit: 50 },
+];
+
+export function goalsOf(figures: Figures): Goal[] {
+  return targets.flatMap(({ figure, unit, atLeast, against, limit: fixed = 0 }) => {
+    const value = figures.of('Zoogate', figure);
+    if (value === undefined) return [];
+    if (against === undefined) return [{ name: figure, unit, value, limit: fixed, atLeast }];
+    const { system, times, before } = against;
+    const measured = figures.of(system, figure);
+    const limit = Math.round((measured ?? before) * times * 1000) / 1000;
+    const whose = measured === undefined ? `${system} before` : `${system} now`;
+    const share = times === 1 ? whose : `${times} × ${whose}`;
+    return [{ name: `${figure}, against ${share}`, unit, value, limit, atLeast }];
+  });
+}
