@@ -89,13 +89,14 @@ function checkEffects(stream: readonly Operation[], effects: Effects): void {
 
 /** Without an answer nobody knows whether it was refused where it was judged: between its neighbours. */
 function mayBeRefused(
-  { request, answer }: Operation,
+  { request, answer, minZxid = 0 }: Operation,
   { after, zxid }: { readonly after: number; readonly zxid: number },
   { timeline }: Effects,
 ): boolean {
   if (answer !== undefined || !isWrite(request)) return false;
   // Between two writes of a stream there are few of others; what is older than these is not looked at.
-  for (let at = Math.max(after, zxid - 5000); at < zxid; at += 1) {
+  const from = Math.max(after, minZxid, timeline.first, zxid - 5000);
+  for (let at = from; at < zxid; at += 1) {
     if (refusalsAt(timeline, request, at).size > 0) return true;
   }
   return false;

@@ -29,10 +29,13 @@ export class Timeline {
   readonly #children = new Map<string, Set<string>>();
   readonly #entries = new Map<number, LedgerEntry>();
   readonly #root: string;
+  /** The zxid at which the run's root was made. */
+  readonly first: number;
 
   /** @param root the znode that the run has made for itself: nothing above it is known */
   constructor(root: string, entries: readonly LedgerEntry[], findings: Findings) {
     this.#root = root;
+    this.first = entries[0]?.zxid ?? 0;
     let last = 0;
     for (const entry of entries) {
       if (entry.zxid <= last) findings.add('ledger', `zxid ${entry.zxid} follows ${last}`);
