@@ -53,8 +53,19 @@ export class Outbox {
     this.#trace.push({ type: 'ignored', what, reason });
   }
 
-  /** Withdraws what a role that has ended wanted done; what it has to tell stays. */
+  /**
+   * Withdraws what a role that has ended wanted done; what it has to tell stays. A vote stays too: it is
+   * the vote that decided an election, and others count on it for theirs.
+   */
   disown(): void {
+    const votes = this.#messages.filter(
+      ({ message }) => message.type === 'VOTE' && message.state === 'looking',
+    );
+    this.#clear();
+    this.#messages = votes;
+  }
+
+  #clear(): void {
     this.promise = undefined;
     this.#messages = [];
     this.reads = [];
@@ -74,7 +85,7 @@ export class Outbox {
       trace: this.#trace.splice(0),
       ...{ reads, snapshots, snapshotAcks, chunks },
     };
-    this.disown();
+    this.#clear();
     return promise === undefined ? taken : { ...taken, promise };
   }
 }
