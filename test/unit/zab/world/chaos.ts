@@ -17,51 +17,80 @@ export interface ChaosResult {
   readonly barriers: number;
 }
 
+/** What kind of life it is: the same dangers all the time would leave others out. */
+interface Mood {
+  /** The greater, the more rarely something breaks. */
+  readonly calm: number;
+  /** Its disk is slow. */
+  readonly slow: number;
+  /** How many directories may get lost. */
+  wipes: number;
+}
+
 /** @throws OracleError or InvariantError when something is wrong; the message begins with what */
 export function chaos({ steps, ...options }: ChaosOptions): ChaosResult {
   const world = new World(options);
-  world.settle(world.random(4) === 0 ? 0 : 600);
-  const calm = 1 + world.random(6);
-  for (let step = 0; step < steps; step++) disturb(world, calm);
+  const { random, ids } = world;
+  world.settle(random(4) === 0 ? 0 : 600);
+  const mood = {
+    calm: 1 + random(6),
+    slow: random(2) === 0 ? 0 : (ids[random(ids.length)] ?? 0),
+    wipes: random(3) === 0 ? Math.floor((options.voters - 1) / 2) : 0,
+  };
+  for (let step = 0; step < steps; step++) disturb(world, mood);
   world.heal();
-  for (const id of world.ids) world.boot(id);
+  for (const id of ids) world.boot(id);
   world.settle(6000);
   return checkAlive(world);
 }
 
-/** One step. The greater `calm`, the more rarely something breaks. */
-function disturb(world: World, calm: number): void {
-  const dice = world.random(100);
-  if (dice < 45) for (let count = world.random(8); count >= 0; count--) world.deliver();
-  else if (dice < 70) world.completeDisk();
+/** One step. */
+function disturb(world: World, mood: Mood): void {
+  const { random } = world;
+  const dice = random(100);
+  if (dice < 45) for (let count = random(8); count >= 0; count--) world.deliver();
+  else if (dice < 68) world.completeDisk(random(20) === 0 ? 0 : mood.slow);
   else if (dice < 82) world.propose();
-  else if (dice < 85) world.pick()?.barrier();
-  else if (dice < 92) world.pass(20 + 20 * world.random(3));
-  else if (world.random(calm) === 0) breakSomething(world);
+  else if (dice < 87) for (const node of world.leaders) node.barrier();
+  else if (dice < 94) world.pass(20 + 20 * random(3));
+  else if (random(mood.calm) === 0) breakSomething(world, mood);
 }
 
-function breakSomething(world: World): void {
-  const id = world.ids[world.random(world.ids.length)] ?? 1;
-  const other = world.ids[world.random(world.ids.length)] ?? 1;
+function breakSomething(world: World, mood: Mood): void {
+  const { random, ids } = world;
+  const id = ids[random(ids.length)] ?? 1;
+  const other = ids[random(ids.length)] ?? 1;
   const node = world.nodes.get(id);
+  const leader = world.leaders[random(world.leaders.length)]?.id ?? id;
   const kinds = [
     () => world.crash(id),
-    () => world.boot(id),
+    () => world.crash(leader),
+    () => ids.forEach((each) => world.boot(each)),
     () => world.boot(id),
     () => world.cut(id, other),
+    () => world.cut(leader, id),
     () => world.heal(),
     () => world.disconnect(id, other),
     () => isolate(world, id),
+    () => isolate(world, leader),
     () => node !== undefined && (node.paused = !node.paused),
-    () => world.pass(200 + world.random(2000)),
+    () => world.pass(200 + random(2000)),
     () => node?.zab.handOff(),
     () => node?.zab.handOff(other),
     () => node?.zab.stepDown('for the test'),
     () => node?.compact(),
-    () => world.ids.forEach((each) => world.random(2) === 0 && world.crash(each)),
+    () => ids.forEach((each) => random(2) === 0 && world.crash(each)),
+    () => wipe(world, mood, id),
   ];
-  kinds[world.random(kinds.length)]?.();
+  kinds[random(kinds.length)]?.();
   node?.drive();
+}
+
+function wipe(world: World, mood: Mood, id: number): void {
+  if (mood.wipes === 0 || world.oracle.last === 0 || world.wiped.has(id)) return;
+  mood.wipes -= 1;
+  world.crash(id);
+  world.wipe(id);
 }
 
 function isolate(world: World, id: number): void {

@@ -23,6 +23,8 @@ export class World {
   readonly images = new Map<number, Image>();
   readonly voters: readonly number[];
   readonly observers: readonly number[];
+  /** First directories that are lost. What was acknowledged from there counted rightly. */
+  readonly wiped = new Map<number, Image | undefined>();
   nowMs = 0;
   readonly #options: WorldOptions;
   /** Messages on their way, by `from-to`. */
@@ -58,7 +60,7 @@ export class World {
 
   isOnQuorum(record: LogRecord): boolean {
     const holders = this.voters.filter((id) => {
-      const image = this.nodes.get(id)?.image ?? this.images.get(id);
+      const image = this.wiped.get(id) ?? this.nodes.get(id)?.image ?? this.images.get(id);
       if (image === undefined) return false;
       if (image.base.position.zxid >= record.zxid) return true;
       return image.records.some(({ zxid, chain }) => zxid === record.zxid && chain === record.chain);
@@ -92,7 +94,8 @@ export class World {
 
   /** The directory of a node that is down is lost. */
   wipe(id: number): void {
-    if (!this.nodes.has(id)) this.images.set(id, emptyImage(this.#life(id)));
+    this.wiped.set(id, this.images.get(id));
+    this.images.set(id, emptyImage(this.#life(id)));
   }
 
   connect(a: number, b: number): void {
@@ -152,11 +155,11 @@ export class World {
     return true;
   }
 
-  /** Completes one piece of some disk's work. */
-  completeDisk(): boolean {
+  /** Completes one piece of some disk's work, but not of the disk of `slow`. */
+  completeDisk(slow = 0): boolean {
     const busy = [...this.nodes.values()].filter(
-      ({ work, promises, reads, paused }) =>
-        !paused && work.length + promises.length + reads.length > 0,
+      ({ id, work, promises, reads, paused }) =>
+        !paused && id !== slow && work.length + promises.length + reads.length > 0,
     );
     const node = busy[this.random(busy.length)];
     if (node === undefined) return false;
