@@ -306,10 +306,8 @@ export class Learner {
       return violation('the commit point lies in another log');
     }
     const known = committed.zxid <= end.zxid ? committed : end;
-    if (comparePositions(known, log.committed) > 0) {
-      log.commitTo(known);
-      this.#noteCommit();
-    }
+    if (comparePositions(known, log.committed) > 0) log.commitTo(known);
+    this.#noteCommit();
     return undefined;
   }
 
