@@ -427,11 +427,13 @@ export class Drive {
     const forgotten = ready.forgetAfter === undefined ? [] : this.#forget(ready.forgetAfter);
     if (ready.truncateAfter !== undefined) this.#truncate(ready.truncateAfter);
     if (ready.append.length > 0) this.#append(ready.tenure, ready.append);
+    this.#commitTo(ready.committed);
+    // A refusal is answered from the very state that it speaks of, before anything later is applied: here,
+    // and on the node that has forwarded the request, which is told before it learns of a later commit.
+    for (const { id, outcome } of ready.barriers) this.#decide(id, outcome);
+    if (ready.barriers.length > 0) this.#hooks?.leaving();
     for (const { to, message } of ready.messages) this.#transport.send(to, message);
     for (const { peer, reason } of ready.disconnect) this.#transport.disconnect(peer, reason);
-    this.#commitTo(ready.committed);
-    // A refusal is answered from the very state that it speaks of, before anything later is applied.
-    for (const { id, outcome } of ready.barriers) this.#decide(id, outcome);
     this.#applyTo(ready.applicable);
     if (entered) this.#enter(ready, forgotten);
     this.#transfer(ready);

@@ -11,7 +11,7 @@ import { Fifo } from '../protocol/fifo.ts';
 import type { SessionId, Zxid } from '../protocol/model.ts';
 import type { WriteOperation } from '../protocol/operations.ts';
 import type { Authority } from './acceptance.ts';
-import { noLeader } from './requests.ts';
+import { lostError } from './requests.ts';
 import type { Core } from './core.ts';
 import type { Generation } from './generations.ts';
 import type { SessionLives } from './lives.ts';
@@ -418,16 +418,6 @@ export class Forwarder implements Authority {
     this.#bytes -= request.bytes;
     return request;
   }
-}
-
-function lostError(pending: Pending): ErrorBody {
-  if (pending.applied) {
-    const detail = 'committed, but the leader was lost before enough voters had confirmed it';
-    return { code: 'ACKSTIMEOUT', detail };
-  }
-  return pending.proposed
-    ? { code: 'OPERATIONTIMEOUT', detail: 'the leader was lost before the outcome was known' }
-    : noLeader();
 }
 
 /** Cut where a frame would grow too long; the order stays. */

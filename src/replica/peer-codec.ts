@@ -72,7 +72,7 @@ export function messageBytes(message: PeerMessage): number {
 function operationBytes(operation: WriteOperation | MultiMember): number {
   const data = 'data' in operation ? operation.data.length : 0;
   const path = 'path' in operation ? operation.path.length : 0;
-  const acl = 'acl' in operation && operation.acl !== undefined ? operation.acl.length * 64 : 0;
+  const acl = 'acl' in operation ? operation.acl.length * 64 : 0;
   return data + path + acl;
 }
 

@@ -251,7 +251,7 @@ export class Replica implements DriveHooks {
 
   lost(reason: string, { unknown, notApplied }: LostRequests): void {
     this.#core.log.warn({ reason }, 'this node serves no clients until it has a leader again');
-    this.#requests.lost([...unknown, ...notApplied]);
+    this.#requests.lost(unknown, notApplied);
   }
 
   roleChanged({ role, leader }: ZabStatus): void {
@@ -272,6 +272,7 @@ export class Replica implements DriveHooks {
   replaced(before: LogPosition): void {
     this.#snapshotter.replaced();
     this.#events.jumped(before.zxid);
+    this.#requests.replaced();
   }
 
   payload(peer: number, bytes: Uint8Array): void {

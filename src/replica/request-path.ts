@@ -29,7 +29,7 @@ import { isLeaderMessage } from './peer-messages.ts';
 import type { MemberView, PeerFrame, StateMark } from './peer-messages.ts';
 import { Pipeline } from './pipeline.ts';
 import { Reads } from './reads.ts';
-import { noLeader } from './requests.ts';
+import { lostError } from './requests.ts';
 import { StateMarks } from './state-marks.ts';
 import { Stream } from './stream.ts';
 import type { Pending } from './stream.ts';
@@ -200,9 +200,10 @@ export class RequestPath {
   /**
    * The leader is lost, or this node is no leader any more: what was proposed or forwarded and has not
    * been applied has an unknown outcome.
-   * @param proposed the requests whose records stand in the log and have not been applied
+   * @param unknown requests whose records stand in the log: a later leader decides
+   * @param notApplied requests whose records nobody has seen: they never will be
    */
-  lost(proposed: readonly Pending[]): void {
+  lost(unknown: readonly Pending[], notApplied: readonly Pending[] = []): void {
     const nowMs = this.#core.clock.monotonicMs();
     this.#role = undefined;
     this.#availability.lost(nowMs);
@@ -211,12 +212,22 @@ export class RequestPath {
     this.#desk.end();
     this.#generations.begin(0);
     this.#lives.learn();
-    for (const pending of proposed) {
-      if (pending.origin !== undefined || pending.phase === 'over') continue;
-      const detail = 'the leader was lost before the outcome was known';
-      this.#pipeline.fail(pending, { code: 'OPERATIONTIMEOUT', detail });
+    for (const pending of notApplied) pending.proposed = false;
+    for (const pending of [...unknown, ...notApplied]) {
+      if (pending.origin === undefined) this.#pipeline.fail(pending, lostError(pending));
     }
     this.#forwarder.lost();
+    this.#core.outbox.flush();
+  }
+
+  /** Another node's state has taken the place of this one's: sessions may have ended unseen. */
+  replaced(): void {
+    const { attached, state, zxid } = this.#core;
+    for (const session of [...attached.keys()]) {
+      if (!state.sessions.has(session)) this.#attachments.sessionClosed(session);
+    }
+    this.#pipeline.nowMs = this.#core.clock.monotonicMs();
+    this.#pipeline.applied(zxid, undefined);
     this.#core.outbox.flush();
   }
 
@@ -242,7 +253,7 @@ export class RequestPath {
       this.#desk.failed(pending, outcome);
       return;
     }
-    this.#pipeline.fail(pending, outcome === 'void' ? voidError(pending) : unreachableAcks);
+    this.#pipeline.fail(pending, outcome === 'void' ? lostError(pending) : unreachableAcks);
   }
 
   /** Something has been applied or decided in this turn. */
@@ -435,17 +446,3 @@ const lateAcks: ErrorBody = {
   code: 'ACKSTIMEOUT',
   detail: 'committed, but not confirmed by as many voters in time',
 };
-
-/** Of a barrier that will never be passed, since its leader has been replaced. */
-function voidError(pending: Pending): ErrorBody {
-  if (pending.applied) {
-    return {
-      code: 'ACKSTIMEOUT',
-      detail: 'committed, but the leader changed before it was confirmed',
-    };
-  }
-  if (pending.proposed) {
-    return { code: 'OPERATIONTIMEOUT', detail: 'the leader changed before the outcome was known' };
-  }
-  return { ...noLeader(), detail: 'the leader changed while the request waited' };
-}

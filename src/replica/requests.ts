@@ -94,6 +94,20 @@ export function noLeader(): ErrorBody {
   return { code: 'CONNECTIONLOSS', detail, retryAfterMs: 1000 };
 }
 
+/** What becomes of a request whose leader is lost. */
+export function lostError(pending: Pending): ErrorBody {
+  if (pending.applied) {
+    const detail = 'committed, but the leader was lost before enough voters had confirmed it';
+    return { code: 'ACKSTIMEOUT', detail };
+  }
+  if (!pending.proposed)
+    return { ...noLeader(), detail: 'the leader was lost before it was taken' };
+  return {
+    code: 'OPERATIONTIMEOUT',
+    detail: 'the leader was lost before the outcome was known',
+  };
+}
+
 /**
  * What a request needs to be answered: nothing, a state of this node that is fit to be read, or the
  * leader's word.
