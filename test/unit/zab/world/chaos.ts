@@ -33,14 +33,14 @@ export function chaos({ steps, ...options }: ChaosOptions): ChaosResult {
   const { random, ids } = world;
   world.settle(random(4) === 0 ? 0 : 600);
   const mood = {
-    calm: 1 + random(6),
+    calm: 1 + random(4),
     slow: random(2) === 0 ? 0 : (ids[random(ids.length)] ?? 0),
     wipes: random(3) === 0 ? Math.floor((options.voters - 1) / 2) : 0,
   };
   for (let step = 0; step < steps; step++) disturb(world, mood);
   world.heal();
   for (const id of ids) world.boot(id);
-  world.settle(6000);
+  world.settle(4000);
   return checkAlive(world);
 }
 
@@ -50,9 +50,9 @@ function disturb(world: World, mood: Mood): void {
   const dice = random(100);
   if (dice < 45) for (let count = random(8); count >= 0; count--) world.deliver();
   else if (dice < 68) world.completeDisk(random(20) === 0 ? 0 : mood.slow);
-  else if (dice < 82) world.propose();
-  else if (dice < 87) for (const node of world.leaders) node.barrier();
-  else if (dice < 94) world.pass(20 + 20 * random(3));
+  else if (dice < 80) world.propose();
+  else if (dice < 84) for (const node of world.leaders) node.barrier();
+  else if (dice < 89) world.pass(20 + 20 * random(3));
   else if (random(mood.calm) === 0) breakSomething(world, mood);
 }
 
@@ -62,28 +62,40 @@ function breakSomething(world: World, mood: Mood): void {
   const other = ids[random(ids.length)] ?? 1;
   const node = world.nodes.get(id);
   const leader = world.leaders[random(world.leaders.length)]?.id ?? id;
+  if (random(2) === 0) {
+    repairSomething(world);
+    return;
+  }
   const kinds = [
     () => world.crash(id),
     () => world.crash(leader),
-    () => ids.forEach((each) => world.boot(each)),
-    () => world.boot(id),
     () => world.cut(id, other),
     () => world.cut(leader, id),
-    () => world.heal(),
     () => world.disconnect(id, other),
     () => isolate(world, id),
     () => isolate(world, leader),
     () => node !== undefined && (node.paused = !node.paused),
-    () => world.pass(200 + random(2000)),
+    () => world.pass(200 + random(600)),
+    () => world.settle(random(400)),
+    () => world.settle(random(1000)),
     () => node?.zab.handOff(),
     () => node?.zab.handOff(other),
     () => node?.zab.stepDown('for the test'),
+    () => world.nodes.get(leader)?.zab.stepDown('for the test'),
     () => node?.compact(),
     () => ids.forEach((each) => random(2) === 0 && world.crash(each)),
     () => wipe(world, mood, id),
   ];
   kinds[random(kinds.length)]?.();
-  node?.drive();
+  for (const each of world.nodes.values()) each.drive();
+}
+
+function repairSomething(world: World): void {
+  const { random, ids } = world;
+  const kind = random(3);
+  if (kind !== 0) for (const id of ids) if (random(2) === 0) world.boot(id);
+  if (kind !== 1) world.heal();
+  world.settle(random(4) === 0 ? random(500) : 0);
 }
 
 function wipe(world: World, mood: Mood, id: number): void {

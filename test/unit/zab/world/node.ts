@@ -97,6 +97,7 @@ export class Node {
       },
       committed: base.position,
       limits: { outstandingTransactionsMax: 1000, outstandingBytesMax: 1e6 },
+      timeouts: { peerMs: 200, pingMs: 40, connectMs: 3000, diskStallMs: 200, handOffMs: 200 },
       streams: { windowBytes: 2000, appendBytesMax: 500 },
       records: { at: (zxid) => this.#log.get(zxid) },
     });
