@@ -71,6 +71,7 @@ export class Replica implements DriveHooks {
   /** Where the clients of the other nodes connect. */
   readonly #urls = new Map<number, string>();
   #stopping = false;
+  #retired: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
   #whenServing: (() => void)[] = [];
   /** Ends the wait of a stopping leader for its successor. */
@@ -173,9 +174,18 @@ export class Replica implements DriveHooks {
     return this.#stopped;
   }
 
-  async #end(): Promise<void> {
+  /**
+   * The first half of `stop`, while the front doors are still open: not ready any more, and no longer the
+   * leader if another node can be it. What is under way is answered meanwhile and afterwards.
+   */
+  retire(): Promise<void> {
     this.#stopping = true;
-    await this.#handOver();
+    this.#retired ??= this.#handOver();
+    return this.#retired;
+  }
+
+  async #end(): Promise<void> {
+    await this.retire();
     for (const cancel of this.#cancelTimers) cancel();
     await this.#snapshotter.stop();
     this.#drive.stop();

@@ -47,7 +47,9 @@ export async function openLog(settings: LogSettings): Promise<ProcessLog> {
   const pretty = settings.format === 'pretty' || (settings.format === 'auto' && isatty(STDOUT));
   if (pretty) {
     const { default: prettyStream } = await import('pino-pretty');
-    const stream = prettyStream({ destination: STDOUT, sync: true, ignore: 'pid,hostname' });
+    const stream = prettyStream({
+      ...{ destination: STDOUT, sync: true, singleLine: true, ignore: 'pid,hostname' },
+    });
     return { logger: makeLogger(settings.level, stream), flush: () => undefined };
   }
   const destination = pino.destination({

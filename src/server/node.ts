@@ -11,14 +11,15 @@ import { buildApp } from '../gateway/app.ts';
 import type { AppParts } from '../gateway/app.ts';
 import type { Identity } from '../protocol/model.ts';
 import { createReplica } from '../replica/index.ts';
-import type { Replica, Scheduler } from '../replica/index.ts';
+import type { Replica, ReplicaSettings, Scheduler } from '../replica/index.ts';
 import type { Disk } from '../storage/disk.ts';
 import { NodeDisk, Storage } from '../storage/index.ts';
 import type { Recovered } from '../storage/index.ts';
-import { isLoopbackAddress, urlOf } from './config/index.ts';
-import type { Config } from './config/index.ts';
+import { addressOf, clientUrlOf, isLoopbackAddress, urlOf } from './config/index.ts';
+import type { Config, Member } from './config/index.ts';
 import { prepareDataDirectory } from './data-directory.ts';
 import { registerHealth } from './health.ts';
+import { openLinks } from './links.ts';
 import type { Logger } from './logging.ts';
 import { MeasuredDisk, Metrics } from './metrics/index.ts';
 import { removeRunFiles, writeRunFiles } from './run-files.ts';
@@ -57,39 +58,72 @@ interface Doors {
 interface Recovery {
   readonly replica: Replica;
   readonly disk: MeasuredDisk;
+  readonly incarnation: string;
   /** Milliseconds. */
   readonly tookMs: number;
 }
 
-/** Serves when it resolves. @throws StartError for what the operator can put right */
+/** Where clients connect is known once the system has chosen a port. */
+interface Place {
+  url: string;
+}
+
+/**
+ * From the disk to the doors to the other members, in this order: whoever watches a node that takes long to
+ * find a quorum sees that it is alive, and why it is not ready. Resolves when a node that is an ensemble of
+ * its own serves; one that has to find others, when it has begun to.
+ * @throws StartError for what the operator can put right
+ */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  const { config, logger, version } = options;
-  const recovery = await recover(options);
+  const { config } = options;
+  const place: Place = { url: '' };
+  const recovery = await recover(options, place);
   const { replica } = recovery;
   const doors = await openDoors(options, recovery);
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= stopAll(options, { ...doors, replica }));
   try {
     const port = await listen(doors.app, config);
-    const url = urlOf(config.host, port);
+    place.url = clientUrlOf(config, port);
     if (options.disk === undefined) await writeRunFiles(config.dataDir, port);
-    const { clusterId, appliedZxid, epoch } = replica.status();
-    logger.info(
-      {
-        ...{ url, dataDir: config.dataDir, id: config.id, clusterId, zxid: appliedZxid, epoch },
-        ...{ recoveryMs: Math.round(recovery.tookMs), version, node: process.version },
-      },
-      `node ${config.id} serves on ${url}`,
-    );
-    return { url, port, replica, stop };
+    await join(options, recovery, { listens: urlOf(config.host, port), told: place.url });
+    return { url: urlOf(config.host, port), port, replica, stop };
   } catch (error) {
     await stop();
-    throw listenStartError(error, config);
+    throw error;
   }
 }
 
-/** From the disk to a replica that serves. */
-async function recover(options: NodeOptions): Promise<Recovery> {
+/** Among the members that are listed; a node that lists none is alone, and serves at once. */
+async function join(
+  options: NodeOptions,
+  { replica, incarnation, tookMs }: Recovery,
+  urls: { readonly listens: string; readonly told: string },
+): Promise<void> {
+  const { config, logger, version } = options;
+  const { id, members, dataDir } = config;
+  const links = await openLinks({
+    ...{ config, logger, incarnation, url: urls.told },
+    clusterId: () => replica.status().clusterId || undefined,
+  });
+  replica.start(links);
+  if (links === undefined) await replica.serving();
+  const { clusterId, appliedZxid, epoch } = replica.status();
+  const others = members.filter((member) => member.id !== id).map((member) => member.id);
+  logger.info(
+    {
+      ...{ url: urls.listens, dataDir, id, clusterId, zxid: appliedZxid, epoch },
+      ...(links !== undefined && { peers: `${config.peerHost}:${links.port}`, others }),
+      ...{ recoveryMs: Math.round(tookMs), version, node: process.version },
+    },
+    links === undefined
+      ? `node ${id} serves on ${urls.listens}`
+      : `node ${id} listens on ${urls.listens} and joins ${others.join(', ')}`,
+  );
+}
+
+/** From the disk to a replica that has yet to join. */
+async function recover(options: NodeOptions, place: Place): Promise<Recovery> {
   const { config, logger } = options;
   const startedMs = performance.now();
   try {
@@ -101,11 +135,14 @@ async function recover(options: NodeOptions): Promise<Recovery> {
       randomId: () => randomBytes(16).toString('hex'),
       segmentBytes: config.segmentSize,
       snapshotsRetained: config.snapshotsRetained,
+      // Others have what a damaged log has lost; a node alone had the only copy.
+      onDamage: config.members.length > 1 ? 'set-aside' : 'refuse',
     });
     if (options.disk === undefined) await removeRunFiles(config.dataDir);
     for (const alarm of recovered.alarms) logger.warn({ dataDir: config.dataDir }, alarm);
-    const replica = await makeReplica(options, { storage, recovered });
-    return { replica, disk, tookMs: performance.now() - startedMs };
+    const replica = await makeReplica(options, { storage, recovered, place });
+    const { incarnation } = recovered.identity;
+    return { replica, disk, incarnation, tookMs: performance.now() - startedMs };
   } catch (error) {
     if (error instanceof StartError) throw error;
     throw storageStartError(error, config.dataDir);
@@ -114,13 +151,21 @@ async function recover(options: NodeOptions): Promise<Recovery> {
 
 async function makeReplica(
   { config, logger, onFatal }: NodeOptions,
-  { storage, recovered }: { storage: Storage; recovered: Recovered },
+  { storage, recovered, place }: { storage: Storage; recovered: Recovered; place: Place },
 ): Promise<Replica> {
   try {
-    const replica = await createReplica({
+    return await createReplica({
       settings: {
-        self: config.id,
-        voters: votersOf(config),
+        ...membersOf(config),
+        get url() {
+          return place.url;
+        },
+        peerTimeouts: {
+          pingMs: config.peerPing,
+          peerMs: config.peerTimeout,
+          connectMs: config.peerConnectTimeout,
+        },
+        readOnlyMode: config.readOnlyMode,
         limits: config.limits,
         tickMs: config.tickMs,
         sessionTimeoutMinMs: config.minSessionTimeout,
@@ -140,17 +185,29 @@ async function makeReplica(
       randomBytes: (count) => randomBytes(count),
       onFatal,
     });
-    replica.start();
-    await replica.serving();
-    return replica;
   } catch (error) {
     await storage.close();
     throw error;
   }
 }
 
-function votersOf({ members }: Config): number[] {
-  return members.filter(({ role }) => role === 'participant').map(({ id }) => id);
+function membersOf({
+  id,
+  members,
+}: Config): Pick<ReplicaSettings, 'self' | 'voters' | 'observers' | 'members'> {
+  const idsOf = (role: Member['role']): number[] =>
+    members.filter((member) => member.role === role).map((member) => member.id);
+  const isAlone = members.length === 1;
+  return {
+    self: id,
+    voters: idsOf('participant'),
+    observers: idsOf('observer'),
+    // The peer address of a node without peers is no part of it.
+    members: members.map((member) => ({
+      ...{ id: member.id, role: member.role },
+      ...(!isAlone && { peer: addressOf(member) }),
+    })),
+  };
 }
 
 const scheduler: Scheduler = {
@@ -214,7 +271,11 @@ function logRequests(app: FastifyInstance, logger: Logger): void {
 
 /** @returns the port, chosen by the system where none was given */
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<number> {
-  await app.listen({ host, port, backlog: LISTEN_BACKLOG });
+  try {
+    await app.listen({ host, port, backlog: LISTEN_BACKLOG });
+  } catch (error) {
+    throw listenStartError(error, { host, port });
+  }
   return (app.server.address() as AddressInfo).port;
 }
 
@@ -222,8 +283,10 @@ async function stopAll(
   options: NodeOptions,
   { app, metrics, replica }: Doors & { readonly replica: Replica },
 ): Promise<void> {
-  // First the doors, as long as the replica can still answer what is under way. Whoever has not sent or
-  // read the rest by then must not use up the time in which the log is drained.
+  // First the leadership, so that who is sent elsewhere finds another leader.
+  await replica.retire();
+  // Then the doors, as long as the replica can still answer what is under way. Whoever has not sent or read
+  // the rest by then must not use up the time in which the log is drained.
   const cut = setTimeout(
     () => app.server.closeAllConnections(),
     options.config.shutdownTimeout / 2,
