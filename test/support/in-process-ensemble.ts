@@ -176,6 +176,17 @@ export class InProcessEnsemble {
     }
   }
 
+  /** Time passes until `promise` is settled. */
+  async during<Result>(promise: Promise<Result>, what = 'a promise'): Promise<Result> {
+    const state = { done: false };
+    const mark = (): void => {
+      state.done = true;
+    };
+    promise.then(mark, mark);
+    await this.until(() => state.done, 30_000, what);
+    return promise;
+  }
+
   /** All running members serve under one leader. */
   async untilServing(ids?: readonly number[]): Promise<void> {
     const wanted = ids ?? this.nodes.map(({ id }) => id);
@@ -339,14 +350,8 @@ export class EnsembleNode {
   }
 
   /** The same, and time passes until it is answered. */
-  async request(operation: Operation, options: Partial<RequestMessage> = {}): Promise<Answer> {
-    const state: { answer?: Answer } = {};
-    void this.ask(operation, options).then((answer) => {
-      state.answer = answer;
-    });
-    await this.#ensemble.until(() => state.answer !== undefined, 30_000, operation.type);
-    if (state.answer === undefined) throw new Error('waited for');
-    return state.answer;
+  request(operation: Operation, options: Partial<RequestMessage> = {}): Promise<Answer> {
+    return this.#ensemble.during(this.ask(operation, options), operation.type);
   }
 
   put(path: string, text: string): Promise<Answer> {
@@ -372,11 +377,7 @@ export class EnsembleNode {
 
   /** Ends in order. */
   async stop(): Promise<void> {
-    const state = { done: false };
-    void this.replica.stop().then(() => {
-      state.done = true;
-    });
-    await this.#ensemble.until(() => state.done, 30_000, `node ${this.id} stops`);
+    await this.#ensemble.during(this.replica.stop(), `node ${this.id} stops`);
     this.#world.isRunning = false;
   }
 
