@@ -26,6 +26,9 @@ import { checkTransportLimits, defaultTransportLimits } from './limits.ts';
 import type { TransportLimits } from './limits.ts';
 import type { Address, CloseReason, Listener, Network, TransportScheduler } from './network.ts';
 import { Peer } from './peer.ts';
+import { SilenceWatch } from './silence-watch.ts';
+import { Teller } from './teller.ts';
+import { complaints } from './texts.ts';
 import type { PeerLink, Transport, TransportHandlers } from './transport.ts';
 
 export interface MemberAddress extends Member, Address {}
@@ -46,8 +49,6 @@ export interface TcpTransportOptions {
   readonly limits?: Partial<TransportLimits>;
 }
 
-type Telling = (handlers: TransportHandlers) => void;
-
 const closedBySelf: CloseReason = { reason: 'this node has ended it', refused: false };
 
 export class TcpTransport implements Transport {
@@ -61,16 +62,11 @@ export class TcpTransport implements Transport {
   /** All whose connection still stands, and those among them that were called and have not said hello. */
   readonly #conversations = new Set<Conversation>();
   readonly #pending = new Set<Conversation>();
-  /** What `up` and `down` will be told of, in order. */
-  readonly #news: Telling[] = [];
-  #isNewsDue = false;
   readonly #unflushed = new Set<Conversation>();
-  /** Something was told since `idle`. */
-  #isBusy = false;
-  #handlers: TransportHandlers | undefined;
+  readonly #teller: Teller;
+  readonly #silence: SilenceWatch;
   #listener: Listener | undefined;
-  #cancelAlive: (() => void) | undefined;
-  #isStopped = false;
+  #stopping: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
   /** Claims the address. @throws the system's error when it cannot be had */
@@ -95,6 +91,14 @@ export class TcpTransport implements Transport {
     assert(own !== undefined, 'a node is a member of its own list');
     this.#role = own.role;
     this.#complaints = new Complaints(log, this.#limits.complaintIntervalMs);
+    this.#teller = new Teller(options.scheduler);
+    this.#silence = new SilenceWatch({
+      ...{ scheduler: options.scheduler, limits: this.#limits, links: () => this.#links() },
+      onSilent: (link) => {
+        const reason = `Nothing has come for ${this.#limits.silenceMs} ms.`;
+        this.#drop(link, 'at-once', { reason, refused: false });
+      },
+    });
     this.#host = this.#makeHost();
     for (const member of members) {
       if (member !== own) this.#peers.set(member.id, this.#makePeer(member));
@@ -107,10 +111,10 @@ export class TcpTransport implements Transport {
   }
 
   start(handlers: TransportHandlers): void {
-    assert(this.#handlers === undefined, 'a transport is started once');
-    this.#handlers = handlers;
+    assert(!this.#teller.isListening, 'a transport is started once');
+    this.#teller.handlers = handlers;
     for (const peer of this.#peers.values()) peer.start();
-    this.#watchSilence();
+    this.#silence.start();
   }
 
   send(peer: number, message: ZabMessage): void {
@@ -125,9 +129,7 @@ export class TcpTransport implements Transport {
 
   disconnect(peer: number, reason: string): void {
     const link = this.#peers.get(peer)?.link;
-    if (link === undefined) return;
-    link.leave('at-once');
-    this.#lost(link, { reason, refused: false });
+    if (link !== undefined) this.#drop(link, 'at-once', { reason, refused: false });
   }
 
   connected(peer: number): boolean {
@@ -138,10 +140,13 @@ export class TcpTransport implements Transport {
     return this.#peers.get(peer)?.link?.queuedBytes ?? 0;
   }
 
-  async stop(): Promise<void> {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
-    this.#cancelAlive?.();
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
+    this.#teller.stop();
+    this.#silence.stop();
     for (const peer of this.#peers.values()) peer.stop();
     const closed = this.#listener?.close();
     for (const conversation of this.#conversations) {
@@ -153,13 +158,17 @@ export class TcpTransport implements Transport {
     await closed;
   }
 
+  *#links(): Generator<Conversation> {
+    for (const { link } of this.#peers.values()) if (link !== undefined) yield link;
+  }
+
   #makeHost(): ConversationHost {
     return {
       limits: this.#limits,
       scheduler: this.#options.scheduler,
       opened: (conversation) => this.#greet(conversation),
       frame: (conversation, frame) => this.#take(conversation, frame),
-      read: () => this.#tellIdle(),
+      read: () => this.#teller.idle(),
       malformed: (conversation, problem) => this.#dropMalformed(conversation, problem),
       late: (conversation) => this.#dropLate(conversation),
       closed: (conversation, why) => this.#closed(conversation, why),
@@ -175,7 +184,7 @@ export class TcpTransport implements Transport {
       call: () => this.#call(peer),
       onGone: (reason) => {
         const text = `The port of node ${id} refuses connections: ${reason}.`;
-        this.#announce((handlers) => handlers.down(id, { reason: text, refused: true }));
+        this.#teller.announce((handlers) => handlers.down(id, { reason: text, refused: true }));
       },
     });
     return peer;
@@ -192,7 +201,7 @@ export class TcpTransport implements Transport {
   #accept(conversation: Conversation): void {
     this.#conversations.add(conversation);
     // Whoever comes before this node can speak comes again.
-    if (this.#handlers === undefined || this.#isStopped) {
+    if (!this.#teller.isListening) {
       conversation.leave('at-once');
       return;
     }
@@ -200,13 +209,7 @@ export class TcpTransport implements Transport {
     if (this.#pending.size <= this.#limits.pendingConnectionsMax) return;
     const [oldest] = this.#pending;
     if (oldest === undefined) return;
-    this.#complain({
-      about: oldest.remote,
-      kind: 'flood',
-      text:
-        `More than ${this.#limits.pendingConnectionsMax} connections to the port for members have not said ` +
-        'who they are; the oldest are closed. Find out what connects there: only members of the ensemble should.',
-    });
+    this.#complain(complaints.flood(oldest, this.#limits.pendingConnectionsMax));
     this.#drop(oldest, 'at-once');
   }
 
@@ -268,13 +271,12 @@ export class TcpTransport implements Transport {
     const { id, incarnation, boot, clusterId, url, featureLevel } = hello;
     const link: PeerLink = { id, incarnation, boot, clusterId, url, featureLevel };
     this.#options.log.info({ peer: id, remote: conversation.remote }, `Node ${id} is connected.`);
-    this.#announce((handlers) => handlers.up(link));
+    this.#teller.announce((handlers) => handlers.up(link));
   }
 
-  #reject(conversation: Conversation, { kind, text }: Misfit): void {
-    conversation.queue(channels.reject, encodeReject(text));
-    const about = this.#nameOf(conversation);
-    this.#complain({ about, kind, text: `A connection with ${about} was refused. ${text}` });
+  #reject(conversation: Conversation, misfit: Misfit): void {
+    conversation.queue(channels.reject, encodeReject(misfit.text));
+    this.#complain(complaints.refused(conversation, misfit));
     this.#drop(conversation, 'when-sent');
   }
 
@@ -298,16 +300,16 @@ export class TcpTransport implements Transport {
 
   #takeLinked(conversation: Conversation, channel: Channel, payload: Uint8Array): void {
     const { peer } = conversation;
-    if (peer === undefined || this.#isStopped) return;
+    if (peer === undefined) return;
     switch (channel) {
       case channels.zab: {
         const message = decodeMessage(payload);
-        this.#tell(conversation, (handlers) => handlers.message(peer, message));
+        this.#teller.tell(conversation, (handlers) => handlers.message(peer, message));
         break;
       }
       case channels.replica: {
         const bytes = decodePayload(payload);
-        this.#tell(conversation, (handlers) => handlers.payload(peer, bytes));
+        this.#teller.tell(conversation, (handlers) => handlers.payload(peer, bytes));
         break;
       }
       case channels.alive:
@@ -321,48 +323,9 @@ export class TcpTransport implements Transport {
   }
 
   #takeReject(conversation: Conversation, payload: Uint8Array): void {
-    const about = this.#nameOf(conversation);
     const reason = decodeReject(payload);
-    this.#complain({
-      about,
-      kind: 'rejected',
-      text: `This node is refused by ${about}. ${reason}`,
-    });
+    this.#complain(complaints.refusedBy(conversation, reason));
     this.#drop(conversation, 'at-once', { reason, refused: false });
-  }
-
-  #tell(conversation: Conversation, telling: Telling): void {
-    this.#tellNews();
-    // What has just been told may have brought about the end of this very link.
-    if (this.#handlers === undefined || conversation.state !== 'linked') return;
-    this.#isBusy = true;
-    telling(this.#handlers);
-  }
-
-  /** Told at the end of the turn, or before the next message. */
-  #announce(telling: Telling): void {
-    this.#news.push(telling);
-    if (this.#isNewsDue) return;
-    this.#isNewsDue = true;
-    this.#options.scheduler.endOfTurn(() => {
-      this.#isNewsDue = false;
-      this.#tellIdle();
-    });
-  }
-
-  #tellNews(): void {
-    for (let news = this.#news.shift(); news !== undefined; news = this.#news.shift()) {
-      if (this.#handlers === undefined || this.#isStopped) continue;
-      this.#isBusy = true;
-      news(this.#handlers);
-    }
-  }
-
-  #tellIdle(): void {
-    this.#tellNews();
-    if (!this.#isBusy || this.#isStopped) return;
-    this.#isBusy = false;
-    this.#handlers?.idle();
   }
 
   // What goes out.
@@ -373,13 +336,7 @@ export class TcpTransport implements Transport {
     this.#unflushed.add(link);
     const { queueBytesMax } = this.#limits;
     if (link.queuedBytes <= queueBytesMax) return;
-    const about = this.#nameOf(link);
-    this.#complain({
-      ...{ about, kind: 'queue-full' },
-      text:
-        `More than ${queueBytesMax} bytes wait for ${about}: the connection is made anew. It does not read as ` +
-        'fast as this node writes; look at its load and at the network.',
-    });
+    this.#complain(complaints.queueFull(link, queueBytesMax));
     const reason = `More than ${queueBytesMax} bytes wait to be sent.`;
     this.#drop(link, 'at-once', { reason, refused: false });
   }
@@ -411,68 +368,30 @@ export class TcpTransport implements Transport {
     if (conversation.state === 'linked') this.#lost(conversation, { ...why, reason });
     const peer = this.#peerOf(conversation);
     if (conversation.state !== 'greeting' || peer === undefined) return;
-    const { host, port } = peer.address;
-    this.#complain({
-      ...{ about: `node ${peer.id}`, kind: 'unreachable', warning: false },
-      text: `Node ${peer.id} cannot be reached at ${host}:${port} (${why.reason}); it is called until it can.`,
-    });
+    this.#complain(complaints.unreachable(conversation, peer.address, why));
     peer.failed(why);
   }
 
   #lost(link: Conversation, { reason }: CloseReason): void {
     const peer = this.#peerOf(link);
-    if (peer === undefined || this.#isStopped) return;
+    if (peer === undefined || this.#stopping !== undefined) return;
     peer.lost();
     const { id } = peer;
     this.#options.log.info({ peer: id, reason }, `Node ${id} is no longer connected. ${reason}`);
-    this.#announce((handlers) => handlers.down(id, { reason, refused: false }));
+    this.#teller.announce((handlers) => handlers.down(id, { reason, refused: false }));
   }
 
   #dropMalformed(conversation: Conversation, problem: string): void {
-    const about = this.#nameOf(conversation);
-    const text =
-      conversation.state === 'linked'
-        ? `What ${about} has sent cannot be understood (${problem}): the connection is made anew. If it ` +
-          'happens again, look for a fault of the network or of the memory of one of the machines.'
-        : `What ${about} has sent is no greeting of a Zoogate node (${problem}): the connection is closed. ` +
-          'Only members of the ensemble should connect to the port for members.';
-    this.#complain({ about, kind: 'malformed', text });
+    this.#complain(complaints.malformed(conversation, problem));
     this.#drop(conversation, 'at-once', { reason: `It sent: ${problem}.`, refused: false });
   }
 
   #dropLate(conversation: Conversation): void {
-    const about = this.#nameOf(conversation);
+    const peer = this.#peerOf(conversation);
     const { helloTimeoutMs } = this.#limits;
-    const text = conversation.called
-      ? `A connection from ${about} to the port for members has not said who it is within ` +
-        `${helloTimeoutMs} ms and is closed. Only members of the ensemble should connect there.`
-      : `The address of ${about} does not answer as a member would; it is called again.`;
-    this.#complain({ about, kind: 'late', text });
+    if (peer === undefined) this.#complain(complaints.lateStranger(conversation, helloTimeoutMs));
+    else this.#complain(complaints.latePeer(conversation, peer.address));
     this.#drop(conversation, 'at-once');
-  }
-
-  /** Sends signs of life, and gives up links that carry none. */
-  #watchSilence(): void {
-    const { scheduler } = this.#options;
-    const { aliveMs, silenceMs } = this.#limits;
-    let dueMs = scheduler.nowMs() + aliveMs;
-    const look = (): void => {
-      const nowMs = scheduler.nowMs();
-      // A node that has stood still itself has not listened: it blames nobody for it.
-      const hasSlept = nowMs - dueMs > aliveMs;
-      for (const { id, link } of this.#peers.values()) {
-        if (link === undefined) continue;
-        if (hasSlept) link.receivedAtMs = nowMs;
-        if (nowMs - link.receivedAtMs > silenceMs) {
-          this.disconnect(id, `Node ${id} has been silent for ${silenceMs} ms.`);
-        } else if (nowMs - link.sentAtMs >= aliveMs && link.queuedBytes === 0) {
-          link.sendAlive();
-        }
-      }
-      dueMs = nowMs + aliveMs;
-      this.#cancelAlive = scheduler.after(aliveMs, look);
-    };
-    this.#cancelAlive = scheduler.after(aliveMs, look);
   }
 
   #complain(complaint: Complaint): void {
@@ -481,9 +400,5 @@ export class TcpTransport implements Transport {
 
   #peerOf({ peer }: Conversation): Peer | undefined {
     return peer === undefined ? undefined : this.#peers.get(peer);
-  }
-
-  #nameOf({ peer, remote }: Conversation): string {
-    return peer === undefined ? remote : `node ${peer}`;
   }
 }

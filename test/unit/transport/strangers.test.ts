@@ -16,7 +16,8 @@ afterEach(closeAll);
 
 /** Node 1 of two, whose peer is not there. */
 async function startOne(options: Partial<TcpNodeOptions> = {}): Promise<TcpNode> {
-  return startTcpNode({ id: 1, ports: { 1: 0, 2: await freePort() }, ...options });
+  const ports = { 1: await freePort(), 2: await freePort() };
+  return startTcpNode({ id: 1, ports, ...options });
 }
 
 const hugeLength = Buffer.alloc(frameHeaderBytes + 100);
@@ -119,7 +120,7 @@ describe('a hello that does not fit', () => {
   });
 
   it('is refused when the lesser id calls', async () => {
-    const two = await startTcpNode({ id: 2, ports: { 1: await freePort(), 2: 0 } });
+    const two = await startTcpNode({ id: 2, ports: { 1: await freePort(), 2: await freePort() } });
     const { ended } = await callAsStranger(two.port, helloFrame({ id: 1, to: 2 }));
     expect(rejectsIn(await ended)).toEqual([expect.stringContaining('the greater id does')]);
   });
@@ -131,9 +132,9 @@ describe('a hello that does not fit', () => {
   });
 
   it('is logged at both ends, and the caller calls again', async () => {
-    const ports: Record<number, number> = { 1: 0, 2: await freePort() };
+    const ports = { 1: await freePort(), 2: await freePort() };
     const one = await startTcpNode({ id: 1, ports, clusterId: 'A' });
-    const two = await startTcpNode({ id: 2, ports: { ...ports, 1: one.port }, clusterId: 'B' });
+    const two = await startTcpNode({ id: 2, ports, clusterId: 'B' });
     const refused = (line: string): boolean => line.includes('belongs to the cluster');
     await Promise.all([
       one.until(() => one.logged.some(refused)),
@@ -195,7 +196,7 @@ describe('a linked peer that says nothing more', () => {
     const { ended } = await callAsStranger(one.port, helloFrame());
     await one.hears('up 2x', 'down 2');
     await ended;
-    expect(one.logged.at(-1)).toContain('Node 2 has been silent for 50 ms.');
+    expect(one.logged.at(-1)).toContain('Nothing has come for 50 ms.');
   });
 });
 
@@ -208,7 +209,7 @@ describe('an address that answers as no member does', () => {
       socket.end('SSH-2.0-OpenSSH_9.2\r\n');
       if (++calls === 3) calledThrice();
     });
-    const two = await startTcpNode({ id: 2, ports: { 1: port, 2: 0 } });
+    const two = await startTcpNode({ id: 2, ports: { 1: port, 2: await freePort() } });
     await thrice;
     expect(two.logged).toEqual([expect.stringContaining('What node 1 has sent is no greeting')]);
     expect(two.told).toEqual([]);
@@ -217,7 +218,7 @@ describe('an address that answers as no member does', () => {
   it('is given up when it says nothing', async () => {
     const port = await listenAsStranger(() => undefined);
     const two = await startTcpNode({
-      ...{ id: 2, ports: { 1: port, 2: 0 } },
+      ...{ id: 2, ports: { 1: port, 2: await freePort() } },
       limits: { helloTimeoutMs: 30 },
     });
     await two.until(() => two.logged.some((line) => line.includes('does not answer as a member')));
@@ -227,7 +228,10 @@ describe('an address that answers as no member does', () => {
     const port = await listenAsStranger((socket) =>
       socket.write(helloFrame({ ...goodHello, id: 2, to: 3, members: '1=voter 2=voter 3=voter' })),
     );
-    const three = await startTcpNode({ id: 3, ports: { 1: port, 2: await freePort(), 3: 0 } });
+    const three = await startTcpNode({
+      id: 3,
+      ports: { 1: port, 2: await freePort(), 3: await freePort() },
+    });
     await three.until(() => three.logged.some((line) => line.includes('and node 2 has answered')));
     expect(three.transport.connected(2)).toBe(false);
   });

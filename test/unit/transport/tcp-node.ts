@@ -8,7 +8,7 @@ import type { ZabMessage } from '../../../src/zab/index.ts';
 
 export interface TcpNodeOptions {
   readonly id: number;
-  /** Port of each voter, by its id; 0 for the node's own makes the system choose. */
+  /** Port of each member, by its id. */
   readonly ports: Readonly<Record<number, number>>;
   readonly observers?: readonly number[];
   readonly boot?: string;
@@ -111,24 +111,33 @@ export async function startTcpNode(options: TcpNodeOptions): Promise<TcpNode> {
   };
 }
 
-/** A port that nobody listens on, as far as that can be known. */
+const taken = new Set<number>();
+
+/**
+ * Below the ports that the system gives out by itself: one that a stopped node leaves, and that its peers
+ * go on calling, must not become the port of another test.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    if (taken.has(port)) continue;
+    taken.add(port);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    await new Promise((resolve) => void server.close(resolve));
+    if (isFree) return port;
+  }
 }
 
 /** Two linked nodes: 2 calls 1. */
 export async function startPair(
   limits: Partial<TransportLimits> = {},
 ): Promise<{ one: TcpNode; two: TcpNode; ports: Record<number, number> }> {
-  const ports: Record<number, number> = { 1: 0, 2: await freePort() };
+  const ports = { 1: await freePort(), 2: await freePort() };
   const one = await startTcpNode({ id: 1, ports, limits });
-  ports[1] = one.port;
   const two = await startTcpNode({ id: 2, ports, limits });
   await Promise.all([one.hears('up 2a'), two.hears('up 1a')]);
   return { one, two, ports };

@@ -86,7 +86,7 @@ describe('links on real sockets', () => {
   });
 
   it('tell of a port that refuses although the peer was never there', async () => {
-    const ports = { 1: await freePort(), 2: 0 };
+    const ports = { 1: await freePort(), 2: await freePort() };
     const two = await startTcpNode({ id: 2, ports });
     await two.hears('down 1 refused');
     await two.until(() => two.logged.some((line) => line.includes('cannot be reached')));
