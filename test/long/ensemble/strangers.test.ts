@@ -1,0 +1,153 @@
+/** What an operator gets wrong, and what strangers send: each is told in the log, and there is never a second truth. */
+import { cpSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Cluster } from '../../support/cluster.ts';
+import { httpClient } from '../../support/http-client.ts';
+import { seededRandom } from '../../support/random.ts';
+import { runZoogate, temporaryDirectory } from '../../support/server-process.ts';
+import { pause, until } from '../../support/waiting.ts';
+import { ensemble, loaded, takesWrite, verified, watchOver } from './scene.ts';
+
+/** Resolves when a node has logged something like that. */
+function logged(cluster: Cluster, id: number, text: RegExp): Promise<string> {
+  return until(
+    `${String(text)} in the log of node ${id}`,
+    () => text.exec(cluster.node(id).log)?.[0],
+  );
+}
+
+async function isServing(cluster: Cluster, id: number): Promise<boolean> {
+  return (await cluster.node(id).ask('GET', '/health/ready')).status === 200;
+}
+
+describe('a node', () => {
+  test('with another member list is told so, and does not take part', async () => {
+    const cluster = await ensemble({ voters: 3 });
+    await cluster.end(3);
+    const members = cluster.memberFlags(3);
+    await cluster.startNode(3, { members: [...members, '--member', '4=127.0.0.1:1'] });
+    await logged(cluster, 3, /member/i);
+    await pause(1500);
+    expect(await isServing(cluster, 3)).toBe(false);
+    await takesWrite(cluster, 1);
+  });
+
+  test('with the id of another is told so, and does not take part', async () => {
+    const cluster = await ensemble({ voters: 3 });
+    await takesWrite(cluster, 1);
+    const leader = await cluster.newLeader();
+    const other = cluster.voters.find((id) => id !== leader) ?? 0;
+    // The process of node 3's place says that it is node `other`, which runs already.
+    const twin = cluster.voters.find((id) => id !== leader && id !== other) ?? 0;
+    await cluster.end(twin);
+    const dataDir = temporaryDirectory();
+    await cluster
+      .startNode(twin, { dataDir, args: ['--id', String(other)] })
+      .catch(() => undefined);
+    await until('a word about it', () =>
+      cluster.ids.some((id) => /\bid\b/i.test(cluster.node(id).log)) ? true : undefined,
+    );
+    await pause(1500);
+    await takesWrite(cluster, leader);
+    await takesWrite(cluster, other);
+  });
+
+  test('with the data of another cluster is told so, and does not take part', async () => {
+    const stranger = await Cluster.start({ voters: 1 });
+    watchOver(stranger);
+    await takesWrite(stranger, 1);
+    await stranger.end(1);
+    const cluster = await ensemble({ voters: 3 });
+    const trial = await loaded(cluster);
+    await trial.progress(60);
+    await cluster.end(3);
+    await cluster
+      .startNode(3, { dataDir: stranger.node(1).dataDir })
+      .catch((error: unknown) => void (cluster.node(3).pastLog += String(error)));
+    await logged(cluster, 3, /cluster/i);
+    await pause(1500);
+    if (cluster.node(3).process !== undefined) {
+      expect(await isServing(cluster, 3)).toBe(false);
+      await cluster.end(3);
+    }
+    await trial.progress(60);
+    await verified(cluster, trial);
+  });
+
+  test('that was given an old copy of its own data loses nothing that it has acknowledged', async () => {
+    const cluster = await ensemble({ voters: 3 });
+    const trial = await loaded(cluster);
+    await trial.progress(60);
+    await cluster.end(3);
+    const copy = join(temporaryDirectory(), 'copy');
+    cpSync(cluster.node(3).dataDir, copy, { recursive: true });
+    await cluster.startNode(3);
+    await cluster.settled();
+    await trial.progress(200);
+    await cluster.end(3);
+    await cluster.startNode(3, { dataDir: copy });
+    // It may be taken for one that was away, or be refused; it must not bring the past back.
+    await trial.progress(100);
+    await cluster.end(3);
+    await verified(cluster, trial);
+  });
+});
+
+describe('the port for members', () => {
+  test('takes garbage, silence and half a message for nothing', async () => {
+    const cluster = await ensemble({ voters: 3 });
+    const trial = await loaded(cluster);
+    const random = seededRandom(1);
+    for (let round = 0; round < 40; round += 1) {
+      const { peerPort } = cluster.node(1 + (round % 3));
+      const socket = connect(peerPort, '127.0.0.1');
+      socket.on('error', () => undefined);
+      await once(socket, 'connect');
+      const bytes = Buffer.from(
+        Array.from({ length: 1 + round * 7 }, () => Math.floor(random() * 256)),
+      );
+      if (round % 4 === 0) socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+      else if (round % 4 === 1) socket.write(bytes);
+      else if (round % 4 === 2) socket.write(Buffer.concat([Buffer.from('ZGAT'), bytes]));
+      await pause(20);
+      socket.destroy();
+    }
+    await trial.progress(60);
+    await verified(cluster, trial);
+  });
+
+  test('that is in use is an error that says so', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const result = await runZoogate([
+      ...['serve', '--data-dir', temporaryDirectory(), '--port', '0', '--id', '1'],
+      ...['--peer-port', String(port), '--segment-size', '1MiB'],
+      ...['--member', `1=127.0.0.1:${port}`, '--member', '2=127.0.0.1:1'],
+    ]);
+    server.close();
+    expect(result.code).not.toBe(0);
+    expect(`${result.stdout}${result.stderr}`).toContain(String(port));
+  });
+});
+
+describe('members that never had anything to do with one another', () => {
+  test('form no cluster while one of them is missing', async () => {
+    const cluster = await Cluster.prepare({ voters: 3 });
+    watchOver(cluster);
+    await cluster.startNode(1);
+    await cluster.startNode(2);
+    await pause(2500);
+    for (const id of [1, 2]) {
+      const { status } = await httpClient(cluster.node(id).url)('PUT', '/znodes/x');
+      expect(status).toBe(503);
+    }
+    await cluster.startNode(3);
+    await cluster.settled();
+    await takesWrite(cluster, 1);
+  });
+});
