@@ -18,7 +18,9 @@ import { encodeTransaction } from '../tree/index.ts';
 import type { Prep, Transaction } from '../tree/index.ts';
 import { comparePositions } from '../zab/index.ts';
 import type { BarrierId, LogPosition, LogRecord, Ready, Zab, ZabStatus } from '../zab/index.ts';
+import { BarrierGroups } from './barrier-groups.ts';
 import type { Core } from './core.ts';
+import { DiskSpace } from './disk-space.ts';
 import type { EventDelivery } from './events.ts';
 import { LogReader } from './log-reader.ts';
 import type { Unapplied } from './log-memory.ts';
@@ -30,12 +32,6 @@ import type { Installed, SnapshotReceiver } from './snapshot-receiver.ts';
 import type { SnapshotSender } from './snapshot-sender.ts';
 import type { Pending } from './stream.ts';
 import { logTrace } from './trace-log.ts';
-
-interface BarrierGroup {
-  readonly id: BarrierId;
-  readonly position: LogPosition;
-  readonly waiting: Pending[];
-}
 
 /** What this node had proposed as a leader when its role ended, and has not applied. */
 export interface LostRequests {
@@ -108,9 +104,7 @@ export class Drive {
   /** The last record that the disk has been given. */
   #handedOut: LogPosition;
   #committed: LogPosition;
-  readonly #barriers = new Map<BarrierId, BarrierGroup>();
-  /** The youngest barrier, as long as the core has not been asked about it: others may join it. */
-  #openBarrier: BarrierGroup | undefined;
+  readonly #barriers: BarrierGroups;
   /** Of the role that the hooks know of. */
   #tenure = 0;
   #role: ZabStatus['role'] = 'looking';
@@ -121,8 +115,7 @@ export class Drive {
   #taking = false;
   #stopped = false;
   #knowsCluster: boolean;
-  /** Checked now and then: growth is refused, deletes and session ends go on. */
-  diskNearlyFull = false;
+  readonly space: DiskSpace;
 
   constructor(parts: DriveParts) {
     this.#core = parts.core;
@@ -132,6 +125,8 @@ export class Drive {
     this.#events = parts.events;
     this.#sender = parts.sender;
     this.#receiver = parts.receiver;
+    this.#barriers = new BarrierGroups((options) => this.#zab.barrier(options));
+    this.space = new DiskSpace(parts.storage, parts.core.log);
     this.#committed = parts.core.state.applied;
     this.#handedOut = parts.zab.status.last;
     this.#knowsCluster = parts.storage.clusterId !== undefined;
@@ -318,20 +313,7 @@ export class Drive {
 
   /** Puts `pending` behind a barrier at `position`, default the last committed; many share one. */
   awaitBarrier(pending: Pending, position: LogPosition, acks?: number | 'all'): void {
-    const open = this.#openBarrier;
-    if (
-      open !== undefined &&
-      acks === undefined &&
-      comparePositions(open.position, position) === 0
-    ) {
-      open.waiting.push(pending);
-      return;
-    }
-    const id = this.#zab.barrier(acks === undefined ? { position } : { position, acks });
-    const group = { id, position, waiting: [pending] };
-    this.#barriers.set(id, group);
-    if (acks === undefined) this.#openBarrier = group;
-    this.schedule();
+    if (this.#barriers.await(pending, position, acks)) this.schedule();
   }
 
   get committed(): LogPosition {
@@ -359,7 +341,7 @@ export class Drive {
       this.#hooks?.leaving();
       const ready = this.#zab.ready();
       if (ready === undefined) break;
-      this.#openBarrier = undefined;
+      this.#barriers.close();
       this.#do(ready);
     }
     this.#running = false;
@@ -377,32 +359,18 @@ export class Drive {
       if (pending.deadlineMs > nowMs) break;
       overdue.push(pending);
     }
-    for (const { waiting } of this.#barriers.values()) {
-      overdue.push(
-        ...waiting.filter(({ phase, deadlineMs }) => phase !== 'over' && deadlineMs <= nowMs),
-      );
-    }
+    overdue.push(...this.#barriers.overdue(nowMs));
     return overdue;
   }
 
   /** For what makes the state grow. @throws CoordinationError QUOTAEXCEEDED on a nearly full disk */
   requireRoom(): void {
-    if (!this.diskNearlyFull) return;
-    throw new CoordinationError('QUOTAEXCEEDED', 'the disk of this node is nearly full');
+    this.space.require();
   }
 
   /** Looks at the disk; to be called every few seconds, since others write to it too. */
   checkDisk(): void {
-    if (this.#stopped) return;
-    this.#storage.nearlyFull().then((full) => {
-      if (full !== this.diskNearlyFull) {
-        this.#core.log.warn(
-          { nearlyFull: full },
-          full ? 'the disk is nearly full: growth is refused' : 'the disk has room again',
-        );
-      }
-      this.diskNearlyFull = full;
-    }, this.#onFatal);
+    if (!this.#stopped) this.space.check().catch(this.#onFatal);
   }
 
   /** An input from the disk: nothing of a node that has been stopped is told any more. */
@@ -563,9 +531,7 @@ export class Drive {
   }
 
   #decide(id: BarrierId, outcome: Ready['barriers'][number]['outcome']): void {
-    const group = this.#barriers.get(id);
-    assert(group !== undefined, 'a barrier is decided once');
-    this.#barriers.delete(id);
+    const group = this.#barriers.take(id);
     if (outcome === 'passed') {
       const { applicable } = this.#zab;
       const isApplicable = comparePositions(group.position, applicable) <= 0;
@@ -632,6 +598,7 @@ export class Drive {
 
   #note(event: Ready['trace'][number]): void {
     logTrace(this.#core.log, event);
+    this.#core.counters.note(event.type);
     if (event.type === 'synced') this.#sender.synced(event.learner);
     if (event.type === 'recovered') this.#storage.recovered().catch(this.#onFatal);
   }

@@ -222,7 +222,7 @@ export class Replica implements DriveHooks {
       ringBytes: ring.bytes,
       ringOldestZxid: ring.oldestResumeZxid,
       idempotencyKeys: state.idempotency.size,
-      diskNearlyFull: this.#drive.diskNearlyFull,
+      diskNearlyFull: this.#drive.space.nearlyFull,
       digest: state.digest(),
     };
   }

@@ -107,7 +107,7 @@ export class SnapshotReceiver {
         return;
       }
       await (await reception.file).write(chunk.bytes);
-      if (!reception.over) this.#hooks?.taken(tenure, transfer, index);
+      if (this.#reception === reception) this.#hooks?.taken(tenure, transfer, index);
     } catch (error) {
       // A snapshot that finds no room is no reason to end: the old state is whole.
       reception.over = true;

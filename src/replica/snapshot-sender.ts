@@ -184,7 +184,6 @@ export class SnapshotSender {
     let offset = 0;
     for (let index = 0; offset < snapshot.bytes; index++) {
       await this.#window(transfer, index);
-      if (transfer.over) return;
       const bytes = await snapshot.read(offset, CHUNK_BYTES);
       if (transfer.over) return;
       if (bytes.length === 0) throw new Error('the snapshot has become shorter');

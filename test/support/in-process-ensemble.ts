@@ -131,7 +131,7 @@ export class InProcessEnsemble {
   async restart(id: number): Promise<EnsembleNode> {
     const node = this.node(id);
     if (node.isRunning) node.kill();
-    return this.startNode(id, node.disk.isStopped ? undefined : node.disk);
+    return this.startNode(id, node.disk.kill(this.options.disk?.(id)));
   }
 
   /** Separates a node from all others. */
@@ -294,6 +294,8 @@ export class EnsembleNode {
       onFatal: (error) => {
         world.fatal ??= error;
         world.isRunning = false;
+        // What its process would still do is not done.
+        disk.kill();
         mesh.crash(id);
       },
     });
