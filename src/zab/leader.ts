@@ -293,9 +293,10 @@ export class Leader {
   tick(): string | undefined {
     const { self, nowMs, timeouts, graceUntilMs } = this.#context;
     if (nowMs <= graceUntilMs) return undefined;
+    // Who has voted for this node has to find out first that it is elected.
+    const atFirst = this.#phase === 'discovery' ? this.#startedMs + timeouts.peerMs : 0;
     const lastHeard = quorumValue(this.#verifiers, (voter) => {
-      if (voter === self) return nowMs;
-      return this.#heardMs.get(voter) ?? this.#startedMs + timeouts.peerMs;
+      return voter === self ? nowMs : (this.#heardMs.get(voter) ?? atFirst);
     });
     if (nowMs > lastHeard + timeouts.peerMs) return 'no quorum within its deadline';
     if (this.established || nowMs <= this.#progressMs + timeouts.connectMs) return undefined;

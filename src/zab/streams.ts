@@ -94,7 +94,7 @@ export class Streams {
   onSnapshotSent(progress: Progress, snapshot: { position: LogPosition; chain: number }): void {
     const { log, mutations } = this.#context;
     const { position, chain } = snapshot;
-assert(log.contains(position), 'a snapshot is of a position of this log');
+    assert(log.contains(position), 'a snapshot is of a position of this log');
     assert(
       comparePositions(position, log.committed) <= 0,
       'a snapshot holds nothing that is not committed',

@@ -1,16 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { InvariantError } from '../../../src/protocol/assert.ts';
-import { ack, follow, Host, positionOf, vote } from './host.ts';
+import { ack, established, follow, Host, pong, positionOf } from './host.ts';
 
 /** A leader of three whose epoch is established with voter 2. */
 function leaderOfThree(): Host {
-  const host = new Host(undefined, { voters: [1, 2, 3], clusterId: 'cluster-a' }).takeAll();
-  vote(host, 2);
-  follow(host, 2);
-  host.takeAll().syncPromise();
-  host.takeAll().syncAppend();
-  ack(host, 2, host.zab.status.last);
-  host.takeAll();
+  const host = established();
   expect(host.zab.status.established).toBe(true);
   host.sent.length = 0;
   return host;
@@ -18,7 +12,7 @@ function leaderOfThree(): Host {
 
 function roundOf(host: Host): number {
   const rounds = host.sent.flatMap(({ message }) =>
-    message.type === 'PING' ? [message.round] : [],
+    message.type === 'PING' || message.type === 'APPEND' ? [message.round] : [],
   );
   return rounds.at(-1) ?? 0;
 }
@@ -120,8 +114,7 @@ describe('barrier among three voters', () => {
     host.takeAll();
     expect(host.sent.map(({ to, message }) => [to, message.type])).toEqual([[2, 'PING']]);
     expect(host.outcome(id)).toBeUndefined();
-    host.zab.step(2, { type: 'PONG', tenure: 0, round: roundOf(host) });
-    host.takeAll();
+    pong(host, 2, roundOf(host));
     expect(host.outcome(id)).toBe('passed');
   });
 
@@ -130,11 +123,9 @@ describe('barrier among three voters', () => {
     const first = host.zab.barrier();
     host.takeAll();
     const second = host.zab.barrier();
-    host.zab.step(2, { type: 'PONG', tenure: 0, round: roundOf(host) });
-    host.takeAll();
+    pong(host, 2, roundOf(host));
     expect([host.outcome(first), host.outcome(second)]).toEqual(['passed', undefined]);
-    host.zab.step(2, { type: 'PONG', tenure: 0, round: roundOf(host) });
-    host.takeAll();
+    pong(host, 2, roundOf(host));
     expect(host.outcome(second)).toBe('passed');
   });
 
@@ -143,8 +134,7 @@ describe('barrier among three voters', () => {
     const ids = [host.zab.barrier(), host.zab.barrier(), host.zab.barrier()];
     host.takeAll();
     expect(host.sent.length).toBe(1);
-    host.zab.step(2, { type: 'PONG', tenure: 0, round: roundOf(host) });
-    host.takeAll();
+    pong(host, 2, roundOf(host));
     expect(ids.map((id) => host.outcome(id))).toEqual(['passed', 'passed', 'passed']);
   });
 
@@ -159,7 +149,7 @@ describe('barrier among three voters', () => {
 
   it('ignores the confirmation of a round that has not begun', () => {
     const host = leaderOfThree();
-    host.zab.step(2, { type: 'PONG', tenure: 0, round: 99 });
+    pong(host, 2, 99);
     const id = host.zab.barrier();
     host.takeAll();
     expect(host.outcome(id)).toBeUndefined();
@@ -177,6 +167,7 @@ describe('barrier among three voters', () => {
     ack(host, 2, position, roundOf(host));
     host.takeAll();
     expect([host.outcome(two), host.outcome(all)]).toEqual(['passed', undefined]);
+    follow(host, 3);
     ack(host, 3, position);
     host.takeAll();
     expect(host.outcome(all)).toBe('passed');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decodeEpochRecord } from '../../../src/zab/index.ts';
+import { encodeConfig } from '../../../src/zab/config.ts';
 import { emptyDisk, Host, positionOf } from './host.ts';
 
 const statusOf = ({ zab }: Host): readonly unknown[] => {
@@ -17,6 +18,7 @@ describe('the boot of an ensemble of one', () => {
     expect(statusOf(host)).toEqual(['leading', 'broadcast', true]);
     expect(host.settle().trace).toEqual([
       { type: 'role', role: 'looking', tenure: 1 },
+      { type: 'elected', leader: 1, round: 1 },
       { type: 'role', role: 'leading', tenure: 2 },
       { type: 'promise', epoch: 1, leader: 1 },
       { type: 'epoch-record', position: { epoch: 1, zxid: 1 } },
@@ -49,7 +51,6 @@ describe('the boot of an ensemble of one', () => {
   });
 
   it('says in the epoch record who leads, in which cluster, at which level', () => {
-    const config = new Uint8Array();
     const host = new Host(emptyDisk, { featureLevel: 4 }).settle();
     const [record] = host.image.records;
     expect(decodeEpochRecord(record?.payload ?? new Uint8Array())).toEqual({
@@ -57,7 +58,7 @@ describe('the boot of an ensemble of one', () => {
       incarnation: 'first-life',
       clusterId: 'cluster-a',
       featureLevel: 4,
-      config,
+      config: encodeConfig([{ id: 1, role: 'voter', incarnation: 'first-life' }]),
     });
   });
 

@@ -11,7 +11,10 @@ const epochPayload = encodeEpochRecord({
 });
 
 function emptyLog(): LogView {
-  return new LogView({ last: noPosition, lastChain: 0, epochStarts: [] }, noPosition, { checksum });
+  const start = { last: noPosition, lastChain: 0, epochStarts: [] };
+  const log = new LogView(start, noPosition, { checksum });
+  log.enterTenure(1);
+  return log;
 }
 
 function at(epoch: number, zxid: number): LogPosition {
@@ -45,7 +48,7 @@ describe('log view', () => {
     const log = new LogView(start, at(2, 12), { checksum });
     expect(log.durable).toEqual(at(3, 17));
     expect(log.applicable).toEqual(at(2, 12));
-    const record = log.append({ epoch: 4, kind: 'epoch' }, text('x'));
+    const record = log.append({ epoch: 4, kind: 'epoch' }, epochPayload);
     expect(record.zxid).toBe(18);
     expect(record.chain).toBe(checksum(record.bytes.subarray(8), 99));
     expect([9, 10, 14, 15, 18, 19].map((zxid) => log.epochAt(zxid))).toEqual([
@@ -70,17 +73,17 @@ describe('log view', () => {
 
   it('counts as durable what the disk has completed, and as in progress what it was given', () => {
     const log = twoEpochs();
-    expect([log.hasPending, log.inProgress]).toEqual([true, 0]);
+    expect([log.hasChanges, log.inProgress]).toEqual([true, 0]);
     log.take();
-    expect([log.hasPending, log.inProgress]).toEqual([false, 6]);
-    expect(log.completed(at(1, 3))).toBe(true);
-    expect(log.completed(at(1, 2))).toBe(false);
+    expect([log.hasChanges, log.inProgress]).toEqual([false, 6]);
+    expect(log.completed(1, at(1, 3))).toBe(true);
+    expect(log.completed(1, at(1, 2))).toBe(false);
     expect([log.durable, log.inProgress]).toEqual([at(1, 3), 3]);
   });
 
   it('refuses a completion of what the disk was never given', () => {
     const log = twoEpochs();
-    expect(() => log.completed(at(4, 5))).toThrow(InvariantError);
+    expect(() => log.completed(1, at(4, 5))).toThrow(InvariantError);
   });
 
   it('lets nothing be applied that is not both committed and durable', () => {
@@ -88,9 +91,9 @@ describe('log view', () => {
     log.take();
     log.commitTo(at(4, 5));
     expect(log.applicable).toEqual(noPosition);
-    log.completed(at(4, 4));
+    log.completed(1, at(4, 4));
     expect(log.applicable).toEqual(at(4, 4));
-    log.completed(at(4, 6));
+    log.completed(1, at(4, 6));
     expect(log.applicable).toEqual(at(4, 5));
   });
 
@@ -120,11 +123,12 @@ describe('log view', () => {
 
   it('remembers the chains of its newest records', () => {
     const log = emptyLog();
-    const first = log.append({ epoch: 1, kind: 'epoch' }, text(''));
+    const first = log.append({ epoch: 1, kind: 'epoch' }, epochPayload);
     const second = log.append({ epoch: 1, kind: 'txn' }, text(''));
     expect(log.chainAt(2)).toBe(second.chain);
     expect(log.chainAt(3)).toBeUndefined();
     for (let zxid = 3; zxid <= 65_537; zxid++) log.append({ epoch: 1, kind: 'txn' }, text(''));
+    log.take();
     expect(log.chainAt(1)).toBeUndefined();
     expect(log.chainAt(2)).toBe(second.chain);
     expect(first.chain).not.toBe(second.chain);
@@ -134,13 +138,14 @@ describe('log view', () => {
 describe('cutting the log', () => {
   it('ends it exactly there, across epochs, with what is durable', () => {
     const log = twoEpochs();
-    const records = log.take();
-    log.completed(at(4, 6));
+    const records = log.take().append;
+    log.completed(1, at(4, 6));
+    log.enterTenure(2);
     log.truncateAfter(at(1, 2));
     expect([log.last, log.durable, log.inProgress]).toEqual([at(1, 2), at(1, 2), 0]);
     expect(log.lastChain).toBe(records[1]?.chain);
     expect(log.epochStartsFrom(noPosition).map(positionOf)).toEqual([noPosition, at(1, 1)]);
-    const next = log.append({ epoch: 7, kind: 'epoch' }, text('x'));
+    const next = log.append({ epoch: 7, kind: 'epoch' }, epochPayload);
     expect(next.zxid).toBe(3);
     expect(next.chain).toBe(checksum(next.bytes.subarray(8), records[1]?.chain ?? 0));
   });
@@ -148,15 +153,17 @@ describe('cutting the log', () => {
   it('ignores the late completion of a record that has been replaced', () => {
     const log = twoEpochs();
     log.take();
-    log.completed(at(1, 2));
+    log.completed(1, at(1, 2));
+    log.enterTenure(2);
     log.truncateAfter(at(1, 2));
     for (let zxid = 3; zxid <= 6; zxid++) {
-      log.append({ epoch: 7, kind: zxid === 3 ? 'epoch' : 'txn' }, text('x'));
+      log.append({ epoch: 7, kind: zxid === 3 ? 'epoch' : 'txn' }, epochPayload);
     }
     log.take();
-    expect(log.completed(at(4, 6))).toBe(false);
+    expect(log.completed(2, at(4, 6))).toBe('it speaks of a record that has been replaced');
+    expect(log.completed(1, at(1, 2))).toBe('the log was cut after tenure 1');
     expect(log.durable).toEqual(at(1, 2));
-    expect(log.completed(at(7, 6))).toBe(true);
+    expect(log.completed(2, at(7, 6))).toBe(true);
   });
 
   it('never removes a committed record, and cuts only after a record of its own', () => {
@@ -172,8 +179,9 @@ describe('cutting the log', () => {
     const log = twoEpochs();
     log.take();
     log.append({ epoch: 4, kind: 'txn' }, text('unseen'));
-    log.dropPending();
-    log.dropPending();
-    expect([log.last, log.hasPending]).toEqual([at(4, 6), false]);
+    log.enterTenure(2);
+    expect(log.last).toEqual(at(4, 6));
+    expect(log.take()).toEqual({ append: [], forgetAfter: at(4, 6) });
+    expect(log.hasChanges).toBe(false);
   });
 });

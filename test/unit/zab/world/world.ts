@@ -63,7 +63,9 @@ export class World {
       const image = this.wiped.get(id) ?? this.nodes.get(id)?.image ?? this.images.get(id);
       if (image === undefined) return false;
       if (image.base.position.zxid >= record.zxid) return true;
-      return image.records.some(({ zxid, chain }) => zxid === record.zxid && chain === record.chain);
+      return image.records.some(
+        ({ zxid, chain }) => zxid === record.zxid && chain === record.chain,
+      );
     });
     return holders.length > this.voters.length / 2;
   }
