@@ -3,7 +3,7 @@ import type { Zxid } from '../protocol/model.ts';
 import type { SessionId } from '../protocol/model.ts';
 import type { StreamId } from '../protocol/coordination.ts';
 import { WatchTable } from '../sessions/index.ts';
-import type { LogPosition } from '../zab/index.ts';
+import type { LogPosition, TraceEvent } from '../zab/index.ts';
 import type { Clock, ReplicaLog, ReplicaSettings, Scheduler } from './host.ts';
 import type { LogMemory, Unapplied } from './log-memory.ts';
 import { Outbox } from './outbox.ts';
@@ -11,16 +11,11 @@ import type { EventRing } from './ring.ts';
 import type { StateMachine } from './state-machine.ts';
 import type { Stream } from './stream.ts';
 
-type CounterName =
-  | 'proposals'
-  | 'transactionsApplied'
-  | 'refusals'
-  | 'reads'
-  | 'eventsSent'
-  | 'sessionsExpired'
-  | 'znodesReaped'
-  | 'snapshotsTaken'
-  | 'snapshotMs';
+type CounterName = {
+  [K in keyof Counters]: Counters[K] extends number ? K : never;
+}[keyof Counters];
+
+type TraceType = TraceEvent['type'];
 
 /** Numbers since the start, for the metrics page. */
 export class Counters {
@@ -34,12 +29,50 @@ export class Counters {
   snapshotsTaken = 0;
   /** Duration of the last snapshot, milliseconds. */
   snapshotMs = 0;
+  /** Elections that this node has seen the end of. */
+  elections = 0;
+  /** Epochs that this node has established as their leader. */
+  epochsEstablished = 0;
+  /** Learners that have caught up with this node. */
+  learnersSynced = 0;
+  /** Snapshots that other nodes were sent, and that were installed here. */
+  snapshotsSent = 0;
+  snapshotsInstalled = 0;
+  requestsForwarded = 0;
 
   snapshot(): Readonly<Record<CounterName, number>> {
     const { proposals, transactionsApplied, refusals, reads, eventsSent } = this;
     const { sessionsExpired, znodesReaped, snapshotsTaken, snapshotMs } = this;
-    const requests = { proposals, transactionsApplied, refusals, reads, eventsSent };
-    return { ...requests, sessionsExpired, znodesReaped, snapshotsTaken, snapshotMs };
+    const { elections, epochsEstablished, learnersSynced } = this;
+    const { snapshotsSent, snapshotsInstalled, requestsForwarded } = this;
+    return {
+      ...{ proposals, transactionsApplied, refusals, reads, eventsSent },
+      ...{ sessionsExpired, znodesReaped, snapshotsTaken, snapshotMs },
+      ...{ elections, epochsEstablished, learnersSynced },
+      ...{ snapshotsSent, snapshotsInstalled, requestsForwarded },
+    };
+  }
+
+  /** What the core says of itself. */
+  note(type: TraceType): void {
+    switch (type) {
+      case 'elected':
+        this.elections++;
+        return;
+      case 'established':
+        this.epochsEstablished++;
+        return;
+      case 'synced':
+        this.learnersSynced++;
+        return;
+      case 'snapshot':
+        this.snapshotsSent++;
+        return;
+      case 'installed':
+        this.snapshotsInstalled++;
+        return;
+      default:
+    }
   }
 }
 

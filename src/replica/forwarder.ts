@@ -265,6 +265,7 @@ export class Forwarder implements Authority {
   }
 
   #forward(pending: Pending, message: LearnerMessage & { readonly id: ForwardId }): void {
+    this.#core.counters.requestsForwarded++;
     const bytes = messageBytes(message);
     const sentMs = this.#core.clock.monotonicMs();
     const logged = message.type === 'write';

@@ -94,6 +94,12 @@ export interface ReplicaMetrics {
   readonly znodesReaped: number;
   readonly snapshotsTaken: number;
   readonly snapshotMs: number;
+  readonly elections: number;
+  readonly epochsEstablished: number;
+  readonly learnersSynced: number;
+  readonly snapshotsSent: number;
+  readonly snapshotsInstalled: number;
+  readonly requestsForwarded: number;
   readonly diskNearlyFull: boolean;
   readonly digest: string;
 }

@@ -15,6 +15,7 @@ import type { Replica, ReplicaSettings, Scheduler } from '../replica/index.ts';
 import type { Disk } from '../storage/disk.ts';
 import { NodeDisk, Storage } from '../storage/index.ts';
 import type { Recovered } from '../storage/index.ts';
+import type { Transport } from '../transport/index.ts';
 import { addressOf, clientUrlOf, isLoopbackAddress, urlOf } from './config/index.ts';
 import type { Config, Member } from './config/index.ts';
 import { prepareDataDirectory } from './data-directory.ts';
@@ -63,9 +64,10 @@ interface Recovery {
   readonly tookMs: number;
 }
 
-/** Where clients connect is known once the system has chosen a port. */
+/** What is known once the node listens: the system may have chosen the port. */
 interface Place {
   url: string;
+  links: Transport | undefined;
 }
 
 /**
@@ -76,18 +78,19 @@ interface Place {
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { config } = options;
-  const place: Place = { url: '' };
+  const place: Place = { url: '', links: undefined };
   const recovery = await recover(options, place);
   const { replica } = recovery;
-  const doors = await openDoors(options, recovery);
+  const doors = await openDoors(options, recovery, place);
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= stopAll(options, { ...doors, replica }));
   try {
     const port = await listen(doors.app, config);
     place.url = clientUrlOf(config, port);
     if (options.disk === undefined) await writeRunFiles(config.dataDir, port);
-    await join(options, recovery, { listens: urlOf(config.host, port), told: place.url });
-    return { url: urlOf(config.host, port), port, replica, stop };
+    const url = urlOf(config.host, port);
+    await join(options, recovery, { url, place });
+    return { url, port, replica, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -98,27 +101,28 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 async function join(
   options: NodeOptions,
   { replica, incarnation, tookMs }: Recovery,
-  urls: { readonly listens: string; readonly told: string },
+  { url, place }: { readonly url: string; readonly place: Place },
 ): Promise<void> {
   const { config, logger, version } = options;
   const { id, members, dataDir } = config;
   const links = await openLinks({
-    ...{ config, logger, incarnation, url: urls.told },
+    ...{ config, logger, incarnation, url: place.url },
     clusterId: () => replica.status().clusterId || undefined,
   });
+  place.links = links;
   replica.start(links);
   if (links === undefined) await replica.serving();
   const { clusterId, appliedZxid, epoch } = replica.status();
   const others = members.filter((member) => member.id !== id).map((member) => member.id);
   logger.info(
     {
-      ...{ url: urls.listens, dataDir, id, clusterId, zxid: appliedZxid, epoch },
+      ...{ url, dataDir, id, clusterId, zxid: appliedZxid, epoch },
       ...(links !== undefined && { peers: `${config.peerHost}:${links.port}`, others }),
       ...{ recoveryMs: Math.round(tookMs), version, node: process.version },
     },
     links === undefined
-      ? `node ${id} serves on ${urls.listens}`
-      : `node ${id} listens on ${urls.listens} and joins ${others.join(', ')}`,
+      ? `node ${id} serves on ${url}`
+      : `node ${id} listens on ${url} and joins ${others.join(', ')}`,
   );
 }
 
@@ -225,6 +229,7 @@ function superOption({ superDigest }: Config): { superIdentity?: Identity } {
 async function openDoors(
   { config, logger, version }: NodeOptions,
   { replica, disk, tookMs }: Recovery,
+  place: Place,
 ): Promise<Doors> {
   let metrics: Metrics | undefined;
   const notReady = (): string | undefined => replica.status().notReady;
@@ -246,7 +251,8 @@ async function openDoors(
       metrics = new Metrics({
         version,
         replica: () => replica.metrics(),
-        ready: () => notReady() === undefined,
+        status: () => replica.status(),
+        peersConnected: () => connectedPeers(config, place.links),
         connections: () => webSocket.connections,
         logWrites: disk.logWrites,
         recoveryMs: tookMs,
@@ -258,6 +264,11 @@ async function openDoors(
   });
   if (metrics === undefined) throw new Error('the app has not registered its extra routes');
   return { app, metrics };
+}
+
+function connectedPeers({ id, members }: Config, links: Transport | undefined): number {
+  return members.filter((member) => member.id !== id && links?.connected(member.id) === true)
+    .length;
 }
 
 /** Costs several microseconds a request, so only where somebody asked for it. */
