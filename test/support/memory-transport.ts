@@ -201,8 +201,11 @@ export class MemoryMesh {
     },
     disconnect: (from: number, to: number, reason: string): void => {
       if (!this.#connected.has(pairOf(from, to))) return;
-      this.#disconnect(from, to, { reason, refused: false });
-      this.#connect(from, to);
+      this.#disconnect(from, to, { reason, refused: false }, from);
+      const isTold = [this.#lane(from, to), this.#lane(to, from)].some(
+        ({ items }) => items.at(-1)?.item.type === 'down',
+      );
+      if (!isTold) this.#connect(from, to);
     },
     connected: (a: number, b: number): boolean => this.#connected.has(pairOf(a, b)),
     queuedBytes: (from: number, to: number): number =>
@@ -259,9 +262,10 @@ export class MemoryMesh {
 
   /**
    * What was under way is lost; by chance, where there is one, a first part of it still arrives, as after a
-   * crash whose last packets were out already. An `up` that nobody has seen goes without a `down`.
+   * crash whose last packets were out already, but not at the end that has ended it. An `up` that nobody has
+   * seen goes without a `down`.
    */
-  #disconnect(a: number, b: number, why: DownReason): void {
+  #disconnect(a: number, b: number, why: DownReason, by?: number): void {
     if (!this.#connected.delete(pairOf(a, b))) return;
     const { random } = this.#options;
     for (const [from, to] of [
@@ -274,7 +278,8 @@ export class MemoryMesh {
       const isUnseen = up > down;
       const start = isUnseen ? up : down + 1;
       const count = lane.items.length - start;
-      const kept = random === undefined ? 0 : Math.floor(random() * (count + 1));
+      const isSpared = random !== undefined && to !== by;
+      const kept = isSpared ? Math.floor(random() * (count + 1)) : 0;
       lane.items = lane.items.slice(0, start + kept);
       if (kept > 0 || !isUnseen) this.#push(from, to, { type: 'down', why });
     }
@@ -301,6 +306,8 @@ export class MemoryMesh {
       tell(node.handlers, lane.from, item);
     }
     if (delivered.length > 0) node?.handlers?.idle();
+    // Whoever has learned of the end of a connection makes a new one.
+    if (delivered.some(({ what }) => what === 'down')) this.#connect(lane.from, lane.to);
     return delivered;
   }
 }

@@ -44,6 +44,8 @@ interface Target {
   readonly against?: { readonly system: System; readonly times: number; readonly before: number };
   /** The limit where it is nobody's figure. */
   readonly limit?: number;
+  /** Of several values the largest counts, not the median. */
+  readonly isWorst?: boolean;
 }
 
 const targets: readonly Target[] = [
@@ -87,7 +89,12 @@ const targets: readonly Target[] = [
     ...{ figure: 'outage', unit: 'ms', atLeast: false },
     against: { system: 'ZooKeeper', times: 1, before: 521 },
   },
+  {
+    ...{ figure: 'outage', unit: 'ms', atLeast: false, isWorst: true },
+    against: { system: 'ZooKeeper', times: 1, before: 780 },
+  },
   { figure: 'hand-off', unit: 'ms', atLeast: false, limit: 200 },
+  { figure: 'hand-off', unit: 'ms', atLeast: false, limit: 1000, isWorst: true },
   {
     ...{ figure: 'catch-up', unit: 'ms', atLeast: false },
     against: { system: 'ZooKeeper', times: 1, before: 5000 },
@@ -96,15 +103,20 @@ const targets: readonly Target[] = [
 ];
 
 export function goalsOf(figures: Figures): Goal[] {
-  return targets.flatMap(({ figure, unit, atLeast, against, limit: fixed = 0 }) => {
-    const value = figures.of('Zoogate', figure);
-    if (value === undefined) return [];
-    if (against === undefined) return [{ name: figure, unit, value, limit: fixed, atLeast }];
-    const { system, times, before } = against;
-    const measured = figures.of(system, figure);
-    const limit = Math.round((measured ?? before) * times * 1000) / 1000;
-    const whose = measured === undefined ? `${system} before` : `${system} now`;
-    const share = times === 1 ? whose : `${times} × ${whose}`;
-    return [{ name: `${figure}, against ${share}`, unit, value, limit, atLeast }];
-  });
+  return targets.flatMap(
+    ({ figure, unit, atLeast, against, limit: fixed = 0, isWorst = false }) => {
+      const of = (system: System): number | undefined =>
+        isWorst ? figures.worst(system, figure) : figures.of(system, figure);
+      const title = isWorst ? `${figure}, worst` : figure;
+      const value = of('Zoogate');
+      if (value === undefined) return [];
+      if (against === undefined) return [{ name: title, unit, value, limit: fixed, atLeast }];
+      const { system, times, before } = against;
+      const measured = of(system);
+      const limit = Math.round((measured ?? before) * times * 1000) / 1000;
+      const whose = measured === undefined ? `${system} before` : `${system} now`;
+      const share = times === 1 ? whose : `${times} × ${whose}`;
+      return [{ name: `${title}, against ${share}`, unit, value, limit, atLeast }];
+    },
+  );
 }
