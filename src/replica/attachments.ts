@@ -18,7 +18,7 @@ import type { Authority } from './acceptance.ts';
 import type { Core } from './core.ts';
 import { hashSecret, secretBytes, secretText, verifyCredential } from './credentials.ts';
 import type { EventDelivery } from './events.ts';
-import { compareGenerations } from './generations.ts';
+import { compareGenerations, noGeneration } from './generations.ts';
 import type { Generation } from './generations.ts';
 import { nobody } from './caller.ts';
 import type { ResolvedCaller } from './caller.ts';
@@ -199,11 +199,13 @@ export class Attachments {
 
   /**
    * A newer stream has the session, here or elsewhere: those of this node up to `generation` end. One
-   * that is still being attached never will be.
+   * of the leader that is still being attached never will be.
    */
   displaced(id: SessionId, generation: Generation, newer?: Stream): void {
     for (const older of [this.#core.attached.get(id), this.#attaching.get(id)]) {
       if (older === undefined || older === newer) continue;
+      // One that has asked the leader and has no answer yet is told of its own request.
+      if (older.generation === noGeneration) continue;
       if (compareGenerations(older.generation, generation) <= 0) this.moved(older);
     }
   }
