@@ -208,7 +208,7 @@ export class Drive {
   /** From now on nothing is proposed; what is in the log's queue is still made durable by `close`. */
   stop(): void {
     this.#stopped = true;
-    this.#reader.stop();
+    this.#endTransfers();
   }
 
   /** Time goes on: to be called several times within the shortest deadline between nodes. */
@@ -421,7 +421,12 @@ export class Drive {
     this.#tenure = tenure;
     this.#serving = false;
     this.#prep = undefined;
+    this.#endTransfers();
+  }
+
+  #endTransfers(): void {
     this.#sender.roleOver();
+    this.#receiver.abandon();
     this.#reader.stop();
   }
 

@@ -74,8 +74,8 @@ export class SnapshotReceiver {
     reception.written = reception.written.then(() => this.#write(reception, chunk));
   }
 
-  /** Nothing more is received; what is there of it goes. */
-  stop(): void {
+  /** Nothing more is received in this role; what is there of it goes. */
+  abandon(): void {
     this.#discard();
   }
 

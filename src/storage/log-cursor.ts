@@ -3,6 +3,7 @@
  * is too far behind for what is in memory. What has been read is remembered, so that going on costs only
  * what is new.
  */
+import { assert } from '../protocol/assert.ts';
 import { comparePositions, type Checksum, type LogPosition, type LogRecord } from '../zab/types.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { CorruptionError } from './errors.ts';
@@ -38,6 +39,8 @@ export class LogCursor {
   /** Read, and from `#restFrom` on not handed out. */
   #rest: readonly LogRecord[] = [];
   #restFrom = 0;
+  #isReading = false;
+  #reading: Promise<unknown> = Promise.resolve();
 
   constructor(options: CursorOptions, after: LogPosition) {
     this.#options = options;
@@ -54,22 +57,32 @@ export class LogCursor {
    * @returns `gone` when the log does not reach back to the position, or holds something else there
    * @throws CorruptionError when it cannot be read
    */
-  async next(bytesMax: number): Promise<LogPiece | 'gone'> {
+  next(bytesMax: number): Promise<LogPiece | 'gone'> {
+    assert(!this.#isReading, 'one read at a time');
+    const piece = this.#guarded(bytesMax);
+    this.#reading = piece.catch(() => undefined);
+    return piece;
+  }
+
+  /** A read that is under way is completed first. */
+  async close(): Promise<void> {
+    await this.#reading;
+    await this.#leave();
+    this.#keep([], 0);
+  }
+
+  async #guarded(bytesMax: number): Promise<LogPiece | 'gone'> {
+    this.#isReading = true;
     try {
       return await this.#next(bytesMax);
     } catch (error) {
-      await this.close();
+      await this.#leave();
       // A segment that has been removed meanwhile.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'gone';
       throw error;
+    } finally {
+      this.#isReading = false;
     }
-  }
-
-  async close(): Promise<void> {
-    const open = this.#open;
-    this.#open = undefined;
-    this.#keep([], 0);
-    await open?.file.close();
   }
 
   async #next(bytesMax: number): Promise<LogPiece | 'gone'> {

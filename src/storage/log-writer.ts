@@ -146,7 +146,9 @@ export class LogWriter {
       this.#holds -= 1;
       this.#start();
     };
-    this.#held = Promise.all([this.#held, done.then(release, () => undefined)]).then(() => undefined);
+    this.#held = Promise.all([this.#held, done.then(release, () => undefined)]).then(
+      () => undefined,
+    );
   }
 
   /** Nothing that was given before is written after the call, and nothing at all before the change is done. */

@@ -230,8 +230,7 @@ function checkCompleteness(found: Found): void {
 
 function checkIdentity({ identity, promise, snapshot, log }: Found): void {
   if (identity.value === undefined) {
-    const isVirgin =
-      identity.copies === 0 && promise.copies === 0 && log.end.position.zxid === 0;
+    const isVirgin = identity.copies === 0 && promise.copies === 0 && log.end.position.zxid === 0;
     if (!isVirgin || snapshot.newest !== undefined) {
       throw new InconsistentDirectoryError('neither copy of its identity file can be read');
     }

@@ -88,10 +88,7 @@ describe('a damaged log', () => {
 
   test.each([
     ['a missing log', (disk: MemoryDisk) => removeAll(disk, 'log')],
-    [
-      'a log that lacks its beginning',
-      (disk: MemoryDisk) => Promise.resolve(disk.lose(firstSegment)),
-    ],
+    ['a log that lacks its beginning', (disk: MemoryDisk) => loseFirst(disk)],
   ])('may be %s too', async (_name, damage) => {
     const disk = await used();
     await damage(disk);
@@ -165,4 +162,9 @@ describe('a state that is condemned', () => {
 
 async function removeAll(disk: MemoryDisk, directory: string): Promise<void> {
   for (const name of await disk.list(directory)) disk.lose(`${directory}/${name}`);
+}
+
+function loseFirst(disk: MemoryDisk): Promise<void> {
+  disk.lose(firstSegment);
+  return Promise.resolve();
 }

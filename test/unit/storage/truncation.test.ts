@@ -133,3 +133,39 @@ describe('a truncation', () => {
     expect(hexOf(found)).toBe(hexOf(before.slice(0, found.length)));
   });
 });
+
+describe('truncations that follow one another at once', () => {
+  test('end where the last one says, with what was appended behind each', async () => {
+    for (const [first, second] of [
+      [25, 10],
+      [12, 12],
+      [25, 24],
+      [28, 0],
+    ] as const) {
+      const { disk, storage, history, durable } = await setUp();
+      const cutting = storage.truncateAfter(history.cut(first));
+      storage.append(history.many(3, { epoch: 2 }));
+      const cuttingAgain = storage.truncateAfter(history.cut(second));
+      storage.append(history.many(2, { epoch: 2 }));
+      await Promise.all([cutting, cuttingAgain]);
+      await appendDurably(storage, history.many(1, { epoch: 2 }));
+      expect(Math.max(...durable)).toBe(second + 3);
+      await storage.close();
+      const { recovered } = await openStorage(disk.powerLoss());
+      expect(hexOf(await recordsOf(recovered))).toBe(hexOf(history.records));
+    }
+  });
+
+  test('and one that only concerns what waits behind another leaves that one as it is', async () => {
+    const { disk, storage, history } = await setUp();
+    const cutting = storage.truncateAfter(history.cut(20));
+    storage.append(history.many(5, { epoch: 2 }));
+    await storage.truncateAfter(history.cut(22));
+    await cutting;
+    await appendDurably(storage, history.many(1, { epoch: 2 }));
+    await storage.close();
+    const { recovered } = await openStorage(disk.powerLoss());
+    expect(recovered.last).toEqual(history.end);
+    expect(hexOf(await recordsOf(recovered))).toBe(hexOf(history.records));
+  });
+});
