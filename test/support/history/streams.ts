@@ -36,21 +36,29 @@ function checkMinimum(operation: Operation, findings: Findings): void {
   }
 }
 
-/** Answers come in the order of the requests, and their positions never go back. */
+/**
+ * Answers come in the order of the requests, and their positions never go back; but a refusal is of the place
+ * where it was judged, and reads before it may have waited and seen more.
+ */
 function checkAnswers(stream: readonly Operation[], findings: Findings): void {
   let arrival = -1;
-  let zxid = 0;
+  let seen = 0;
+  let judged = 0;
   for (const operation of stream) {
-    const { answer } = operation;
+    const { answer, request } = operation;
     if (answer?.outcome !== 'ok' && answer?.outcome !== 'refused') continue;
     if (answer.arrival < arrival) {
       findings.add('order', `answered before an earlier request: ${describe(operation)}`);
     }
-    if ((answer.zxid ?? 0) < zxid) {
-      findings.add('monotonic', `after an answer of ${zxid}: ${describe(operation)}`);
+    const isRefusal = isWrite(request) && answer.outcome === 'refused';
+    const floor = isRefusal ? judged : seen;
+    const { zxid = 0 } = answer;
+    if (zxid < floor) {
+      findings.add('monotonic', `after an answer of ${floor}: ${describe(operation)}`);
     }
     arrival = Math.max(arrival, answer.arrival);
-    zxid = Math.max(zxid, answer.zxid ?? 0);
+    seen = Math.max(seen, zxid);
+    if (isWrite(request)) judged = Math.max(judged, zxid);
   }
 }
 
@@ -87,13 +95,16 @@ function checkEffects(stream: readonly Operation[], effects: Effects): void {
   }
 }
 
-/** Without an answer nobody knows whether it was refused where it was judged: between its neighbours. */
+/**
+ * A write without a known outcome may have been refused where it was judged, between its neighbours; and a
+ * refusal that nobody could confirm any more is told as not applied.
+ */
 function mayBeRefused(
-  { request, answer, minZxid = 0 }: Operation,
+  { request, minZxid = 0 }: Operation,
   { after, zxid }: { readonly after: number; readonly zxid: number },
   { timeline }: Effects,
 ): boolean {
-  if (answer !== undefined || !isWrite(request)) return false;
+  if (!isWrite(request)) return false;
   // Between two writes of a stream there are few of others; what is older than these is not looked at.
   const from = Math.max(after, minZxid, timeline.first, zxid - 5000);
   for (let at = from; at < zxid; at += 1) {
