@@ -51,6 +51,7 @@ export interface StreamHandle {
 export class RequestRefused extends CoordinationError {
   readonly zxid: Zxid;
   readonly expiresInMs: number | undefined;
+  readonly readOnly: true | undefined;
 
   constructor(answer: ErrorAnswer) {
     const { code, detail, ...fields } = answer.error;
@@ -58,6 +59,7 @@ export class RequestRefused extends CoordinationError {
     this.name = 'RequestRefused';
     this.zxid = answer.zxid;
     this.expiresInMs = answer.expiresInMs;
+    this.readOnly = answer.readOnly;
   }
 }
 

@@ -38,6 +38,7 @@ export function failureAnswer(
   if (refused?.expiresInMs !== undefined) {
     headers.push('Zk-Session-Expires-In', String(wholeMs(refused.expiresInMs)));
   }
+  if (refused?.readOnly === true) headers.push('Zk-Read-Only', '1');
   if (isUndrainable(request.raw)) headers.push('Connection', 'close');
   return { status, headers, body: JSON.stringify(problem) };
 }

@@ -53,9 +53,12 @@ function judgeOf(request: PollRequest, read: PolledRead, known: EntityTags | und
   return (result) => {
     if (result instanceof RequestRefused) {
       if (until === undefined || result.code !== 'NONODE') throw result;
-      const { zxid, expiresInMs } = result;
-      const envelope = expiresInMs === undefined ? { zxid } : { zxid, expiresInMs };
-      const answer = emptyAnswer(settings, envelope);
+      const { zxid, expiresInMs, readOnly } = result;
+      const answer = emptyAnswer(settings, {
+        zxid,
+        ...(expiresInMs !== undefined && { expiresInMs }),
+        ...(readOnly !== undefined && { readOnly }),
+      });
       return { settled: until === 'absent', answer, missing: result };
     }
     const what = read.represent(result);

@@ -9,7 +9,7 @@ import { writtenText } from '../shared/results.ts';
 import { dataTag, statHeader } from '../shared/stat.ts';
 import type { Answer } from './answer.ts';
 
-type Envelope = Pick<ResultAnswer, 'zxid' | 'expiresInMs'>;
+type Envelope = Pick<ResultAnswer, 'zxid' | 'expiresInMs' | 'readOnly'>;
 
 /** What every answer of a coordination route carries. */
 export function envelopeHeaders(settings: GatewaySettings, answer: Envelope): string[] {
@@ -17,6 +17,7 @@ export function envelopeHeaders(settings: GatewaySettings, answer: Envelope): st
   if (answer.expiresInMs !== undefined) {
     headers.push('Zk-Session-Expires-In', String(wholeMs(answer.expiresInMs)));
   }
+  if (answer.readOnly === true) headers.push('Zk-Read-Only', '1');
   return headers;
 }
 

@@ -24,7 +24,8 @@ export function serviceHandlers(documents: Documents): Handlers<ServiceId> {
       const touched = await touch(request);
       const { server, clusterId, configZxid, epoch, leader, readOnly, members, appliedZxid } =
         router.status();
-      return jsonAnswer(envelopeHeaders(settings, touched ?? { zxid: appliedZxid }), {
+      const envelope = touched ?? { zxid: appliedZxid, ...(readOnly && { readOnly }) };
+      return jsonAnswer(envelopeHeaders(settings, envelope), {
         ...{ clusterId, configZxid, epoch, leader, readOnly },
         members: members.map(({ id, role, state, peer, url, zxid, lag }) => ({
           ...{ id, role, state, peer, url, zxid, lag },

@@ -82,8 +82,11 @@ async function watch(request: WatchRequest, streams: OpenStreams): Promise<Answe
     encoding: query.encoding,
     minZxidWaitMs: request.waitMs,
     highWaterBytes: context.settings.limits.socketHighWaterBytes,
-    writeHead: (zxid) =>
-      writeHead(response, envelopeHeaders(context.settings, { ...touched, zxid })),
+    writeHead: (zxid) => {
+      const { readOnly } = context.router.status();
+      const envelope = { ...touched, zxid, ...(readOnly && { readOnly }) };
+      writeHead(response, envelopeHeaders(context.settings, envelope));
+    },
     onEnd: () => streams.delete(stream),
   });
   streams.add(stream);

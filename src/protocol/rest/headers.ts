@@ -70,6 +70,12 @@ export const responseHeaders: Readonly<Record<ResponseHeader, HeaderSpec>> = {
     schema: Type.Integer({ minimum: 0 }),
     example: 9800,
   },
+  'Zk-Read-Only': {
+    description:
+      'Present where the node is in no quorum and answers local reads of what it knows to be committed.',
+    schema: Type.Literal(1),
+    example: 1,
+  },
   'Zk-Version': {
     description: 'The data version.',
     schema: Type.Integer(),

@@ -243,7 +243,7 @@ function problemResponse(status: number, schemas: SchemaComponents): Json {
   const codes = errorCodes.filter((code) => errorTable[code].status === status);
   const all = [...codes, ...(otherCodes[status] ?? [])];
   const headers = [
-    ...['Zk-Zxid', 'Zk-Server'],
+    ...['Zk-Zxid', 'Zk-Server', 'Zk-Read-Only'],
     ...(status === 401 ? ['WWW-Authenticate'] : []),
     ...(status === 412 ? ['ETag'] : []),
     ...(status === 429 || status === 503 ? ['Retry-After'] : []),

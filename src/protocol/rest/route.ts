@@ -19,6 +19,7 @@ export type ResponseHeader =
   | 'Zk-Zxid'
   | 'Zk-Server'
   | 'Zk-Session-Expires-In'
+  | 'Zk-Read-Only'
   | 'Zk-Version'
   | 'Zk-Stat'
   | 'ETag'

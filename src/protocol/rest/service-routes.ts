@@ -12,7 +12,7 @@ import {
   TextSchema,
 } from './schemas.ts';
 
-const common = ['Zk-Zxid', 'Zk-Server', 'Zk-Session-Expires-In'] as const;
+const common = ['Zk-Zxid', 'Zk-Server', 'Zk-Session-Expires-In', 'Zk-Read-Only'] as const;
 const positioned = ['Zk-Session', 'Zk-Min-Zxid'] as const;
 const superRights = 'Needs super rights.';
 

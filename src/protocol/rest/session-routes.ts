@@ -9,7 +9,7 @@ import {
 } from './schemas.ts';
 import { readQuery } from './znode-routes.ts';
 
-const common = ['Zk-Zxid', 'Zk-Server', 'Zk-Session-Expires-In'] as const;
+const common = ['Zk-Zxid', 'Zk-Server', 'Zk-Session-Expires-In', 'Zk-Read-Only'] as const;
 const own = 'Needs the `Zk-Session` header of that session, or super rights.';
 const headers = ['Zk-Session', 'Zk-Min-Zxid'] as const;
 

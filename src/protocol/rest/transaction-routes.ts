@@ -11,7 +11,7 @@ import {
 } from './schemas.ts';
 import { readQuery, writeQuery } from './znode-routes.ts';
 
-const common = ['Zk-Zxid', 'Zk-Server', 'Zk-Session-Expires-In'] as const;
+const common = ['Zk-Zxid', 'Zk-Server', 'Zk-Session-Expires-In', 'Zk-Read-Only'] as const;
 
 export const transactionRoutes = {
   multi: route({

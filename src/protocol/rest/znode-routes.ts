@@ -54,7 +54,7 @@ const readHeaders: readonly RequestHeader[] = ['Zk-Session', 'Zk-Min-Zxid'];
 const cachedReadHeaders: readonly RequestHeader[] = [...readHeaders, 'If-None-Match'];
 const writeHeaders: readonly RequestHeader[] = [...readHeaders, 'Prefer', 'Idempotency-Key'];
 
-const common = ['Zk-Zxid', 'Zk-Server', 'Zk-Session-Expires-In'] as const;
+const common = ['Zk-Zxid', 'Zk-Server', 'Zk-Session-Expires-In', 'Zk-Read-Only'] as const;
 const znode: readonly ResponseHeader[] = [...common, 'ETag', 'Zk-Version', 'Zk-Stat'];
 const written: readonly ResponseHeader[] = [...znode, 'Preference-Applied'];
 
