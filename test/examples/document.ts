@@ -4,6 +4,9 @@
  * - `console` blocks: `$ ` begins a command (`> ` goes on with it), what follows is its output.
  * - `websocket NAME` blocks: `> ` is sent on the connection NAME, `< ` is received next, `! dies` cuts it.
  *
+ * - `console NAME` blocks: the terminal NAME, in which one command runs for long. What follows it are lines
+ *   that come among others, in this order; `^C` ends it.
+ *
  * In an expected line `…` stands for any text; alone on its line, for any number of lines.
  */
 
@@ -21,7 +24,14 @@ export interface WebSocketStep {
   readonly text: string;
 }
 
-export type Step = ConsoleStep | WebSocketStep;
+export interface TerminalStep {
+  readonly kind: 'start' | 'shows' | 'interrupt';
+  readonly line: number;
+  readonly terminal: string;
+  readonly text: string;
+}
+
+export type Step = ConsoleStep | WebSocketStep | TerminalStep;
 
 interface Block {
   readonly language: string;
@@ -50,9 +60,21 @@ export function blocksOf(markdown: string): Block[] {
   return blocks;
 }
 
+/** The page with the lines of all other sections empty, so that line numbers are those of the page. */
+export function sectionOf(markdown: string, title: string): string {
+  let inside = false;
+  const lines = markdown.split('\n').map((text) => {
+    if (text.startsWith('## ')) inside = text === `## ${title}`;
+    return inside ? text : '';
+  });
+  if (!lines.includes(`## ${title}`)) throw new Error(`there is no section ${title}`);
+  return lines.join('\n');
+}
+
 /** The steps of all `console` and `websocket` blocks, in the order of the page. */
 export function stepsOf(markdown: string): Step[] {
   return blocksOf(markdown).flatMap((block): Step[] => {
+    if (block.language === 'console' && block.name !== '') return terminalSteps(block);
     if (block.language === 'console') return consoleSteps(block);
     if (block.language === 'websocket') return webSocketSteps(block);
     return [];
@@ -74,6 +96,14 @@ function consoleSteps(block: Block): ConsoleStep[] {
     }
   });
   return steps.map((step) => ({ kind: 'console', ...step }));
+}
+
+function terminalSteps(block: Block): TerminalStep[] {
+  return block.lines.map((text, index) => {
+    const step = { line: block.line + index, terminal: block.name };
+    if (text.startsWith('$ ')) return { ...step, kind: 'start', text: text.slice(2) };
+    return { ...step, kind: text === '^C' ? 'interrupt' : 'shows', text };
+  });
 }
 
 const kinds = { '> ': 'send', '< ': 'receive', '! ': 'cut' } as const;

@@ -32,18 +32,23 @@ describe('a node', () => {
     const server = await startServer();
     const portFile = join(server.dataDir, 'http.port');
     expect(readFileSync(portFile, 'utf8')).toBe(`${server.port}\n`);
+    const processFile = join(server.dataDir, 'pid');
+    expect(readFileSync(processFile, 'utf8')).toBe(`${server.pid}\n`);
     expect(await put(server.url, '/hello', 'world')).toBe(201);
     expect(await get(server.url, '/hello')).toBe('world');
 
     expect(await server.stop()).toEqual({ code: 0, signal: null });
     expect(existsSync(portFile)).toBe(false);
-    const [start, ...rest] = server.stdout().trim().split('\n');
-    expect(JSON.parse(start ?? '')).toMatchObject({
+    expect(existsSync(processFile)).toBe(false);
+    const lines = server.stdout().trim().split('\n');
+    const start = lines.findIndex((line) => line.includes('"url"'));
+    expect(JSON.parse(lines[start] ?? '')).toMatchObject({
       level: 'info',
       ...{ id: 1, zxid: 1, epoch: 1, dataDir: server.dataDir, url: server.url },
       recoveryMs: expect.any(Number) as number,
       version: expect.stringMatching(/^\d+\.\d+\.\d+/) as string,
     });
+    const rest = lines.slice(start + 1);
     expect(rest.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual([
       'stopping',
       'stopped',
