@@ -6,14 +6,9 @@
 import type { Context } from './context.ts';
 import type { VoteMessage } from './messages.ts';
 import { isQuorum } from './quorum.ts';
+import type { Standing } from './standing.ts';
 import { comparePositions, noPosition } from './types.ts';
 import type { LogPosition } from './types.ts';
-
-/**
- * `candidate`: it may be elected. `elector`: it may only help to elect another. `asker`: it does not vote
- * at all, it looks for somebody who leads.
- */
-export type Standing = 'candidate' | 'elector' | 'asker';
 
 interface Proposal {
   readonly candidate: number;
@@ -202,7 +197,7 @@ export class Election {
 
   #agrees(voter: number): boolean {
     const vote = this.#votes.get(voter);
-    if (vote === undefined || vote.round !== this.#round) return false;
+    if (vote?.round !== this.#round) return false;
     const { candidate, key } = this.#proposal;
     return vote.candidate === candidate && comparePositions(vote.key, key) === 0;
   }

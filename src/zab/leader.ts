@@ -262,9 +262,12 @@ export class Leader {
     return count;
   }
 
-  /** True when a quorum that this node is not part of has more on disk than this node. */
-  get isBehindQuorum(): boolean {
+  /** True when a quorum does without this node: it is there, and once established has more on disk. */
+  get isReplaceable(): boolean {
     const { self, log } = this.#context;
+    if (!this.established) {
+      return isQuorum(this.#verifiers, (voter) => voter !== self && this.#learners.has(voter));
+    }
     const others = (voter: number): number =>
       voter === self ? 0 : (this.#durable.get(voter) ?? 0);
     return quorumValue(this.#verifiers, others) > log.durable.zxid;

@@ -229,10 +229,14 @@ export class Learner {
     this.#transfer = undefined;
     this.#streamEnd = previous;
     if (this.#epochStart === undefined) this.#findEpochStart();
+    let { zxid } = previous;
     for (const record of records) {
-      const problem = this.#take(record);
+      zxid += 1;
+      const problem = this.#take(record, zxid);
       if (problem !== undefined) return violation(problem);
     }
+    const final = records.at(-1);
+    if (final !== undefined) this.#streamEnd = { epoch: final.epoch, zxid: final.zxid };
     return this.#hear(committed, round);
   }
 
@@ -250,37 +254,33 @@ export class Learner {
    * One record of the stream. Where this log already goes on beyond the stream, what is the same stays,
    * since the disk may have it; at the first difference all that follows is cut.
    */
-  #take(record: LogRecord): string | undefined {
+  #take(record: LogRecord, zxid: number): string | undefined {
     const { log, mutations, outbox } = this.#context;
-    const { epoch, zxid, kind } = record;
+    const { epoch, kind } = record;
+    if (record.zxid !== zxid) return `record ${record.zxid} stands in the place of ${zxid}`;
     if (epoch > this.#epoch) return `record ${zxid} is of a later epoch than its leader`;
-    if (zxid <= log.last.zxid) {
+    if (zxid <= log.lastZxid) {
       const isSameRecord = log.epochAt(zxid) === epoch && log.chainAt(zxid) === record.chain;
       if (isSameRecord || mutations.keepSurplus) {
-        this.#reach(epoch, zxid, kind);
+        if (kind === 'epoch') this.#noteEpochRecord(epoch, zxid);
         return undefined;
       }
-      if (this.#streamEnd?.zxid !== zxid - 1) return `record ${zxid} is out of order`;
-      const end = mutations.acceptWrongPredecessor
-        ? { epoch: log.epochAt(zxid - 1) ?? 0, zxid: zxid - 1 }
-        : this.#streamEnd;
+      const end = { epoch: log.epochAt(zxid - 1) ?? 0, zxid: zxid - 1 };
       log.truncateAfter(end);
       outbox.trace({ type: 'truncated', after: end });
     }
     const problem = log.appendReceived(record, mutations.acceptWrongPredecessor);
-    if (problem === undefined) this.#reach(epoch, zxid, kind);
+    if (problem === undefined && kind === 'epoch') this.#noteEpochRecord(epoch, zxid);
     return problem;
   }
 
-  #reach(epoch: number, zxid: number, kind: LogRecord['kind']): void {
-    this.#streamEnd = { epoch, zxid };
-    if (kind !== 'epoch') return;
+  #noteEpochRecord(epoch: number, zxid: number): void {
     const context = this.#context;
     context.members.update(context.log.epochRecord);
     context.clusterId ??= context.log.epochRecord?.clusterId;
     if (epoch !== this.#epoch) return;
-    this.#epochStart = this.#streamEnd;
-    context.outbox.trace({ type: 'epoch-record', position: this.#streamEnd });
+    this.#epochStart = { epoch, zxid };
+    context.outbox.trace({ type: 'epoch-record', position: this.#epochStart });
   }
 
   /** A stream that begins within the leader's epoch does not bring the epoch record again. */

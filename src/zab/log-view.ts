@@ -60,6 +60,9 @@ export class LogView {
   readonly #chains: ChainMemory;
   #epochStarts: LogPosition[];
   #epochRecords: KnownEpochRecord[];
+  #lastEpoch: number;
+  #lastZxid: number;
+  /** The same as one value, made when it is asked for. */
   #last: LogPosition;
   #lastChain: number;
   #handedOut: LogPosition;
@@ -85,6 +88,8 @@ export class LogView {
     this.#epochStarts = completeStarts(start, committed);
     this.#epochRecords = (start.epochRecords ?? []).map(knownEpochRecord);
     this.#last = last;
+    this.#lastEpoch = last.epoch;
+    this.#lastZxid = last.zxid;
     this.#lastChain = lastChain;
     this.#handedOut = last;
     this.#durable = last;
@@ -98,7 +103,14 @@ export class LogView {
   }
 
   get last(): LogPosition {
+    if (this.#last.zxid !== this.#lastZxid || this.#last.epoch !== this.#lastEpoch) {
+      this.#last = { epoch: this.#lastEpoch, zxid: this.#lastZxid };
+    }
     return this.#last;
+  }
+
+  get lastZxid(): number {
+    return this.#lastZxid;
   }
 
   get lastChain(): number {
@@ -153,9 +165,9 @@ export class LogView {
     payload: Uint8Array,
   ): LogRecord {
     const { epoch, kind } = head;
-    const zxid = this.#last.zxid + 1;
-    const isNewEpoch = epoch !== this.#last.epoch;
-    assert(epoch >= this.#last.epoch, 'epochs never go back');
+    const zxid = this.#lastZxid + 1;
+    const isNewEpoch = epoch !== this.#lastEpoch;
+    assert(epoch >= this.#lastEpoch, 'epochs never go back');
     assert(isNewEpoch === (kind === 'epoch'), 'an epoch begins with its epoch record, and only so');
     const previousChain = this.#lastChain;
     const record = encodeRecord({ epoch, zxid, kind, previousChain }, payload, this.#checksum);
@@ -170,9 +182,9 @@ export class LogView {
    */
   appendReceived(record: LogRecord, trusted = false): string | undefined {
     const { epoch, zxid, kind, chain } = record;
-    if (zxid !== this.#last.zxid + 1) return `record ${zxid} does not follow ${this.#last.zxid}`;
-    if (epoch < this.#last.epoch) return `the epoch goes back to ${epoch} at record ${zxid}`;
-    if ((epoch !== this.#last.epoch) !== (kind === 'epoch')) {
+    if (zxid !== this.#lastZxid + 1) return `record ${zxid} does not follow ${this.#lastZxid}`;
+    if (epoch < this.#lastEpoch) return `the epoch goes back to ${epoch} at record ${zxid}`;
+    if ((epoch !== this.#lastEpoch) !== (kind === 'epoch')) {
       return `epoch ${epoch} does not begin with an epoch record, at record ${zxid}`;
     }
     if (!trusted && frameChain(record.bytes, this.#lastChain, this.#checksum) !== chain) {
@@ -190,7 +202,7 @@ export class LogView {
     this.#forgetAfter = undefined;
     this.#truncateAfter = undefined;
     if (append.length > 0) this.#handedOutIn = this.#tenure;
-    this.#handedOut = this.#last;
+    this.#handedOut = this.last;
     return {
       append,
       ...(forgetAfter !== undefined && { forgetAfter }),
@@ -229,7 +241,7 @@ export class LogView {
   truncateAfter(position: LogPosition): void {
     assert(this.contains(position), 'a log is cut after one of its own records');
     assert(comparePositions(position, this.#committed) >= 0, 'a committed record is never removed');
-    if (comparePositions(position, this.#last) === 0) return;
+    if (comparePositions(position, this.last) === 0) return;
     const chain = this.chainAt(position.zxid);
     assert(chain !== undefined, 'the chain at the cut is known');
     this.#cutTo({ epoch: position.epoch, zxid: position.zxid }, chain);
@@ -244,23 +256,24 @@ export class LogView {
     checkStarts(this.#epochStarts, position);
     this.#epochRecords =
       epochRecord === undefined ? [] : [{ zxid, payload: epochRecord }].map(knownEpochRecord);
-    this.#last = { epoch, zxid };
+    this.#lastEpoch = epoch;
+    this.#lastZxid = zxid;
     this.#lastChain = chain;
-    this.#handedOut = this.#last;
-    this.#durable = this.#last;
-    this.#committed = this.#last;
+    this.#handedOut = this.last;
+    this.#durable = this.last;
+    this.#committed = this.last;
     this.#chains.restart({ zxid, chain });
     this.#validFrom = this.#tenure;
   }
 
   /** True when this very record is in this log, as far as its epochs are known. */
   contains(position: LogPosition): boolean {
-    return position.zxid <= this.#last.zxid && this.epochAt(position.zxid) === position.epoch;
+    return position.zxid <= this.#lastZxid && this.epochAt(position.zxid) === position.epoch;
   }
 
   /** The epoch of a record; undefined beyond the end and before the first kept epoch. */
   epochAt(zxid: number): number | undefined {
-    if (zxid > this.#last.zxid) return undefined;
+    if (zxid > this.#lastZxid) return undefined;
     for (let index = this.#epochStarts.length - 1; index >= 0; index--) {
       const start = this.#epochStarts[index];
       if (start !== undefined && start.zxid <= zxid) return start.epoch;
@@ -285,13 +298,13 @@ export class LogView {
 
   /** The chain at a record; undefined when neither memory nor the record source has it any more. */
   chainAt(zxid: number): number | undefined {
-    if (zxid > this.#last.zxid) return undefined;
+    if (zxid > this.#lastZxid) return undefined;
     return this.#chains.at(zxid) ?? this.recordAt(zxid)?.chain;
   }
 
   /** A record that is still in memory. */
   recordAt(zxid: number): LogRecord | undefined {
-    if (zxid > this.#last.zxid) return undefined;
+    if (zxid > this.#lastZxid) return undefined;
     const firstPending = this.#pending[0]?.zxid ?? Infinity;
     if (zxid >= firstPending) return this.#pending[zxid - firstPending];
     const record = this.#records?.at(zxid);
@@ -306,11 +319,12 @@ export class LogView {
 
   #push(record: LogRecord): void {
     const { epoch, zxid, kind, chain } = record;
-    this.#last = { epoch, zxid };
+    this.#lastEpoch = epoch;
+    this.#lastZxid = zxid;
     this.#lastChain = chain;
     this.#chains.push(zxid, chain);
     if (kind === 'epoch') {
-      this.#epochStarts.push(this.#last);
+      this.#epochStarts.push({ epoch, zxid });
       this.#epochRecords.push(knownEpochRecord({ zxid, payload: record.payload }));
     }
     this.#pending.push(record);
@@ -325,7 +339,8 @@ export class LogView {
   }
 
   #cutTo(position: LogPosition, chain: number): void {
-    this.#last = position;
+    this.#lastEpoch = position.epoch;
+    this.#lastZxid = position.zxid;
     this.#lastChain = chain;
     this.#pending = this.#pending.filter(({ zxid }) => zxid <= position.zxid);
     this.#forgetAfter = leastPosition(this.#forgetAfter ?? position, position);

@@ -19,10 +19,14 @@ export function statusOf(context: Context, role: Role, tenure: number): ZabStatu
       return { ...shared, role: role.name, phase: 'election', epoch: last.epoch, ...nothing };
     }
     case 'leading': {
-      const { phase, epoch, established, epochStart, learners } = role.leader;
+      const { leader } = role;
+      const { phase, epoch, established, epochStart } = leader;
       return {
         ...{ ...shared, role: role.name, phase, established, serving: established, epochStart },
-        ...{ epoch: Math.max(epoch, last.epoch), leader: context.self, learners },
+        ...{ epoch: Math.max(epoch, last.epoch), leader: context.self },
+        get learners() {
+          return leader.learners;
+        },
       };
     }
     default: {

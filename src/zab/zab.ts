@@ -8,10 +8,10 @@
  */
 import { assert } from '../protocol/assert.ts';
 import { Barriers } from './barriers.ts';
+import { Claims } from './claims.ts';
 import type { Context } from './context.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { Election } from './election.ts';
-import type { Standing } from './election.ts';
 import { HandOff } from './handoff.ts';
 import { Leader } from './leader.ts';
 import { Learner } from './learner.ts';
@@ -29,7 +29,9 @@ import { noMutations } from './mutations.ts';
 import { defaultStreamLimits, defaultTimeouts } from './options.ts';
 import type { BarrierOptions, ZabOptions, ZabStatus } from './options.ts';
 import { Outbox } from './outbox.ts';
-import type { BarrierId, Ready, RoleName } from './ready.ts';
+import type { BarrierId, Ready } from './ready.ts';
+import { standingOf } from './standing.ts';
+import type { Standing } from './standing.ts';
 import { statusOf } from './status.ts';
 import { comparePositions } from './types.ts';
 import type {
@@ -47,18 +49,12 @@ export type Role =
   | { readonly name: 'leading'; readonly leader: Leader }
   | { readonly name: 'following' | 'observing'; readonly learner: Learner };
 
-/** For so long a leader that could not be followed is not tried again, milliseconds. */
-const AVOID_MS = 100;
-
 export class Zab {
   readonly #context: Context;
   readonly #barriers = new Barriers();
   readonly #waiting = new WaitingLearners();
   readonly #disk: DiskWatch;
-  /** Leaderships that did not serve this node: they are not tried again at once. */
-  readonly #avoided = new Map<number, { readonly untilMs: number; readonly round: number }>();
-  /** The round of the latest leadership that each node has claimed. */
-  readonly #claims = new Map<number, number>();
+  readonly #claims = new Claims();
   #role: Role;
   #handOff: HandOff | undefined;
   /** To whom the leadership goes that ends now. */
@@ -100,6 +96,11 @@ export class Zab {
     return statusOf(this.#context, this.#role, this.#tenure);
   }
 
+  /** The last record in the log, committed or not; cheaper than the whole status. */
+  get last(): LogPosition {
+    return this.#context.log.last;
+  }
+
   /** How far records may be applied: committed, and durable here. */
   get applicable(): LogPosition {
     return this.#context.log.applicable;
@@ -112,7 +113,7 @@ export class Zab {
 
   /** The zxid that the next `propose` assigns. */
   get nextZxid(): number {
-    return this.#context.log.last.zxid + 1;
+    return this.#context.log.lastZxid + 1;
   }
 
   /** What is proposed and not committed. */
@@ -183,8 +184,7 @@ export class Zab {
   peerDown(id: number, why: { readonly refused: boolean } = { refused: false }): void {
     if (!this.#context.peers.delete(id)) return;
     this.#waiting.drop(id);
-    this.#avoided.delete(id);
-    this.#claims.delete(id);
+    this.#claims.forget(id);
     if (this.#role.name === 'looking') {
       this.#role.election.peerDown(id);
       this.#followOutcome();
@@ -402,20 +402,10 @@ export class Zab {
     return new Election(this.#context, this.#round, () => this.#standing());
   }
 
-  /** Only a voter votes; only one with a history, or all together without one, may be elected. */
+  /** While a snapshot is being installed it is open what this node has. */
   #standing(): Standing {
-    const { members, recovering, log, clusterId, peers, mutations } = this.#context;
     if (this.#installing !== undefined) return 'asker';
-    if (!members.selfCounts || recovering) return 'asker';
-    if (this.#disk.isStalled) return 'elector';
-    if (log.durable.zxid > 0 || mutations.birthWithoutAll) return 'candidate';
-    if (clusterId !== undefined) return 'elector';
-    const isNewborn = (id: number): boolean => {
-      if (id === this.#context.self) return true;
-      const peer = peers.get(id);
-      return peer !== undefined && peer.clusterId === undefined;
-    };
-    return members.voters.every(isNewborn) ? 'candidate' : 'elector';
+    return standingOf(this.#context, this.#disk.isStalled);
   }
 
   #followOutcome(): void {
@@ -461,9 +451,8 @@ export class Zab {
     this.#barriers.voidAll(outbox.barriers);
     this.#handOff = undefined;
     this.#role = role;
-    const { tenure, name } = { tenure: this.#tenure, name: role.name };
     const leader = isLearning(role) ? { leader: role.learner.leader } : {};
-    outbox.trace({ type: 'role', role: name, tenure, ...leader });
+    outbox.trace({ type: 'role', role: role.name, tenure: this.#tenure, ...leader });
   }
 
   /** The learners hear whom to follow now, or that they have to find out. */
@@ -481,31 +470,26 @@ export class Zab {
     this.#context.clusterId = log.epochRecord?.clusterId ?? known;
   }
 
-  /** Tells a peer that this node leads. */
+  /** Tells a peer whom this node leads or follows. */
   #announce(peer: number): void {
-    this.#context.outbox.send(peer, this.#established('leading', this.#context.self));
-  }
-
-  #established(state: RoleName, leader: number): VoteMessage {
-    const { durable } = this.#context.log;
-    const { epoch } = this.status;
-    return {
+    const { role, leader, epoch } = this.status;
+    const { log, outbox } = this.#context;
+    const vote = {
       type: 'VOTE',
       round: this.#round,
-      candidate: leader,
-      key: durable,
-      state,
-      epoch,
-      leader,
-    };
+      candidate: leader ?? 0,
+      key: log.durable,
+    } as const;
+    outbox.send(peer, { ...vote, state: role, epoch, leader });
   }
 
   #onVote(from: number, vote: VoteMessage): void {
     const role = this.#role;
-    if (vote.state === 'leading') this.#claims.set(from, vote.round);
+    if (vote.state === 'leading') this.#claims.note(from, vote.round);
     if (role.name === 'looking') {
       if (vote.state === 'looking') this.#waiting.drop(from);
-      if (vote.state === 'leading' && this.#isAvoided(from, vote.round)) return;
+      const isAvoided = this.#claims.isAvoided(from, vote.round, this.#context.nowMs);
+      if (vote.state === 'leading' && isAvoided) return;
       role.election.onVote(from, vote);
       this.#followOutcome();
       return;
@@ -518,13 +502,8 @@ export class Zab {
     } else if (role.learner.leader === from && role.learner.accepted) {
       this.stepDown(`leader ${from} looks for a leader itself`);
     } else {
-      this.#context.outbox.send(from, this.#established(role.name, role.learner.leader));
+      this.#announce(from);
     }
-  }
-
-  #isAvoided(leader: number, round: number): boolean {
-    const avoided = this.#avoided.get(leader);
-    return avoided?.round === round && avoided.untilMs > this.#context.nowMs;
   }
 
   #onFollowerInfo(from: number, info: FollowerInfoMessage): void {
@@ -565,8 +544,7 @@ export class Zab {
     const { leader } = this.#role.learner;
     const { outbox, nowMs } = this.#context;
     const { reason, violation } = departure;
-    const round = this.#claims.get(leader) ?? this.#round;
-    this.#avoided.set(leader, { untilMs: nowMs + AVOID_MS, round });
+    this.#claims.avoid(leader, this.#round, nowMs);
     if (violation) {
       outbox.trace({ type: 'violation', peer: leader, reason });
       outbox.disconnect.push({ peer: leader, reason });
@@ -580,7 +558,7 @@ export class Zab {
       this.stepDown(problem);
     } else if (this.#handOff?.isOverdue === true) {
       this.stepDown('the hand-off did not come about in time');
-    } else if (this.#disk.isStalled && leader.isBehindQuorum && this.#handOff === undefined) {
+    } else if (this.#disk.isStalled && this.#handOff === undefined && leader.isReplaceable) {
       if (!this.handOff()) this.stepDown('the disk completes nothing');
     }
   }
