@@ -15,6 +15,7 @@ export class Backoff {
   readonly #task: () => void;
   #waitMs = 0;
   #cancel: (() => void) | undefined;
+  #isHurried = false;
 
   constructor(options: BackoffOptions, task: () => void) {
     this.#options = options;
@@ -31,15 +32,28 @@ export class Backoff {
     const { scheduler, random, minMs, maxMs } = this.#options;
     const delayMs = this.#waitMs * (0.5 + random() / 2);
     this.#waitMs = Math.min(maxMs, this.#waitMs === 0 ? minMs : this.#waitMs * 2);
-    this.cancel();
-    this.#cancel = scheduler.after(delayMs, () => {
-      this.#cancel = undefined;
-      this.#task();
-    });
+    this.#schedule(delayMs, scheduler);
+  }
+
+  /** There is news: a call that waits is made after the shortest wait. However often, it comes no sooner. */
+  hurry(): void {
+    if (this.#cancel === undefined || this.#isHurried) return;
+    const { scheduler, minMs } = this.#options;
+    this.#schedule(minMs, scheduler);
+    this.#isHurried = true;
   }
 
   cancel(): void {
     this.#cancel?.();
     this.#cancel = undefined;
+    this.#isHurried = false;
+  }
+
+  #schedule(delayMs: number, scheduler: TransportScheduler): void {
+    this.cancel();
+    this.#cancel = scheduler.after(delayMs, () => {
+      this.cancel();
+      this.#task();
+    });
   }
 }

@@ -32,6 +32,8 @@ export class Conversation implements ConnectionEvents {
   receivedAtMs: number;
   sentAtMs: number;
   linkedAtMs = 0;
+  /** True until anything has come. */
+  isEmpty = true;
   readonly #host: ConversationHost;
   #connection: Connection | undefined;
   readonly #parser: FrameParser;
@@ -119,6 +121,7 @@ export class Conversation implements ConnectionEvents {
 
   data(bytes: Buffer): void {
     if (this.#state === 'over') return;
+    this.isEmpty = false;
     this.receivedAtMs = this.#host.scheduler.nowMs();
     this.#parser.push(bytes);
     for (let frame = this.#next(); frame !== undefined; frame = this.#next()) {

@@ -56,8 +56,18 @@ export class Peer {
     return this.#link;
   }
 
+  /**
+   * A peer that is to call has its port knocked at once: it has been calling in vain for a while, ever less
+   * often, and learns in this way that it is worth trying.
+   */
   start(): void {
-    if (this.isCalled) this.#attempts.next();
+    this.#probes = this.#parts.limits.probesMax;
+    this.#attempts.next();
+  }
+
+  /** Somebody has knocked; it may be the peer that this node waits for. */
+  hurry(): void {
+    if (this.isCalled && this.#link === undefined) this.#attempts.hurry();
   }
 
   stop(): void {

@@ -366,10 +366,19 @@ export class TcpTransport implements Transport {
     if (this.#conversations.size === 0) this.#onEmpty?.();
     const reason = `The connection has ended: ${why.reason}.`;
     if (conversation.state === 'linked') this.#lost(conversation, { ...why, reason });
+    if (conversation.state !== 'greeting') return;
     const peer = this.#peerOf(conversation);
-    if (conversation.state !== 'greeting' || peer === undefined) return;
+    if (peer === undefined) {
+      if (conversation.isEmpty) this.#knocked();
+      return;
+    }
     this.#complain(complaints.unreachable(conversation, peer.address, why));
     peer.failed(why);
+  }
+
+  /** A connection without a word is how a peer that has just started asks to be called. */
+  #knocked(): void {
+    for (const peer of this.#peers.values()) peer.hurry();
   }
 
   #lost(link: Conversation, { reason }: CloseReason): void {

@@ -17,7 +17,10 @@ afterEach(closeAll);
 /** Node 1 of two, whose peer is not there. */
 async function startOne(options: Partial<TcpNodeOptions> = {}): Promise<TcpNode> {
   const ports = { 1: await freePort(), 2: await freePort() };
-  return startTcpNode({ id: 1, ports, ...options });
+  const one = await startTcpNode({ id: 1, ports, ...options });
+  await one.hears('down 2 refused');
+  one.forget();
+  return one;
 }
 
 const hugeLength = Buffer.alloc(frameHeaderBytes + 100);

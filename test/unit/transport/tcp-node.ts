@@ -32,6 +32,8 @@ export interface TcpNode {
   until(holds: () => boolean): Promise<void>;
   /** Resolves when it has been told these entries, in this order and behind those of the last call. */
   hears(...entries: readonly string[]): Promise<void>;
+  /** Begins `told` anew. */
+  forget(): void;
 }
 
 const open = new Set<TcpTransport>();
@@ -102,6 +104,10 @@ export async function startTcpNode(options: TcpNodeOptions): Promise<TcpNode> {
   return {
     ...{ id, transport, told, messages, payloads, logged, until },
     port: transport.port,
+    forget: () => {
+      told.length = 0;
+      heard = 0;
+    },
     hears: async (...entries) => {
       for (const entry of entries) {
         await until(() => told.includes(entry, heard));
@@ -156,7 +162,10 @@ export async function callAsStranger(port: number, bytes?: Uint8Array | string):
   socket.on('error', () => undefined);
   const pieces: Buffer[] = [];
   socket.on('data', (piece) => pieces.push(piece));
-  const ended = once(socket, 'close').then(() => Buffer.concat(pieces));
+  // Not `once` of events: a reset is an end like any other here.
+  const ended = new Promise<Buffer>((resolve) =>
+    socket.on('close', () => resolve(Buffer.concat(pieces))),
+  );
   await once(socket, 'connect');
   if (bytes !== undefined) socket.write(bytes);
   return { socket, ended };

@@ -127,6 +127,37 @@ describe('calls', () => {
     expect(node.world.calls.length).toBeLessThan(12);
   });
 
+  it('are made soon when somebody knocks, and no sooner however often', async () => {
+    const { world } = await startNode(2);
+    world.pass(1);
+    for (let times = 0; times < 8; times++) {
+      world.calls.at(-1)?.refuse();
+      world.pass(1000);
+    }
+    const { length } = world.calls;
+    world.calls.at(-1)?.refuse();
+    world.pass(1);
+    for (let times = 0; times < 19; times++) {
+      world.call().destroy();
+      world.pass(1);
+    }
+    expect(world.calls).toHaveLength(length);
+    world.pass(1);
+    expect(world.calls).toHaveLength(length + 1);
+    world.call().destroy();
+    world.pass(500);
+    expect(world.calls).toHaveLength(length + 1);
+  });
+
+  it('are asked for by a knock of the node that is to be called, when it starts', async () => {
+    const { world, told } = await startNode(1);
+    world.pass(1);
+    expect(world.calls[0]?.to).toEqual({ host: 'node2', port: 8282 });
+    world.calls[0]?.open();
+    world.pass(10_000);
+    expect([world.calls.length, world.calls[0]?.written, told]).toEqual([1, [], []]);
+  });
+
   it('end with the transport', async () => {
     const { world, transport } = await startNode(2);
     world.pass(1);
