@@ -81,6 +81,8 @@ export interface ReplicaMetrics {
   readonly streamsLagging: number;
   readonly outstandingTransactions: number;
   readonly outstandingBytes: number;
+  readonly forwardedRequests: number;
+  readonly forwardedBytes: number;
   readonly ringTransactions: number;
   readonly ringBytes: number;
   readonly ringOldestZxid: Zxid;

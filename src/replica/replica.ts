@@ -218,6 +218,8 @@ export class Replica implements DriveHooks {
       streamsLagging: lagging,
       outstandingTransactions: this.#drive.outstanding,
       outstandingBytes: this.#drive.outstandingBytes,
+      forwardedRequests: this.#requests.forwarded.requests,
+      forwardedBytes: this.#requests.forwarded.bytes,
       ringTransactions: ring.length,
       ringBytes: ring.bytes,
       ringOldestZxid: ring.oldestResumeZxid,

@@ -44,6 +44,11 @@ const gauges: Partial<Record<NumericField, Row>> = {
     help: 'Proposed and not yet applied transactions',
   },
   outstandingBytes: { name: 'outstanding_bytes', help: 'Bytes of outstanding transactions' },
+  forwardedRequests: {
+    name: 'forwarded_requests',
+    help: 'Requests that the leader has been sent and that are not decided',
+  },
+  forwardedBytes: { name: 'forwarded_bytes', help: 'Their bytes' },
   ringTransactions: { name: 'ring_transactions', help: 'Transactions in the event ring' },
   ringBytes: { name: 'ring_bytes', help: 'Bytes of records in the event ring' },
   ringOldestZxid: {
