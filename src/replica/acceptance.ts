@@ -111,7 +111,9 @@ export class Acceptance implements Authority {
   /** A refusal that the state gave rise to waits until what it was judged against is certain. */
   refuse(pending: Pending, error: CoordinationError): 'final' | 'waiting' {
     pending.error = error.toBody();
-    if (!isWriteLike(pending.operation) || saysNothingOfTheTree(error.code)) return 'final';
+    // A session whose end is in the log lives on when that record is lost: whoever is told waits for it.
+    const isStatement = isWriteLike(pending.operation) || error.code === 'SESSIONEXPIRED';
+    if (!isStatement || saysNothingOfTheTree(error.code)) return 'final';
     const position = this.#drive.last;
     pending.zxid = position.zxid;
     this.#drive.awaitBarrier(pending, position);

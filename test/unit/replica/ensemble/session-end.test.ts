@@ -1,0 +1,49 @@
+/** Nobody is told that a session has ended before its end is sure to stand in the log. */
+import { afterEach, expect, it } from 'vitest';
+import type { Operation, SessionResult } from '../../../../src/protocol/operations.ts';
+import { parsePath } from '../../../../src/protocol/path.ts';
+import { InProcessEnsemble } from '../../../support/in-process-ensemble.ts';
+import type { EnsembleNode } from '../../../support/in-process-ensemble.ts';
+
+let ensemble: InProcessEnsemble;
+
+afterEach(() => ensemble.stop());
+
+const settings = { tickMs: 50, sessionTimeoutMinMs: 100 };
+
+async function newSession(node: EnsembleNode): Promise<{ id: number; secret: string }> {
+  const answer = await node.request({ type: 'newSession', timeoutMs: 300 });
+  if (answer.type === 'error') throw new Error(answer.error.detail);
+  const { id, secret } = answer.result as SessionResult;
+  return { id, secret };
+}
+
+it('a leader without its quorum does not tell of an end that may be lost', async () => {
+  ensemble = await InProcessEnsemble.start({ settings });
+  const old = ensemble.theLeader;
+  const session = await newSession(old);
+  const caller = { identities: [], session };
+  const data = new Uint8Array();
+  const path = parsePath('/mine');
+  const kind = { kind: 'ephemeral', sequential: false } as const;
+  await old.request({ type: 'create', path, data, ...kind }, { caller });
+  ensemble.isolate(old.id);
+  await ensemble.pass(500);
+  // Its record is in this log by now, and in no other.
+  const heartbeat: Operation = { type: 'sessionInfo', session: session.id, touch: true };
+  const answered = old.ask(heartbeat, { caller });
+  await ensemble.pass(3000);
+  expect(await answered).toMatchObject({ type: 'error', error: { code: 'CONNECTIONLOSS' } });
+});
+
+it('a leader in its quorum tells it once it is sure, with a position at which it is so', async () => {
+  ensemble = await InProcessEnsemble.start({ settings });
+  const { theLeader } = ensemble;
+  const session = await newSession(theLeader);
+  await ensemble.pass(1000);
+  const caller = { identities: [], session };
+  const heartbeat: Operation = { type: 'sessionInfo', session: session.id, touch: true };
+  const answer = await theLeader.request(heartbeat, { caller });
+  expect(answer).toMatchObject({ type: 'error', error: { code: 'SESSIONEXPIRED' } });
+  expect(answer.zxid).toBeGreaterThan(session.id);
+});
