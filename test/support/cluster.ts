@@ -46,6 +46,8 @@ export interface StartOptions {
   /** Instead of the member list that goes through the proxies. */
   readonly members?: readonly string[];
   readonly dataDir?: string;
+  /** Says that it is another node. */
+  readonly as?: number;
 }
 
 /** Small and quick, so that little time has everything in it. */
@@ -186,7 +188,7 @@ export class Cluster {
     const node = this.node(id);
     if (node.process !== undefined) throw new Error(`node ${id} runs already`);
     const args = [
-      ...['--id', String(id), ...this.#args, '--peer-port', String(node.peerPort)],
+      ...['--id', String(options.as ?? id), ...this.#args, '--peer-port', String(node.peerPort)],
       ...(options.members ?? this.memberFlags(id)),
       ...(options.args ?? []),
     ];
