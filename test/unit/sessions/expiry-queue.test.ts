@@ -250,3 +250,31 @@ describe('a new leader', () => {
     expect(queue.nextDeadline()).toBe(106_000);
   });
 });
+
+describe('a sign of life that others have heard', () => {
+  it('counts from when they heard it, unless a younger one is known', () => {
+    const queue = new ExpiryQueue({ tickMs: TICK });
+    queue.touch(1, 10_000, 4000);
+    queue.poll(11_000);
+    expect(queue.touchAgo(1, { nowMs: 11_000, ageMs: 300, timeoutMs: 4000 })).toBe(true);
+    expect(queue.expiresInMs(1, 11_000)).toBe(3700);
+    queue.touchAgo(1, { nowMs: 11_000, ageMs: 900, timeoutMs: 4000 });
+    expect(queue.expiresInMs(1, 11_000)).toBe(3700);
+  });
+
+  it('changes the timeout alone when it is infinitely old', () => {
+    const queue = new ExpiryQueue({ tickMs: TICK });
+    queue.touch(1, 10_000, 4000);
+    queue.touchAgo(1, { nowMs: 11_000, ageMs: Infinity, timeoutMs: 9000 });
+    expect(queue.expiresInMs(1, 11_000)).toBe(8000);
+    queue.touchAgo(2, { nowMs: 11_000, ageMs: Infinity, timeoutMs: 9000 });
+    expect(queue.expiresInMs(2, 11_000), 'an unknown one begins now').toBe(9000);
+  });
+
+  it('prolongs nothing that is closing', () => {
+    const queue = new ExpiryQueue({ tickMs: TICK });
+    queue.touch(1, 10_000, 4000);
+    queue.markClosing(1);
+    expect(queue.touchAgo(1, { nowMs: 10_000, ageMs: 0, timeoutMs: 4000 })).toBe(false);
+  });
+});
