@@ -98,6 +98,8 @@ async function main(): Promise<void> {
   // What was started and written goes when the process ends, and so it must end by itself.
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => process.exit(130));
+  // Each of the nine servers is ended with this process.
+  process.setMaxListeners(32);
   const [results, figures] = [new Results(), new Figures()];
   console.log(header);
   const ensembles = await startAll(wantedSystems, results);

@@ -9,10 +9,10 @@ import type { PeersCase, PeersContext } from '../context.ts';
 import { otherThan, type Ensemble, type RetryingWriter } from '../ensemble.ts';
 
 const retryMs = 5;
-const beforeMs = 1000;
+const beforeMs = 500;
 const outageMaxMs = 30_000;
 /** A member that has just come back is given this time before the next leader goes. */
-const restMs = 1000;
+const restMs = 500;
 
 /** Writes until it is stopped, and knows the longest time without an acknowledgement. */
 class Watch {
