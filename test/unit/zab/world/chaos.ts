@@ -47,6 +47,8 @@ export function chaos({ steps, ...options }: ChaosOptions): ChaosResult {
 /** One step. */
 function disturb(world: World, mood: Mood): void {
   const { random } = world;
+  if (random(40) === 0) world.pick()?.compact();
+  if (random(20) === 0) world.pick()?.forget();
   const dice = random(100);
   if (dice < 45) for (let count = random(8); count >= 0; count--) world.deliver();
   else if (dice < 68) world.completeDisk(random(20) === 0 ? 0 : mood.slow);
@@ -82,7 +84,6 @@ function breakSomething(world: World, mood: Mood): void {
     () => node?.zab.handOff(other),
     () => node?.zab.stepDown('for the test'),
     () => world.nodes.get(leader)?.zab.stepDown('for the test'),
-    () => node?.compact(),
     () => ids.forEach((each) => random(2) === 0 && world.crash(each)),
     () => wipe(world, mood, id),
   ];
@@ -102,7 +103,8 @@ function wipe(world: World, mood: Mood, id: number): void {
   if (mood.wipes === 0 || world.oracle.last === 0 || world.wiped.has(id)) return;
   mood.wipes -= 1;
   world.crash(id);
-  world.wipe(id);
+  if (world.random(2) === 0) world.wipe(id);
+  else world.damage(id);
 }
 
 function isolate(world: World, id: number): void {

@@ -16,6 +16,10 @@ export interface Image {
   readonly records: readonly LogRecord[];
   readonly promise: EpochPromise | undefined;
   readonly incarnation: string;
+  /** Its log was damaged and set aside. */
+  readonly recovering: boolean;
+  /** As the directory remembers it beside the log. */
+  readonly clusterId: string | undefined;
 }
 
 export type DiskWork =
@@ -31,7 +35,8 @@ export const emptyBase: Base = {
 };
 
 export function emptyImage(incarnation: string): Image {
-  return { base: emptyBase, records: [], promise: undefined, incarnation };
+  const nothing = { records: [], promise: undefined, recovering: false, clusterId: undefined };
+  return { base: emptyBase, incarnation, ...nothing };
 }
 
 /** The image after `work`. */

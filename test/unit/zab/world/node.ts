@@ -69,7 +69,7 @@ export class Node {
     this.#settings = settings;
     this.#world = world;
     this.image = image;
-    const { base, records, promise, incarnation } = image;
+    const { base, records, promise, incarnation, recovering } = image;
     const epochs = records.filter(({ kind }) => kind === 'epoch');
     const starts = records.filter(({ epoch }, index) => records[index - 1]?.epoch !== epoch);
     const last = lastOf(image);
@@ -84,8 +84,8 @@ export class Node {
     this.#committed = base.position;
     this.#applied = base.position;
     this.zab = new Zab({
-      ...{ self, incarnation, promise, ...options },
-      clusterId: payload === undefined ? undefined : decodeEpochRecord(payload).clusterId,
+      ...{ self, incarnation, promise, recovering, ...options },
+      clusterId: payload === undefined ? image.clusterId : decodeEpochRecord(payload).clusterId,
       newClusterId: () => `cluster-of-${self}`,
       checksum: (bytes, seed) => crc32(bytes, seed),
       log: {
@@ -198,8 +198,13 @@ export class Node {
       base: this.#baseAt({ epoch, zxid }),
       records: this.image.records.filter((record) => record.zxid > zxid),
     };
-    for (const old of this.#log.keys()) {
-      if (old <= zxid - this.#settings.ringRecords) this.#log.delete(old);
+    this.forget();
+  }
+
+  /** Keeps of what is applied only the newest records in memory. */
+  forget(): void {
+    for (const zxid of this.#log.keys()) {
+      if (zxid <= this.#applied.zxid - this.#settings.ringRecords) this.#log.delete(zxid);
     }
   }
 
@@ -253,7 +258,10 @@ export class Node {
   }
 
   #noteTrace({ trace }: Ready): void {
+    const { clusterId } = this.zab;
+    this.image = { ...this.image, clusterId };
     for (const event of trace) {
+      if (event.type === 'recovered') this.image = { ...this.image, recovering: false };
       if (event.type !== 'established') continue;
       this.#world.oracle.established(this.id, event.committed, (zxid) => this.#log.get(zxid));
     }

@@ -60,11 +60,11 @@ export class World {
 
   isOnQuorum(record: LogRecord): boolean {
     const holders = this.voters.filter((id) => {
-      const image = this.wiped.get(id) ?? this.nodes.get(id)?.image ?? this.images.get(id);
-      if (image === undefined) return false;
-      if (image.base.position.zxid >= record.zxid) return true;
-      return image.records.some(
-        ({ zxid, chain }) => zxid === record.zxid && chain === record.chain,
+      const now = this.nodes.get(id)?.image ?? this.images.get(id);
+      const before = this.wiped.get(id);
+      const isCounted = before === undefined || before.incarnation === now?.incarnation;
+      return [before, isCounted ? now : undefined].some(
+        (image) => image !== undefined && holds(image, record),
       );
     });
     return holders.length > this.voters.length / 2;
@@ -92,6 +92,15 @@ export class World {
     this.nodes.delete(id);
     for (const other of this.ids) if (other !== id) this.disconnect(id, other);
     this.images.set(id, node.crashImage(this.random));
+  }
+
+  /** The log of a node that is down is found to be damaged; its promise and its name are intact. */
+  damage(id: number): void {
+    const image = this.images.get(id);
+    if (image?.clusterId === undefined) return;
+    const { incarnation, promise, clusterId } = image;
+    this.wiped.set(id, image);
+    this.images.set(id, { ...emptyImage(incarnation), promise, clusterId, recovering: true });
   }
 
   /** The directory of a node that is down is lost. */
@@ -206,6 +215,12 @@ export class World {
   #life(id: number): string {
     return `life-${id}-${this.#lives++}`;
   }
+}
+
+function holds({ base, records }: Image, { zxid, chain }: LogRecord): boolean {
+  return (
+    base.position.zxid >= zxid || records.some((kept) => kept.zxid === zxid && kept.chain === chain)
+  );
 }
 
 function pair(a: number, b: number): string {
