@@ -188,6 +188,7 @@ export class Drive {
         this.#hooks?.peerDown(peer, why);
       },
       message: (peer, message) => {
+        if (this.#stopped) return;
         this.#takeInput();
         this.#zab.step(peer, message);
       },
