@@ -7,6 +7,9 @@
  *   log/<first zxid>.log      segments of the log, `log-format.ts`
  *   log/spare                 the next segment, not in use yet
  *   snapshots/<zxid>.snapshot `snapshot-file.ts`
+ *   snapshots/incoming-….tmp  what another node sends
+ *   ….snapshot.install        it takes the place of everything, `install.ts`
+ *   ….aside-<n>               set aside as damaged, `opening.ts`; nobody reads or removes it
  *
  * Deterministic over a deterministic disk: no timers, no clock, and chance only from `randomId`.
  */

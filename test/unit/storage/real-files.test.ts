@@ -54,6 +54,36 @@ test('appends, rolls, takes snapshots, purges, truncates, and finds it all again
   await again.close();
 });
 
+test('takes the snapshot of another node in the place of its own log, and goes on behind it', async () => {
+  const leader = new History();
+  leader.many(300, { bytes: 150 });
+  const source = await openStorage(await NodeDisk.open(join(root, 'leader')));
+  await source.storage.writePromise(promise);
+  await appendDurably(source.storage, leader.records);
+  await source.storage.snapshot(leader.endAt(200), chunksOf('state', 'x'.repeat(900_000)));
+  const sending = await source.storage.openSnapshot(200);
+
+  const { storage } = await openStorage(await NodeDisk.open(join(root, 'learner')));
+  await storage.writePromise(promise);
+  await appendDurably(storage, new History().many(40, { bytes: 300 }));
+  const incoming = await storage.receiveSnapshot();
+  for (let at = 0; at < sending.bytes; at += 100_000) {
+    await incoming.write(await sending.read(at, 100_000));
+  }
+  await storage.install(incoming, await incoming.finish());
+  const piece = await source.storage.readAfter(sending.at.position).next(1_000_000);
+  if (piece === 'gone') throw new Error('the leader has it all');
+  await appendDurably(storage, piece.records);
+  await Promise.all([sending.close(), source.storage.close(), storage.close()]);
+
+  const again = await openStorage(await NodeDisk.open(join(root, 'learner')));
+  expect(again.recovered.alarms).toEqual([]);
+  expect(again.recovered.last).toEqual(leader.end);
+  expect(again.recovered.snapshot?.position).toEqual(leader.endAt(200).position);
+  expect(hexOf(await recordsOf(again.recovered))).toBe(hexOf(leader.records.slice(200)));
+  await again.storage.close();
+});
+
 test('a second storage on the directory is refused, and disturbs nothing', async () => {
   const history = new History();
   const { storage } = await openStorage(await NodeDisk.open(root));
