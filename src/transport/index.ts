@@ -1,7 +1,6 @@
-/** The links between the nodes of an ensemble. */
+/** The links between the nodes of an ensemble; `transport.ts` says what a link is. */
 export { TcpTransport } from './tcp-transport.ts';
-export type { MemberAddress, TcpTransportOptions } from './tcp-transport.ts';
+export type { TcpTransportOptions } from './tcp-transport.ts';
 export { nodeNetwork, nodeScheduler } from './node-network.ts';
-export type { TransportLog } from './complaints.ts';
 export type { TransportLimits } from './limits.ts';
-export type { DownReason, PeerLink, Transport, TransportHandlers } from './transport.ts';
+export type { Transport } from './transport.ts';
