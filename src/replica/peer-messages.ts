@@ -9,14 +9,20 @@
 import type { Idempotency } from '../protocol/coordination.ts';
 import type { ErrorBody } from '../protocol/errors.ts';
 import type { Identity, SessionId, Zxid } from '../protocol/model.ts';
-import type { MultiResult, WriteOperation, WriteResult } from '../protocol/operations.ts';
+import type {
+  MultiResult,
+  StatResult,
+  WriteOperation,
+  WriteResult,
+} from '../protocol/operations.ts';
 import type { Generation } from './generations.ts';
 
 /** Chosen by the learner, never used twice in the life of its process. */
 export type ForwardId = number;
 
 /** What a write answers, as prep makes it. */
-export type ForwardedResult = WriteResult | MultiResult | Readonly<Record<string, never>>;
+export type ForwardedResult =
+  WriteResult | StatResult | MultiResult | Readonly<Record<string, never>>;
 
 export interface WriteMessage {
   readonly type: 'write';

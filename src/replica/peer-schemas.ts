@@ -85,6 +85,7 @@ const stat = Exactly({
 
 const result = Type.Union([
   Exactly({ path: text, created: flag, sequence: optional(integer), stat }),
+  Exactly({ path: text, stat }),
   Exactly({
     results: Type.Array(
       Exactly({
