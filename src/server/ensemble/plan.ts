@@ -95,8 +95,8 @@ export async function requireFreePorts(nodes: readonly PlannedNode[]): Promise<v
   const problems: string[] = [];
   for (const { id, port, peerPort } of nodes) {
     for (const [number, what, flag] of [
-      [port, 'its clients', '--port-base'],
-      [peerPort, 'the other members', '--peer-port-base'],
+      [port, 'the clients', '--port-base'],
+      [peerPort, 'the peers', '--peer-port-base'],
     ] as const) {
       const code = await listenProblem(number);
       if (code !== undefined) {
