@@ -346,6 +346,12 @@ export class Learner {
   #refusal(position: LogPosition, epochStarts: readonly LogPosition[]): string | undefined {
     const { log } = this.#context;
     if (comparePositions(position, log.committed) < 0) return 'the snapshot is older than the log';
+    const { committed } = log;
+    const there = epochStarts.findLast(({ zxid }) => zxid <= committed.zxid);
+    assert(
+      position.zxid >= committed.zxid && (there?.epoch ?? committed.epoch) === committed.epoch,
+      'a snapshot of another history never replaces what is committed',
+    );
     const last = epochStarts.at(-1);
     const isInOrder = epochStarts.every(({ epoch, zxid }, index) => {
       const previous = epochStarts[index - 1];

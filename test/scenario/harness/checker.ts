@@ -49,6 +49,7 @@ export class Checker {
   readonly #barriers = new Map<string, BarrierMark>();
   /** Nodes that have lost acknowledged records to their hardware or an operator. */
   readonly #damaged = new Set<number>();
+  #isLossAllowed = false;
 
   constructor(witnesses: readonly Witness[], report: (violation: string) => void) {
     this.#witnesses = witnesses;
@@ -63,6 +64,11 @@ export class Checker {
   get committedPayloads(): string[] {
     const records = [...this.#committed.values()].map((at) => this.#records.get(positionText(at)));
     return records.flatMap((record) => (record?.kind === 'txn' ? [payloadText(record)] : []));
+  }
+
+  /** What was committed may be gone from here on: more was destroyed than a quorum can bear. */
+  allowLoss(): void {
+    this.#isLossAllowed = true;
   }
 
   damaged(node: number): void {
@@ -152,6 +158,7 @@ export class Checker {
       this.#violated(node, `establishes epoch ${epoch}, which was established by ${known}`);
     }
     this.#established.set(epoch, known);
+    if (this.#isLossAllowed) return;
     for (const at of this.#committed.values()) {
       const own = node.recordAt(at.zxid);
       if (own === undefined ? !holds(node.image, at) : own.epoch !== at.epoch) {
@@ -209,7 +216,7 @@ export class Checker {
     const voters = this.#witnesses.filter(({ isMember }) => isMember);
     for (const node of this.#witnesses) this.#checkImage(node);
     const last = this.#lastCommitted;
-    if (isEmpty(last)) return;
+    if (isEmpty(last) || this.#isLossAllowed) return;
     const holders = voters.filter(({ id, image }) => this.#damaged.has(id) || holds(image, last));
     if (holders.length < majority(voters.length)) {
       const names = holders.map(({ id }) => nameOf(id)).join(', ');
@@ -239,7 +246,7 @@ export class Checker {
   #commit(node: Witness, at: LogPosition, isLeader: boolean): void {
     const known = this.#committed.get(at.zxid);
     if (known !== undefined) {
-      if (known.epoch === at.epoch) return;
+      if (known.epoch === at.epoch || this.#isLossAllowed) return;
       const [own, theirs] = [positionText(at), positionText(known)];
       this.#violated(node, `commits ${own} where ${theirs} is committed (agreement)`);
       return;

@@ -4,7 +4,7 @@ import { endCheck } from './end-check.ts';
 import { judge } from './expect.ts';
 import type { Lane } from './network.ts';
 import type { ScenarioNode } from './node.ts';
-import { TICK_MS, World } from './world.ts';
+import { TICK_MS, TooMuchIsWrong, World } from './world.ts';
 import type { WorldOptions } from './world.ts';
 import { idOf, nameOf, parsePosition, positionText, recordText } from './words.ts';
 
@@ -23,6 +23,10 @@ export class Scenario {
   get world(): World {
     if (this.#world === undefined) throw new Error('a scenario begins with `nodes` or `cluster`');
     return this.#world;
+  }
+
+  get hasViolation(): boolean {
+    return (this.#world?.violations.length ?? 0) > 0;
   }
 
   create(options: WorldOptions): void {
@@ -44,13 +48,30 @@ export class Scenario {
     const command = commands[name];
     if (command === undefined) throw new Error(`unknown command: ${line}`);
     const known = this.#world?.violations.length ?? 0;
-    command(this, args);
-    this.world.checker.check();
+    this.#execute(() => command(this, args), line);
     this.failures.push(...this.world.violations.slice(known));
     const lines = this.world.takeLines();
     return isQuiet ? lines.filter((said) => /^(VIOLATION|FAILED)/.test(said)) : lines;
   }
+
+  /** A core that is wrong may leave a command without the node or the message that it speaks of. */
+  #execute(command: () => void, line: string): void {
+    try {
+      command();
+      this.world.checker.check();
+    } catch (error) {
+      const violations = this.#world?.violations ?? [];
+      const isOver =
+        error instanceof TooMuchIsWrong || this.failures.length + violations.length > 0;
+      if (!isOver) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ScenarioOver([...violations, `${line}: ${why}`].slice(-3).join('; '));
+    }
+  }
 }
+
+/** A scenario that cannot go on. */
+export class ScenarioOver extends Error {}
 
 /** `A|B,C`: each of the left with each of the right. */
 function pairsOf({ world }: Scenario, text = ''): [ScenarioNode, ScenarioNode][] {
@@ -353,6 +374,11 @@ const ring: Command = (scenario, [name, count]) => {
   nodeOf(scenario, name).ring = Number(count);
 };
 
+/** `prefer-snapshots A`: reading A's log would cost more than a snapshot. */
+const preferSnapshots: Command = (scenario, [name]) => {
+  nodeOf(scenario, name).prefersSnapshots = true;
+};
+
 /** `pieces A 6`: of each snapshot that A sends. */
 const pieces: Command = (scenario, [name, count]) => {
   nodeOf(scenario, name).pieces = Number(count);
@@ -361,6 +387,9 @@ const pieces: Command = (scenario, [name, count]) => {
 const ends: Command = (scenario, [name]) => {
   scenario.world.mayEnd.add(nodeOf(scenario, name).id);
 };
+
+/** More is destroyed than a quorum can bear: what was committed may be gone. */
+const allowLoss: Command = ({ world }) => world.checker.allowLoss();
 
 /** `tamper A->B skip|repeat|chain|piece`: the first message that waits is not what was sent. */
 const tamper: Command = (scenario, [link, how]) => {
@@ -480,5 +509,7 @@ const commands: Readonly<Record<string, Command>> = {
   },
   ...{ handoff: handOff, stepdown: stepDown, snapshot, purge, ring, pieces, ends, tamper },
   ...{ inject, status, log, expect: expectThat, show, hide },
+  'allow-loss': allowLoss,
+  'prefer-snapshots': preferSnapshots,
   'end-check': (scenario) => endCheck(scenario),
 };

@@ -4,7 +4,7 @@
  */
 import type { Scenario } from './commands.ts';
 import type { ScenarioNode } from './node.ts';
-import { payloadText, positionText } from './words.ts';
+import { positionText } from './words.ts';
 
 /** Longer than any timeout of the core. */
 const LIMIT_MS = 60_000;
@@ -40,7 +40,7 @@ function compare(scenario: Scenario, leader: ScenarioNode, node: ScenarioNode): 
   for (const record of node.disk.image.records) {
     const other = theirs.get(record.zxid);
     if (other !== undefined && other.chain !== record.chain) {
-      scenario.fail(`${node.name} has ${payloadText(record)} at ${positionText(record)}`);
+      scenario.world.violate(`${node.name} ends with another record at ${positionText(record)}`);
     }
   }
   if (positionText(node.disk.last) !== positionText(leader.disk.last)) {

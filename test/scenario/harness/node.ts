@@ -77,6 +77,8 @@ export class ScenarioNode implements Witness {
   ring = Infinity;
   /** Of each snapshot that this node sends. */
   pieces = 3;
+  /** Records on disk cost more than a snapshot would. */
+  prefersSnapshots = false;
   /** Why the process has ended by itself. */
   endedBecause: string | undefined;
   readonly #options: NodeOptions;
@@ -264,7 +266,8 @@ export class ScenarioNode implements Witness {
   serveReads(): boolean {
     const reads = this.#process?.reads.splice(0) ?? [];
     for (const read of reads) {
-      this.tell((zab) => zab.recordsRead(read.to, read.tenure, readFrom(this.image, read)));
+      const found = this.prefersSnapshots ? 'snapshot' : readFrom(this.image, read);
+      this.tell((zab) => zab.recordsRead(read.to, read.tenure, found));
     }
     return reads.length > 0;
   }

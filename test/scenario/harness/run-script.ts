@@ -1,6 +1,6 @@
 /** Runs a scenario script and tells what it said, and what was wrong. */
 import type { Mutations } from '../../../src/zab/index.ts';
-import { Scenario } from './commands.ts';
+import { Scenario, ScenarioOver } from './commands.ts';
 import { formatScript, parseScript } from './script.ts';
 
 export interface ScriptResult {
@@ -8,13 +8,24 @@ export interface ScriptResult {
   readonly text: string;
   /** Violated invariants and expectations, in order. */
   readonly failures: readonly string[];
+  /** An invariant was violated, not only an expectation of the script. */
+  readonly hasViolation: boolean;
 }
 
 export function runScript(text: string, mutations?: Mutations): ScriptResult {
   const script = parseScript(text);
   const scenario = new Scenario(mutations);
-  const outputs = script.blocks.map(({ commands }) =>
-    commands.flatMap((command) => scenario.run(command)),
-  );
-  return { text: formatScript(script, outputs), failures: scenario.failures };
+  const outputs: string[][] = [];
+  const over: string[] = [];
+  try {
+    for (const { commands } of script.blocks) {
+      outputs.push(commands.flatMap((command) => scenario.run(command)));
+    }
+  } catch (error) {
+    if (!(error instanceof ScenarioOver)) throw error;
+    over.push(error.message);
+    outputs.push([`OVER: ${error.message}`]);
+  }
+  const failures = [...scenario.failures, ...over];
+  return { text: formatScript(script, outputs), failures, hasViolation: scenario.hasViolation };
 }

@@ -13,7 +13,12 @@ import { idOf, nameOf, observerNames, positionText, voterNames } from './words.t
 export const TICK_MS = 20;
 
 /** No cluster of five has this much to say without time going on. */
-const ROUNDS_MAX = 2000;
+const ROUNDS_MAX = 500;
+
+const VIOLATIONS_MAX = 20;
+
+/** The scenario is given up. */
+export class TooMuchIsWrong extends Error {}
 
 export interface WorldOptions {
   readonly voters: number;
@@ -57,9 +62,11 @@ export class World {
     this.#lines.push(line);
   }
 
+  /** @throws TooMuchIsWrong once there is no sense in going on */
   violate(violation: string): void {
     this.violations.push(violation);
     this.say(`VIOLATION: ${violation}`);
+    if (this.violations.length >= VIOLATIONS_MAX) throw new TooMuchIsWrong(violation);
   }
 
   /** The trace since the last call. */
@@ -130,7 +137,9 @@ export class World {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       if (!this.#step()) return;
     }
-    this.violate(`no rest after ${ROUNDS_MAX} rounds without time going on`);
+    const violation = `no rest after ${ROUNDS_MAX} rounds without time going on`;
+    this.violations.push(violation);
+    throw new TooMuchIsWrong(violation);
   }
 
   /** Time goes on for everybody. */
