@@ -54,15 +54,13 @@ export class Outbox {
   }
 
   /**
-   * Withdraws what a role that has ended wanted done; what it has to tell stays. A vote stays too: it is
-   * the vote that decided an election, and others count on it for theirs.
+   * Withdraws what a role that has ended wanted done; what it has to tell stays. Votes and refusals stay
+   * too: a vote that decided an election is counted by others for theirs, and whoever is refused waits.
    */
   disown(): void {
-    const votes = this.#messages.filter(
-      ({ message }) => message.type === 'VOTE' && message.state === 'looking',
-    );
+    const lasting = this.#messages.filter(({ message }) => isLasting(message));
     this.#clear();
-    this.#messages = votes;
+    this.#messages = lasting;
   }
 
   #clear(): void {
@@ -88,4 +86,8 @@ export class Outbox {
     this.#clear();
     return promise === undefined ? taken : { ...taken, promise };
   }
+}
+
+function isLasting(message: ZabMessage): boolean {
+  return message.type === 'REFUSE' || (message.type === 'VOTE' && message.state === 'looking');
 }
