@@ -33,8 +33,10 @@ export interface EnsembleOptions {
   readonly storage?: Partial<StorageOptions>;
   /** Of the disk of each node, in its first life. */
   readonly disk?: (id: number) => MemoryDiskOptions;
-  /** For elections, session secrets and the order of deliveries. */
+  /** For elections and session secrets. */
   readonly seed?: number;
+  /** Deliveries come in any order between links, and a cut leaves a part of what was under way. */
+  readonly unruly?: boolean;
 }
 
 /** One step of time, milliseconds: the pace of the replicas' own clockwork. */
@@ -59,7 +61,7 @@ export class InProcessEnsemble {
     this.voters = options.voters ?? [1, 2, 3];
     this.observers = options.observers ?? [];
     this.random = seededRandom(options.seed ?? 1);
-    this.mesh = new MemoryMesh();
+    this.mesh = new MemoryMesh(options.unruly === true ? { random: this.random } : {});
   }
 
   /** All members started, and as soon as it resolves a leader serving. */

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { outcomeOf } from '../../../../src/protocol/errors.ts';
 import { InProcessEnsemble } from '../../../support/in-process-ensemble.ts';
 import type { EnsembleNode } from '../../../support/in-process-ensemble.ts';
+import type { MemoryDiskOptions } from '../../../support/memory-disk.ts';
 import { seededRandom } from '../../../support/random.ts';
 
 /** Which lives; others are asked for by the environment, to look for what these do not find. */
@@ -79,6 +80,16 @@ class Story {
   }
 }
 
+/** A disk that sometimes takes its time, so that completions outlive the roles that have asked for them. */
+function moodyDisk(seed: number, id: number): MemoryDiskOptions {
+  const random = seededRandom(seed * 31 + id);
+  const later = (complete: () => void, turns: number): void => {
+    if (turns === 0) complete();
+    else setImmediate(later, complete, turns - 1);
+  };
+  return { schedule: (complete) => later(complete, random() < 0.7 ? 0 : Math.floor(random() * 5)) };
+}
+
 async function live(seed: number): Promise<number> {
   const ensemble = await InProcessEnsemble.start({
     seed,
@@ -86,6 +97,8 @@ async function live(seed: number): Promise<number> {
     observers: seed % 2 === 0 ? [9] : [],
     limits: { ringTransactionsMax: 20 },
     settings: { snapshotEveryTransactions: 60 },
+    unruly: seed % 5 !== 0,
+    ...(seed % 4 !== 0 && { disk: (id: number) => moodyDisk(seed, id) }),
   });
   const story = new Story(ensemble, seed);
   for (let step = 0; step < STEPS; step += 1) {
