@@ -23,6 +23,7 @@ export class Availability {
   readonly #readOnlyMode: boolean;
   #state: AvailabilityState = 'waiting';
   #waitsUntilMs: number;
+  #stopped = false;
 
   constructor(options: AvailabilityOptions) {
     this.#graceMs = options.graceMs;
@@ -35,7 +36,13 @@ export class Availability {
   }
 
   served(): void {
-    this.#state = 'serving';
+    if (!this.#stopped) this.#state = 'serving';
+  }
+
+  /** The node takes nothing any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#state = 'lost';
   }
 
   lost(nowMs: number): void {

@@ -69,11 +69,15 @@ export class LeaderDesk {
   /** The ensemble as the leader sees it. */
   members(): readonly MemberView[] {
     const { zxid, settings } = this.#core;
-    return settings.voters.map((id): MemberView => {
+    const viewOf = (id: number, state: 'following' | 'observing'): MemberView => {
       if (id === settings.self) return { id, state: 'leading', zxid };
       const applied = this.#applied.get(id);
-      return { id, state: applied === undefined ? 'down' : 'following', zxid: applied ?? 0 };
-    });
+      return applied === undefined ? { id, state: 'down', zxid: 0 } : { id, state, zxid: applied };
+    };
+    return [
+      ...settings.voters.map((id) => viewOf(id, 'following')),
+      ...(settings.observers ?? []).map((id) => viewOf(id, 'observing')),
+    ];
   }
 
   /** The reign of this node begins; learners may have been quicker than itself. */

@@ -126,7 +126,7 @@ export class Pipeline {
   /** The node serves: as the leader, or as a learner who forwards. */
   serving(role: 'leader' | 'learner'): void {
     this.#authority = role === 'leader' ? this.#acceptance : this.#forwarder;
-    this.#release();
+    this.released();
   }
 
   /**
@@ -165,12 +165,12 @@ export class Pipeline {
   /** Goes on with what has waited for room. */
   advanced(): void {
     if (this.#held.size === 0 || this.#availability.state !== 'serving') return;
-    if (!this.#authority.full) this.#release();
+    if (!this.#authority.full) this.released();
   }
 
   /** Ends the waits that have lasted too long. @param overdue those that wait for a commit or a barrier */
   expireWaits(nowMs: number, overdue: readonly Pending[]): void {
-    if (this.#availability.tick(nowMs)) this.#release();
+    if (this.#availability.tick(nowMs)) this.released();
     for (const { zxid, pending } of this.#waiters.takeOverdue(nowMs)) {
       this.fail(pending, behindError(this.#core.zxid, zxid));
     }
@@ -252,8 +252,8 @@ export class Pipeline {
     this.#start(pending);
   }
 
-  /** Goes on with everything that has been held. */
-  #release(): void {
+  /** Goes on with everything that has been held, or refuses it by now. */
+  released(): void {
     this.#nowMs = this.#core.clock.monotonicMs();
     const streams = [...this.#held];
     this.#held.clear();

@@ -188,6 +188,7 @@ export class Replica implements DriveHooks {
     await this.retire();
     for (const cancel of this.#cancelTimers) cancel();
     await this.#snapshotter.stop();
+    this.#requests.stop();
     this.#drive.stop();
     await this.#transport?.stop();
     await this.#storage.close();

@@ -220,6 +220,13 @@ export class RequestPath {
     this.#core.outbox.flush();
   }
 
+  /** The node stops: from now on everything is refused, and what waits for a leader too. */
+  stop(): void {
+    this.#availability.stop();
+    this.#pipeline.released();
+    this.#core.outbox.flush();
+  }
+
   /** Another node's state has taken the place of this one's: sessions may have ended unseen. */
   replaced(): void {
     const { attached, state, zxid } = this.#core;

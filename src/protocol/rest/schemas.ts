@@ -154,7 +154,7 @@ export const SessionSchema = Exactly(
     timeoutMs: milliseconds,
     expiresInMs: milliseconds,
     ephemerals: Type.Integer({ minimum: 0 }),
-    connected: Type.Boolean({ description: 'A WebSocket is attached to it on this node.' }),
+    connected: Type.Boolean({ description: 'A WebSocket is attached to it, on whatever node.' }),
   },
   { $id: 'Session' },
 );

@@ -250,3 +250,24 @@ describe('a refusal of a leader that has been replaced', () => {
     await ensemble.stop();
   });
 });
+
+describe('a node that has been stopped', () => {
+  it('refuses everything as not done', async () => {
+    const ensemble = await InProcessEnsemble.start();
+    const [learner] = ensemble.learners;
+    const nodes = [learner, ensemble.theLeader];
+    const answers: CoordinatorAnswer[] = [];
+    for (const node of nodes) {
+      if (node === undefined) throw new Error('three nodes have learners');
+      await ensemble.during(node.replica.stop());
+      for (const operation of [createOf(1), { type: 'sync' }, { type: 'newSession' }] as const) {
+        answers.push(await node.ask(operation));
+      }
+    }
+    expect(answers).toHaveLength(6);
+    for (const answer of answers) {
+      expect(answer).toMatchObject({ error: { code: 'CONNECTIONLOSS' } });
+    }
+    await ensemble.stop();
+  });
+});
