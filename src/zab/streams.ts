@@ -37,6 +37,7 @@ export class Streams {
   open(progress: Progress, ack: AckEpochMessage): void {
     const { log, outbox } = this.#context;
     const common = commonPoint(log, ack);
+    progress.atLeast = ack.committed;
     if (common === undefined) {
       this.#sendSnapshot(progress, ack.committed);
       return;
@@ -51,7 +52,6 @@ export class Streams {
     }
     // What the learner says of its own end is compared with what the read will find.
     progress.startAt(common, chain ?? (isWhole ? ack.chain : undefined));
-    progress.atLeast = common;
   }
 
   /** Sends what the window of each learner has room for. */
@@ -76,7 +76,7 @@ export class Streams {
     if (progress.sentChain !== undefined && progress.sentChain !== previousChain) {
       const text = `The log of node ${progress.id} differs at ${progress.sent.zxid} from this one.`;
       this.#context.outbox.trace({ type: 'alarm', text });
-      this.#sendSnapshot(progress, noPosition);
+      this.#sendSnapshot(progress, progress.atLeast);
       return;
     }
     progress.stream = 'records';
@@ -126,7 +126,9 @@ export class Streams {
     const { outbox, mutations } = this.#context;
     progress.stream = 'snapshot';
     progress.transfer = this.#nextTransfer++;
-    progress.atLeast = mutations.snapshotBelowCommonPoint ? noPosition : atLeast;
+    // The commit point of a learner may be beyond what its own disk has.
+    const least = comparePositions(atLeast, progress.atLeast) > 0 ? atLeast : progress.atLeast;
+    progress.atLeast = mutations.snapshotBelowCommonPoint ? noPosition : least;
     const { id: to, tenure, transfer } = progress;
     outbox.snapshots.push({ to, tenure, transfer, atLeast: progress.atLeast });
     outbox.trace({ type: 'snapshot', to, atLeast: progress.atLeast });
