@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Operation } from '../../../../src/protocol/operations.ts';
 import { parsePath } from '../../../../src/protocol/path.ts';
+import { encodeFrame } from '../../../../src/replica/peer-codec.ts';
 import { InProcessEnsemble } from '../../../support/in-process-ensemble.ts';
 import type { EnsembleNode } from '../../../support/in-process-ensemble.ts';
 import type { Limits } from '../../../../src/protocol/limits.ts';
@@ -88,6 +89,29 @@ describe('a leader whose log is full', () => {
       await ensemble.pass(500);
     }
     expect(theLeader.replica.metrics().sessions).toBe(1);
+  });
+});
+
+describe('a learner that forwards more than it may have under way', () => {
+  it('loses the link, with all that waited on it, and nothing else', async () => {
+    const learner = await begin({ forwardedBytesMax: 2000 });
+    const { theLeader } = ensemble;
+    // From a state that the leader has not reached, so that they wait there.
+    const frame = (id: number): Uint8Array =>
+      encodeFrame({
+        ...{ epoch: theLeader.status.epoch, applied: 1_000_000 },
+        messages: [{ type: 'write', id, session: 0, identities: [], operation: putOf(1000) }],
+      });
+    for (let id = 1; id <= 3; id += 1) theLeader.replica.payload(learner.id, frame(id));
+    await ensemble.settle();
+    expect(learner.isServing).toBe(true);
+    for (let id = 4; id <= 9; id += 1) theLeader.replica.payload(learner.id, frame(id));
+    await ensemble.settle();
+    expect(learner.log.join('\n')).toContain('serves no clients');
+    await ensemble.pass(2000);
+    await ensemble.untilServing();
+    expect(await learner.get('/a')).toBeUndefined();
+    expect(await learner.request(putOf(1))).toMatchObject({ type: 'result' });
   });
 });
 
