@@ -132,6 +132,27 @@ describe('a node', () => {
   });
 });
 
+describe('zoogate health', () => {
+  it('asks the node that has these settings, on any port that it has been given', async () => {
+    const server = await startServer();
+    const settings = { ZOOGATE_DATA_DIR: server.dataDir, ZOOGATE_PORT: '0' };
+    for (const args of [['health'], ['health', '--ready']]) {
+      const healthy = await runZoogate(args, settings);
+      expect(healthy).toEqual({ code: 0, signal: null, stdout: '{"status":"ok"}\n', stderr: '' });
+    }
+    await server.stop();
+    const gone = await runZoogate(['health', '--port', `${server.port}`]);
+    expect(gone).toMatchObject({ code: 1, stdout: '' });
+    expect(gone.stderr).toContain(`${server.url}/health/live does not answer: `);
+  });
+
+  it('refuses what is no setting', async () => {
+    const result = await runZoogate(['health', '--prot', '1']);
+    expect(result).toMatchObject({ code: 2, stdout: '' });
+    expect(result.stderr).toContain('did you mean --port?');
+  });
+});
+
 describe('a node does not start', () => {
   it('on a data directory that another process uses', async () => {
     const server = await startServer();

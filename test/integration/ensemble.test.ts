@@ -1,0 +1,162 @@
+/** Members of one ensemble as processes: what their operator sees of them. */
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Cluster } from '../support/cluster.ts';
+import { runZoogate, temporaryDirectory } from '../support/server-process.ts';
+import { until } from '../support/waiting.ts';
+import { connect } from '../support/websocket-client.ts';
+
+vi.setConfig({ testTimeout: 90_000 });
+
+const clusters: Cluster[] = [];
+
+afterEach(async () => {
+  await Promise.all(clusters.splice(0).map((cluster) => cluster.stop()));
+});
+
+async function start(observers = 0): Promise<Cluster> {
+  const cluster = await Cluster.start({ voters: 3, observers });
+  clusters.push(cluster);
+  return cluster;
+}
+
+async function measurement(url: string, name: string): Promise<number | undefined> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const line = text.split('\n').find((each) => each.startsWith(`zoogate_${name} `));
+  return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')));
+}
+
+describe('a member without a quorum', () => {
+  it('is alive, says why it is not ready, refuses, and serves as soon as there is one', async () => {
+    const cluster = await start();
+    for (const id of cluster.ids) await cluster.end(id, 'SIGTERM');
+    const node = await cluster.startNode(1);
+    expect((await node.ask('GET', '/health/live')).status).toBe(200);
+    const ready = await node.ask('GET', '/health/ready');
+    expect(ready.problem()).toMatchObject({
+      ...{ status: 503, code: 'CONNECTIONLOSS', retryable: true },
+      detail: 'this node is not ready: not in a quorum yet',
+    });
+    for (const method of ['GET', 'PUT']) {
+      const refused = (await node.http(method, '/znodes/a')).problem();
+      expect(refused).toMatchObject({ status: 503, outcome: 'not-applied' });
+    }
+    expect(await node.status()).toMatchObject({ leader: null, self: 1 });
+
+    await cluster.startNode(3);
+    await until('readiness', async () => {
+      const { status } = await node.ask('GET', '/health/ready');
+      return status === 200 ? true : undefined;
+    });
+    expect((await node.http('PUT', '/znodes/a')).status).toBe(201);
+    const { members } = await node.status();
+    expect(members.find(({ id }) => id === 2)?.state).toBe('down');
+  });
+
+  it('waits for all that vote before its birth, and ends in order all the same', async () => {
+    const cluster = await Cluster.prepare({ voters: 3 });
+    clusters.push(cluster);
+    const node = await cluster.startNode(2);
+    await cluster.startNode(1);
+    const connected = 'Node 1 is connected.';
+    await until('the link', () => (node.log.includes(connected) ? true : undefined));
+    expect((await node.ask('GET', '/health/ready')).status).toBe(503);
+    expect(await cluster.end(2, 'SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+});
+
+describe('an ensemble', () => {
+  it('is described by every node alike, and measured', async () => {
+    const cluster = await start(1);
+    const leader = await cluster.newLeader();
+    await cluster.node(4).http('PUT', '/znodes/a', { body: 'x' });
+    for (const id of cluster.ids) {
+      const node = cluster.node(id);
+      const status = await until('the same view', async () => {
+        const seen = await node.status();
+        return seen.members.every(({ state, lag }) => state !== 'down' && lag === 0)
+          ? seen
+          : undefined;
+      });
+      expect(status).toMatchObject({ leader, readOnly: false, self: id });
+      expect(status.members.map(({ role }) => role)).toEqual([
+        ...['participant', 'participant', 'participant', 'observer'],
+      ]);
+      const states = status.members.map(({ state }) => state);
+      expect(states[leader - 1]).toBe('leading');
+      expect(states[3]).toBe('observing');
+      expect(await measurement(node.url, 'leader_id')).toBe(leader);
+      expect(await measurement(node.url, 'peers_connected')).toBe(3);
+      expect(await measurement(node.url, 'members_voting')).toBe(3);
+      expect(await measurement(node.url, 'ready')).toBe(1);
+      const role = states[id - 1] ?? '';
+      expect(await measurement(node.url, `role{role="${role}"}`)).toBe(1);
+      expect(await measurement(node.url, 'role{role="looking"}')).toBe(0);
+      const lagOfFour = await measurement(node.url, 'member_lag_transactions{member="4"}');
+      expect(lagOfFour).toBe(id === leader ? 0 : undefined);
+    }
+    expect(await measurement(cluster.node(4).url, 'requests_forwarded_total')).toBeGreaterThan(0);
+  });
+
+  it('hands over when its leader is told to stop, whose streams are sent elsewhere', async () => {
+    const cluster = await start();
+    const leader = await cluster.newLeader();
+    const node = cluster.node(leader);
+    const url = `${node.url.replace('http:', 'ws:')}/ws`;
+    const client = await connect(url, { connect: { session: 'new' } });
+    expect(await cluster.end(leader, 'SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(await client.closed).toMatchObject({ code: 1012 });
+    expect(node.log).toContain('the leadership is handed over');
+    const next = await cluster.newLeader(leader);
+    expect((await cluster.node(next).http('PUT', '/znodes/b')).status).toBe(201);
+  });
+
+  it('logs what an operator wants to know', async () => {
+    const cluster = await start();
+    const leader = await cluster.newLeader();
+    await cluster.end(leader, 'SIGKILL');
+    const next = await cluster.newLeader(leader);
+    const node = cluster.node(next);
+    const expected = [
+      'this node is looking',
+      'a leader has been elected',
+      'this node is leading',
+      'the epoch is established',
+      `Node ${leader} is connected.`,
+      `Node ${leader} is no longer connected.`,
+    ];
+    await until('the log', () => expected.every((said) => node.log.includes(said)) || undefined);
+    expect(node.log).not.toContain('"level":"error"');
+  });
+
+  it('is not joined by a node that has another list of members', async () => {
+    const cluster = await start();
+    await cluster.end(3, 'SIGTERM');
+    const ports = [1, 2, 3].map((id) => cluster.node(id).peerPort);
+    const members = ports.map((port, index) => `${index + 1}=127.0.0.1:${port}`);
+    const other = [...members, '4=127.0.0.1:1'].flatMap((member) => ['--member', member]);
+    const node = await cluster.startNode(3, { members: other });
+    await until(
+      'the refusal',
+      () => node.log.includes('give all nodes the same --member and --observer') || undefined,
+    );
+    expect((await node.ask('GET', '/health/ready')).status).toBe(503);
+  });
+});
+
+it('does not start where another process has its peer port, and says which setting that is', async () => {
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const { port } = other.address() as AddressInfo;
+  const members = [`1=127.0.0.1:${port}`, '2=127.0.0.1:1', '3=127.0.0.1:2'];
+  const args = members.flatMap((member) => ['--member', member]);
+  const place = ['--port', '0', '--data-dir', temporaryDirectory(), '--log-level', 'silent'];
+  const result = await runZoogate(['serve', '--id', '1', ...place, ...args]);
+  other.close();
+  expect(result).toMatchObject({ code: 1, stdout: '' });
+  expect(result.stderr).toBe(
+    `zoogate: cannot listen on 127.0.0.1 port ${port} for the other members (EADDRINUSE): ` +
+      'another process listens there; stop it, or choose another --peer-port\n',
+  );
+});
