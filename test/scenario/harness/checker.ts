@@ -36,6 +36,8 @@ export class Checker {
   /** Chain of every record that ever was, by its position. */
   readonly #chains = new Map<string, number>();
   readonly #records = new Map<string, LogRecord>();
+  /** The record before each, by its position. */
+  readonly #predecessors = new Map<string, string>();
   /** The committed history, by zxid. */
   readonly #committed = new Map<number, LogPosition>();
   #lastCommitted = none;
@@ -87,6 +89,11 @@ export class Checker {
     const before = node.recordAt(record.zxid - 1) ?? lastOf(node.image);
     if (before.zxid !== record.zxid - 1 || before.epoch > record.epoch) {
       this.#violated(node, `appends ${key} behind ${positionText(before)} (contiguous log)`);
+    }
+    const predecessor = this.#predecessors.get(key) ?? positionText(before);
+    this.#predecessors.set(key, predecessor);
+    if (predecessor !== positionText(before)) {
+      this.#violated(node, `has ${key} behind ${positionText(before)}, not ${predecessor}`);
     }
   }
 
