@@ -1,15 +1,16 @@
 /**
  * The front doors, and how a guarantee is tested through all of them: the same tests, over real sockets,
- * before a real node. The tests of a file share nodes, each test keeps to a place of its own in the tree.
+ * before a real node or a member of an ensemble. The tests of a file share nodes, each test keeps to a place
+ * of its own in the tree.
  */
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
 import { Gate, GatedDisk } from '../support/gated-disk.ts';
-import { startInProcess } from '../support/in-process.ts';
 import type { InProcessNode, InProcessOptions } from '../support/in-process.ts';
 import type { Client, ClientOptions } from './client.ts';
 import { sendHttp } from './http.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
 import { RestClient } from './rest-client.ts';
+import { startTarget } from './target.ts';
 import { WebSocketClient } from './websocket-client.ts';
 
 /** A node that the tests of a file share. */
@@ -64,7 +65,7 @@ class SharedNode implements Place {
   }
 
   async start(): Promise<void> {
-    this.#starting ??= startInProcess(this.#options);
+    this.#starting ??= startTarget(this.#options);
     this.#node = await this.#starting;
   }
 
