@@ -135,6 +135,8 @@ export class Leader {
       return `node ${from} belongs to a cluster already`;
     }
     const voter = members.counts(from, peers.get(from)?.incarnation ?? '');
+    // It has lost what it has acknowledged: from here on it counts for what it acknowledges again.
+    if (recovering || !voter) this.#durable.delete(from);
     const progress = new Progress({ id: from, tenure, voter, recovering }, nowMs);
     this.#learners.set(from, progress);
     this.#featureLevels.set(from, info.featureLevel);

@@ -49,6 +49,8 @@ export class Learner {
   /** How far the stream has come; undefined before its first message. */
   #streamEnd: LogPosition | undefined;
   #epochStart: LogPosition | undefined;
+  /** The commit point of the leader, as it was first told. */
+  #mustHold: LogPosition | undefined;
   #serving = false;
   #acked = noPosition;
   #round = 0;
@@ -127,11 +129,16 @@ export class Learner {
     if (this.#phase === 'promise' && isSame(promise, this.#promise)) this.#ackEpoch();
   }
 
-  /** The epoch record on disk is what makes a recovering node whole. */
+  /**
+   * What makes a recovering node whole is the epoch record on disk, and all that was committed when this
+   * relation began: it may have acknowledged that in this very epoch.
+   */
   onDurable(): void {
-    const [context, start] = [this.#context, this.#epochStart];
-    if (!context.recovering || start === undefined) return;
+    const context = this.#context;
+    const [start, mustHold] = [this.#epochStart, this.#mustHold];
+    if (!context.recovering || start === undefined || mustHold === undefined) return;
     if (comparePositions(this.#ackable(), start) < 0) return;
+    if (comparePositions(this.#ackable(), mustHold) < 0) return;
     if (this.#epoch < (context.promise?.epoch ?? 0)) return;
     context.recovering = false;
     context.outbox.trace({ type: 'recovered', epoch: this.#epoch });
@@ -297,6 +304,7 @@ export class Learner {
 
   #hear(committed: LogPosition, round: number): Departure | undefined {
     if (round > this.#round) this.#round = round;
+    this.#mustHold ??= committed;
     const { log } = this.#context;
     const end = this.#streamEnd;
     if (end === undefined || this.#phase !== 'stream') return undefined;
@@ -308,6 +316,7 @@ export class Learner {
     const known = committed.zxid <= end.zxid ? committed : end;
     if (comparePositions(known, log.committed) > 0) log.commitTo(known);
     this.#noteCommit();
+    this.onDurable();
     return undefined;
   }
 
