@@ -12,6 +12,9 @@ import { idOf, nameOf, observerNames, positionText, voterNames } from './words.t
 
 export const TICK_MS = 20;
 
+/** Nodes that have closed a link try again at this pace. */
+const REDIAL_MS = 200;
+
 /** No cluster of five has this much to say without time going on. */
 const ROUNDS_MAX = 500;
 
@@ -150,7 +153,7 @@ export class World {
   tick(): void {
     this.nowMs += TICK_MS;
     for (const lane of this.network.lanes) lane.ticksLeft -= 1;
-    this.connectAll();
+    if (this.nowMs % REDIAL_MS === 0) this.connectAll();
     for (const node of this.running) if (!node.paused) node.tick();
     this.stabilize();
   }
