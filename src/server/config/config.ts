@@ -10,7 +10,8 @@ import type { MachineMemory } from './memory.ts';
 import { flagOf, limitNames, limitSetting, settingNames, settings } from './settings.ts';
 import type { AnySetting, LimitName, SettingName } from './settings.ts';
 import { isList } from './sources.ts';
-import type { Given, Mistake, Source } from './sources.ts';
+import type { Mistake } from './mistake.ts';
+import type { Given, Source } from './sources.ts';
 import { formatDuration, ValueError } from './values.ts';
 import type { ValueKind } from './values.ts';
 

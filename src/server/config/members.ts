@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 import { isLoopbackAddress } from './addresses.ts';
-import type { Mistake } from './sources.ts';
+import type { Mistake } from './mistake.ts';
 import { ValueError } from './values.ts';
 import type { ValueKind } from './values.ts';
 

@@ -1,6 +1,7 @@
 /** The three places where settings are given, each read into the same form; nothing is judged here but names. */
 import { parseArgs } from 'node:util';
 import { parseDocument } from 'yaml';
+import type { Mistake } from './mistake.ts';
 import {
   flagOf,
   limitNames,
@@ -22,12 +23,6 @@ export interface Given {
 export interface Source {
   readonly settings: ReadonlyMap<SettingName, Given>;
   readonly limits: ReadonlyMap<LimitName, Given>;
-}
-
-/** What is wrong, and with what. Never holds the value of a secret. */
-export interface Mistake {
-  readonly key: string;
-  readonly problem: string;
 }
 
 export interface SourceReading {

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { integer, ValueError } from '../config/values.ts';
 import { votersMax } from '../config/members.ts';
-import type { Mistake } from '../config/sources.ts';
+import type { Mistake } from '../config/mistake.ts';
 
 export interface EnsembleOptions {
   /** Members with a vote: ids 1 to this. */
