@@ -1,6 +1,6 @@
 import type { Context } from './context.ts';
 import type { ZabStatus } from './options.ts';
-import type { Role } from './zab.ts';
+import type { Role } from './role.ts';
 
 /** What a node says of itself. */
 export function statusOf(context: Context, role: Role, tenure: number): ZabStatus {

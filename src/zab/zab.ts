@@ -30,6 +30,8 @@ import { defaultStreamLimits, defaultTimeouts } from './options.ts';
 import type { BarrierOptions, ZabOptions, ZabStatus } from './options.ts';
 import { Outbox } from './outbox.ts';
 import type { BarrierId, Ready } from './ready.ts';
+import { isLearning } from './role.ts';
+import type { Role } from './role.ts';
 import { standingOf } from './standing.ts';
 import type { Standing } from './standing.ts';
 import { statusOf } from './status.ts';
@@ -43,11 +45,6 @@ import type {
   ReadResult,
 } from './types.ts';
 import { WaitingLearners } from './waiting-learners.ts';
-
-export type Role =
-  | { readonly name: 'looking'; readonly election: Election }
-  | { readonly name: 'leading'; readonly leader: Leader }
-  | { readonly name: 'following' | 'observing'; readonly learner: Learner };
 
 export class Zab {
   readonly #context: Context;
@@ -594,8 +591,4 @@ export class Zab {
     // The election waited, since what this node has was about to change.
     if (wasIn !== this.#tenure && this.#role.name === 'looking') this.#look();
   }
-}
-
-function isLearning(role: Role): role is Extract<Role, { readonly learner: Learner }> {
-  return role.name === 'following' || role.name === 'observing';
 }
