@@ -25,6 +25,8 @@ export interface Context {
   promise: EpochPromise | undefined;
   /** The greatest one that is on disk. */
   durablePromise: EpochPromise | undefined;
+  /** The greatest epoch that any node has said to have promised. */
+  greatestHeard?: number;
   /** Of the log, or of the cluster that this node has found. */
   clusterId: string | undefined;
   /** As a leader has told it. */

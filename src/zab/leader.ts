@@ -39,6 +39,8 @@ export class Leader {
   /** The relations that are open. */
   readonly #learners = new Map<number, Progress>();
   readonly #featureLevels = new Map<number, number>();
+  /** The life of the data directory of each node that has spoken to this leader. */
+  readonly #lives = new Map<number, string>();
   /** Answers that wait for the epoch record. */
   readonly #answers = new Map<number, AckEpochMessage>();
   /** When each voter was last heard from, also if its relation is over. */
@@ -128,13 +130,16 @@ export class Leader {
   onFollowerInfo(from: number, info: FollowerInfoMessage): string | undefined {
     const { clusterId, members, peers, nowMs } = this.#context;
     const { tenure, recovering, promise } = info;
+    const incarnation = peers.get(from)?.incarnation ?? '';
     this.end(from);
     if (info.clusterId !== undefined && info.clusterId !== clusterId) {
       this.#refuse(from, tenure, 'It belongs to another cluster.');
       if (clusterId !== undefined) return undefined;
       return `node ${from} belongs to a cluster already`;
     }
-    const voter = members.counts(from, peers.get(from)?.incarnation ?? '');
+    this.#lives.set(from, incarnation);
+    this.#hearPromise(promise);
+    const voter = members.counts(from, incarnation);
     // It has lost what it has acknowledged: from here on it counts for what it acknowledges again.
     if (recovering || !voter) this.#durable.delete(from);
     const progress = new Progress({ id: from, tenure, voter, recovering }, nowMs);
@@ -424,12 +429,19 @@ export class Leader {
     if (round > (this.#confirmed.get(progress.id) ?? 0)) this.#confirmed.set(progress.id, round);
   }
 
+  /** Whoever comes too late for the choice of an epoch is thought of at the next one. */
+  #hearPromise(promise: EpochPromise | undefined): void {
+    const context = this.#context;
+    context.greatestHeard = Math.max(context.greatestHeard ?? 0, promise?.epoch ?? 0);
+  }
+
   /** A quorum has said which epochs it promised; a new cluster is born only of all its voters. */
   #maybeChooseEpoch(): void {
     const { self, clusterId, log, outbox, options, mutations } = this.#context;
     const isBirth = clusterId === undefined && !mutations.birthWithoutAll;
     if (isBirth && !this.#voters.every((voter) => this.#discovery.hasHeard(voter))) return;
-    const epoch = this.#discovery.chooseEpoch(log.last.epoch);
+    const heard = this.#context.greatestHeard ?? 0;
+    const epoch = this.#discovery.chooseEpoch(Math.max(log.last.epoch, heard));
     if (epoch === undefined) return;
     this.#epoch = epoch;
     this.#progress();
@@ -472,13 +484,18 @@ export class Leader {
     return this.#newClusterId();
   }
 
-  /** As the log has it; the first one names the lives that were there at the birth. */
+  /**
+   * As the log has it; the first one names the lives that were there at the birth, also where a link is
+   * gone by now: a voter without a life would be counted in every one.
+   */
   #config(): Uint8Array {
     const { log, members, peers, options, self } = this.#context;
     const inForce = log.epochRecord?.config;
     if (inForce !== undefined && inForce.length > 0) return inForce;
     const withLives = members.list.map((member): Member => {
-      const { incarnation } = member.id === self ? options : (peers.get(member.id) ?? member);
+      if (member.id === self) return { ...member, incarnation: options.incarnation };
+      const linked = peers.get(member.id)?.incarnation;
+      const incarnation = this.#lives.get(member.id) ?? linked ?? member.incarnation;
       return { ...member, incarnation };
     });
     return encodeConfig(withLives);

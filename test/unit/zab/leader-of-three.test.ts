@@ -107,6 +107,16 @@ describe('discovery', () => {
     expect(resets(host)).toEqual(['node 3 has promised epoch 8']);
   });
 
+  it('chooses beyond that promise at the next attempt, although a quorum is there without its voter', () => {
+    const host = elected();
+    introduce(host, 2);
+    introduce(host, 3, { promise: promiseOf(1000) });
+    for (const peer of [2, 3]) vote(host, peer);
+    host.promises = [];
+    introduce(host, 2);
+    expect(host.promises.map(({ promise }) => promise.epoch)).toEqual([1001]);
+  });
+
   it('does not lead whoever belongs to another cluster', () => {
     const host = elected();
     const info = { promise: undefined, featureLevel: 1, recovering: false };

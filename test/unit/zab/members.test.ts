@@ -58,6 +58,19 @@ describe('the birth of a cluster', () => {
     expect(host.zab.status.members).toEqual(decodeConfig(config));
   });
 
+  it('names the life that has spoken of one that is gone by then: its next one is a stranger', () => {
+    const host = ofThree(emptyDisk);
+    for (const peer of [2, 3]) vote(host, peer, { key: empty });
+    introduce(host, 2);
+    introduce(host, 3);
+    host.zab.peerDown(3);
+    host.syncPromise();
+    host.takeAll();
+    answerEpoch(host, 2);
+    const voters = host.zab.status.members.filter(({ role }) => role === 'voter');
+    expect(voters.map(({ incarnation }) => incarnation)).toEqual([1, 2, 3].map(lifeOf));
+  });
+
   it('ends where one of them turns out to belong to a cluster', () => {
     const host = ofThree(emptyDisk);
     for (const peer of [2, 3]) vote(host, peer, { key: empty });
