@@ -1,22 +1,10 @@
 /** The broadcast protocol as a function of its inputs, and the words it shares with its driver. */
 export { Zab } from './zab.ts';
-export { defaultStreamLimits, defaultTimeouts } from './options.ts';
-export type {
-  BarrierOptions,
-  LearnerStatus,
-  Member,
-  StreamLimits,
-  ZabOptions,
-  ZabStatus,
-  ZabTimeouts,
-} from './options.ts';
+export type { BarrierOptions, ZabOptions, ZabStatus } from './options.ts';
 export type {
   BarrierId,
-  Disconnection,
-  OutgoingMessage,
   ReadRequest,
   Ready,
-  RoleName,
   SettledBarrier,
   SnapshotChunk,
   SnapshotOver,
@@ -26,16 +14,10 @@ export type {
 } from './ready.ts';
 export type {
   AckEpochMessage,
-  AckMessage,
   AppendMessage,
   FollowerInfoMessage,
   HandOffMessage,
   LeaderInfoMessage,
-  LeaderMessage,
-  LearnerMessage,
-  PeerState,
-  PingMessage,
-  PongMessage,
   RefuseMessage,
   SnapshotAckMessage,
   SnapshotMessage,
@@ -46,7 +28,6 @@ export type { LogStart } from './log-view.ts';
 export { noMutations } from './mutations.ts';
 export type { Mutations } from './mutations.ts';
 export { decodeEpochRecord, encodeEpochRecord } from './epoch-record.ts';
-export type { EpochRecord } from './epoch-record.ts';
 export {
   decodeRecord,
   encodeRecord,
@@ -57,7 +38,6 @@ export {
 export { comparePositions, noPosition } from './types.ts';
 export type {
   EpochPromise,
-  InstalledSnapshot,
   LogPosition,
   LogRecord,
   Peer,

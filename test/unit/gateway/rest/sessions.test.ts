@@ -265,7 +265,7 @@ describe('super rights', () => {
   it('nobody needs them to see the ensemble', async () => {
     const answer = await http('GET', '/ensemble');
     expect(answer.json()).toMatchObject({
-      ...{ epoch: 1, leader: 1, readOnly: false, self: 1, configZxid: 0 },
+      ...{ epoch: 1, leader: 1, readOnly: false, self: 1, configZxid: 1 },
       members: [{ id: 1, role: 'participant', state: 'leading', lag: 0 }],
     });
     expect(answer.headers['zk-server']).toBe('1');

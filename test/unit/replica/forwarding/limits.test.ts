@@ -1,6 +1,6 @@
 /** What is under way between two nodes is bounded, and whoever breaks the rules loses the link alone. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Operation } from '../../../../src/protocol/operations.ts';
+import type { Operation, PutOperation } from '../../../../src/protocol/operations.ts';
 import { parsePath } from '../../../../src/protocol/path.ts';
 import { encodeFrame } from '../../../../src/replica/peer-codec.ts';
 import { InProcessEnsemble } from '../../../support/in-process-ensemble.ts';
@@ -12,7 +12,11 @@ let ensemble: InProcessEnsemble;
 afterEach(() => ensemble.stop());
 
 const a = parsePath('/a');
-const putOf = (bytes: number): Operation => ({ type: 'put', path: a, data: new Uint8Array(bytes) });
+const putOf = (bytes: number): PutOperation => ({
+  type: 'put',
+  path: a,
+  data: new Uint8Array(bytes),
+});
 
 async function begin(limits: Partial<Limits>): Promise<EnsembleNode> {
   ensemble = await InProcessEnsemble.start({ limits });
