@@ -229,6 +229,18 @@ export class Forwarder implements Authority {
     }
   }
 
+  /**
+   * A snapshot of the leader has brought this node to `zxid`, past records of what it had forwarded: they
+   * stand in the leader's log, and the snapshot holds what they have done.
+   */
+  overtaken(zxid: Zxid): void {
+    for (;;) {
+      const head = this.#proposed.peek();
+      if (head === undefined || head.zxid > zxid) return;
+      this.applied(head.zxid);
+    }
+  }
+
   /** The leader is lost: whatever it has not finished has no outcome that this node could know. */
   lost(): void {
     this.#epoch = 0;

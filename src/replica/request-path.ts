@@ -234,6 +234,7 @@ export class RequestPath {
       if (!state.sessions.has(session)) this.#attachments.sessionClosed(session);
     }
     this.#pipeline.nowMs = this.#core.clock.monotonicMs();
+    if (this.#role?.name === 'learner') this.#forwarder.overtaken(zxid);
     this.#pipeline.applied(zxid, undefined);
     this.#core.outbox.flush();
   }
