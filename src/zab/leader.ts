@@ -58,6 +58,8 @@ export class Leader {
   #round = 0;
   /** When something last brought the epoch nearer to its establishment. */
   #progressMs: number;
+  /** A voter has promised this epoch to another: who tries a later one can count it. */
+  #isPromisedToAnother = false;
   /** A voter has promised a later epoch. */
   #surpassed = false;
 
@@ -309,7 +311,10 @@ export class Leader {
       return voter === self ? nowMs : (this.#heardMs.get(voter) ?? atFirst);
     });
     if (nowMs > lastHeard + timeouts.peerMs) return 'no quorum within its deadline';
-    if (this.established || nowMs <= this.#progressMs + timeouts.connectMs) return undefined;
+    if (this.established) return undefined;
+    const isMissed = this.#isPromisedToAnother && this.#phase === 'discovery';
+    const patienceMs = isMissed ? timeouts.peerMs : timeouts.connectMs;
+    if (nowMs <= this.#progressMs + patienceMs) return undefined;
     return 'the epoch was not established within its deadline';
   }
 
@@ -376,7 +381,10 @@ export class Leader {
     }
     this.#answers.set(id, ack);
     const isCounted = ack.counted && progress.voter && !progress.recovering;
-    if (!isCounted) return undefined;
+    if (!isCounted) {
+      this.#isPromisedToAnother ||= !ack.counted && progress.voter && !progress.recovering;
+      return undefined;
+    }
     const order = mutations.compareZxidsOnly
       ? ack.last.zxid - log.durable.zxid
       : comparePositions(ack.last, log.durable);
