@@ -180,10 +180,10 @@ export class LeaderDesk {
       if (outcome === 'void') return;
       const told = outcome === 'timeout' ? 'timeout' : 'unreachable';
       this.#say(link, { type: 'acked', id, outcome: told });
-    } else if (outcome === 'void' && id !== 0) {
+    } else if (id !== 0 && !pending.proposed) {
+      // Its own time may have ended it for the learner, who counts it as under way until it is told.
       this.#say(link, { type: 'void', id });
     }
-    // A learner has its own time for everything else, and would not listen any more.
     if (!pending.proposed) pending.phase = 'over';
   }
 

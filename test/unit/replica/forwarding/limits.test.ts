@@ -68,6 +68,42 @@ describe('requests that a learner has forwarded', () => {
   });
 });
 
+describe('what the leader could not confirm in time', () => {
+  it('gives its place back too: its client was told long before', async () => {
+    const state = { stalled: false };
+    ensemble = await InProcessEnsemble.start({
+      disk: (id) => ({
+        fault: ({ path }) => {
+          return state.stalled && id !== 3 && path.startsWith('log/')
+            ? { type: 'stall' }
+            : undefined;
+        },
+      }),
+    });
+    const { theLeader } = ensemble;
+    expect(theLeader.id).toBe(3);
+    const [learner] = ensemble.learners;
+    if (learner === undefined) throw new Error('three nodes have learners');
+    await learner.put('/a', 'x');
+    state.stalled = true;
+    const first = theLeader.ask(putOf(1));
+    await ensemble.settle();
+    // It is refused by what stands in the log and is not committed.
+    const create: Operation = {
+      ...{ type: 'create', path: a, data: new Uint8Array(), kind: 'persistent' },
+      sequential: false,
+    };
+    const late = learner.ask(create);
+    expect(await ensemble.during(late)).toMatchObject({ error: { code: 'OPERATIONTIMEOUT' } });
+    await ensemble.pass(500);
+    state.stalled = false;
+    for (const { disk } of ensemble.nodes) disk.release();
+    await ensemble.during(first);
+    expect(ensemble.theLeader.id).toBe(theLeader.id);
+    expect(learner.replica.metrics()).toMatchObject({ forwardedRequests: 0, forwardedBytes: 0 });
+  });
+});
+
 describe('a leader whose log is full', () => {
   it('lets the links wait, in order, and takes everything in the end', async () => {
     const learner = await begin({ outstandingTransactionsMax: 4 });
