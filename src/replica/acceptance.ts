@@ -145,6 +145,8 @@ export class Acceptance implements Authority {
     }
     pending.result = remembered === undefined ? first?.result : decodeResult(remembered.result);
     pending.zxid = remembered?.zxid ?? first?.zxid ?? 0;
+    // It may be done already: whoever never hears more must not be told that it is not.
+    if (pending.origin === undefined) pending.proposed = true;
     this.#drive.awaitBarrier(pending, this.#drive.last);
     return true;
   }
