@@ -119,14 +119,17 @@ describe('an idempotency key', () => {
     expect(await learner.request(sequential, once)).toMatchObject({ zxid: first.zxid });
   });
 
-  it.each(['applied', 'in the log'])('of a write that is %s is never said not to be', async (how) => {
-    const { theLeader } = ensemble;
-    if (how === 'applied') await theLeader.request(put('one'), once);
-    ensemble.isolate(theLeader.id);
-    if (how === 'in the log') void theLeader.ask(put('one'), once);
-    const again = await ensemble.during(theLeader.ask(put('one'), once));
-    expect(again.type === 'error' && outcomeOf(again.error)).toBe('unknown');
-  });
+  it.each(['applied', 'in the log'])(
+    'of a write that is %s is never said not to be',
+    async (how) => {
+      const { theLeader } = ensemble;
+      if (how === 'applied') await theLeader.request(put('one'), once);
+      ensemble.isolate(theLeader.id);
+      if (how === 'in the log') void theLeader.ask(put('one'), once);
+      const again = await ensemble.during(theLeader.ask(put('one'), once));
+      expect(again.type === 'error' && outcomeOf(again.error)).toBe('unknown');
+    },
+  );
 
   it('of another request is refused on every node', async () => {
     await learner.request(put('one'), once);
