@@ -77,18 +77,21 @@ export class TwinFile<Value extends object> {
   async #replace(value: Value): Promise<void> {
     this.#generation += 1;
     const bytes = this.#encode({ generation: this.#generation, value });
-    for (const suffix of suffixes) {
-      const path = this.#name + suffix;
-      const file = await this.#disk.open(`${path}.tmp`, 'create');
-      try {
-        await file.write(0, bytes);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await this.#disk.rename(`${path}.tmp`, path);
-    }
+    // Together, since a new leader waits for it: until both are on the disk, the old copies stand untouched.
+    const paths = suffixes.map((suffix) => this.#name + suffix);
+    await Promise.all(paths.map((path) => this.#prepare(`${path}.tmp`, bytes)));
+    for (const path of paths) await this.#disk.rename(`${path}.tmp`, path);
     await this.#disk.syncDirectory('');
+  }
+
+  async #prepare(path: string, bytes: Uint8Array): Promise<void> {
+    const file = await this.#disk.open(path, 'create');
+    try {
+      await file.write(0, bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   }
 
   #encode(content: { generation: number; value: Value }): Uint8Array {
