@@ -319,7 +319,7 @@ describeOverRest(
       expect((await client.children(place)).children).toHaveLength(10);
     });
   },
-  { limits: { outstandingTransactionsMax: 10 } },
+  { limits: { outstandingTransactionsMax: 10, forwardedRequestsMax: 10 } },
 );
 
 describeOverWebSocket(
