@@ -277,6 +277,8 @@ export class Zab {
     assert(tenure === this.#installing, 'what is installed was received whole');
     const { log, outbox } = this.#context;
     log.installed(snapshot);
+    // What was on its way to the log that is gone is never completed.
+    this.#disk.completed();
     outbox.trace({ type: 'installed', position: snapshot.position });
     this.#refreshMembers();
     this.#endInstallation();

@@ -97,6 +97,25 @@ describe('a snapshot as its learner receives it', () => {
     expect(host.last('VOTE', 2)).toMatchObject({ candidate: 1, key: position });
   });
 
+  it('does not leave the disk in doubt: what was on its way there is not awaited any more', () => {
+    const host = learning();
+    const { tenure } = host.zab.status;
+    const previous = recordsOf('1e 1t').at(-1);
+    const append = { type: 'APPEND', tenure, committed: noPosition, round: 0 } as const;
+    host.zab.step(3, {
+      ...{ ...append, previous: { epoch: 1, zxid: 2 }, previousChain: previous?.chain ?? 0 },
+      records: recordsOf('2e', previous),
+    });
+    host.takeAll();
+    expect(host.appends).toHaveLength(1);
+    piece(host, 0, true);
+    host.zab.snapshotInstalled(tenure, installed);
+    host.takeAll();
+    host.zab.peerDown(3);
+    host.passTo(3000, 20);
+    expect(host.last('VOTE', 2)).toMatchObject({ candidate: 1, key: position });
+  });
+
   it('that is not as it should be ends the role', () => {
     const host = learning();
     const { tenure } = host.zab.status;
