@@ -21,6 +21,11 @@ export function through(): Through | undefined {
   throw new Error('ZOOGATE_TEST_THROUGH must be leader, follower or observer');
 }
 
+/** Voters of the ensemble that the tests see. */
+export function voterCount(): number {
+  return through() === undefined ? 1 : voters.length;
+}
+
 /** True where a write goes to another node, which alone knows what becomes of it. */
 export function isForwarded(): boolean {
   const role = through();
