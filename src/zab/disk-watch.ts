@@ -28,7 +28,15 @@ export class DiskWatch {
   }
 
   completed(): void {
-    const isIdle = this.#context.log.inProgress === 0 && this.#promises === 0;
-    this.#busySinceMs = isIdle ? undefined : this.#context.nowMs;
+    this.#busySinceMs = this.#isIdle ? undefined : this.#context.nowMs;
+  }
+
+  /** The log has been cut: nothing may be on its way any more. */
+  relieved(): void {
+    if (this.#isIdle) this.#busySinceMs = undefined;
+  }
+
+  get #isIdle(): boolean {
+    return this.#context.log.inProgress === 0 && this.#promises === 0;
   }
 }

@@ -132,8 +132,9 @@ export class LogView {
     return leastPosition(this.#committed, this.#durable);
   }
 
-  /** Records that the disk has and has not completed. */
+  /** Records that the disk has and has not completed; none where all that it completes says nothing now. */
   get inProgress(): number {
+    if (this.#handedOutIn < this.#validFrom) return 0;
     return this.#handedOut.zxid - this.#durable.zxid;
   }
 

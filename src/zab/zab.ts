@@ -222,11 +222,12 @@ export class Zab {
     const { log, outbox, mutations } = this.#context;
     const since = mutations.ignoreTenureOfCompletions ? this.#tenure : tenure;
     const outcome = log.completed(since, position);
+    // Whatever it says of the log, the disk works.
+    this.#disk.completed();
     if (typeof outcome === 'string') {
       outbox.ignore('disk completion', outcome);
       return;
     }
-    this.#disk.completed();
     if (!outcome) return;
     this.#progressed = true;
     if (this.#role.name === 'leading') this.#role.leader.onDurable();
@@ -446,6 +447,7 @@ export class Zab {
     if (this.#role.name === 'leading') this.#bidFarewell(this.#role.leader);
     this.#tenure += 1;
     log.enterTenure(this.#tenure);
+    this.#disk.relieved();
     this.#refreshMembers();
     this.#barriers.voidAll(outbox.barriers);
     this.#handOff = undefined;

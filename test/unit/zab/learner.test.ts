@@ -2,7 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { InvariantError } from '../../../src/protocol/assert.ts';
 import { noPosition } from '../../../src/zab/index.ts';
 import type { AppendMessage, LogPosition, LogRecord } from '../../../src/zab/index.ts';
-import { diskOf, Host, lifeOf, link, ofThree, positionOf, recordsOf, vote } from './host.ts';
+import {
+  diskOf,
+  established,
+  Host,
+  lifeOf,
+  link,
+  ofThree,
+  positionOf,
+  recordsOf,
+  vote,
+} from './host.ts';
 import type { DiskImage } from './host.ts';
 
 const LEADER = 3;
@@ -297,5 +307,39 @@ describe('leaving a leader', () => {
     const looking = learning();
     vote(looking, LEADER, { candidate: 2 });
     expect(looking.zab.status.role).toBe('looking');
+  });
+});
+
+describe('a leader that is gone right after its first records', () => {
+  it.each([2, 3])('leaves no doubt of the disk behind, with a cut after record %i', (kept) => {
+    const host = established();
+    const [first] = host.propose('first', 'second');
+    const { tenure: before, last } = host.takeAll().zab.status;
+    host.zab.stepDown('the test says so');
+    host.takeAll();
+    vote(host, 3, { state: 'leading', leader: 3 });
+    const { tenure } = host.zab.status;
+    const info = { epoch: 3, incarnation: lifeOf(3), clusterId: 'cluster-a', voter: true };
+    host.zab.step(3, { type: 'LEADERINFO', tenure, ...info });
+    host.takeAll().syncPromise();
+    host.takeAll();
+    const previous = host.image.records.at(-1);
+    // Both come with one read of the socket: the cut is decided, and what follows it is forgotten.
+    host.zab.step(3, {
+      ...{ type: 'APPEND', tenure, committed: noPosition, round: 0 },
+      ...{ previous: { epoch: 2, zxid: 2 }, previousChain: previous?.chain ?? 0 },
+      records:
+        kept === 2 || first === undefined
+          ? recordsOf('3e', previous)
+          : [first, ...recordsOf('3e', first)],
+    });
+    host.zab.step(3, { type: 'REFUSE', tenure, reason: 'This node leads no longer.' });
+    host.takeAll();
+    expect(last).toEqual({ epoch: 2, zxid: 4 });
+    expect(host.zab.status.last).toEqual({ epoch: 2, zxid: kept });
+    // The disk tells where it ends after the cut, if that is news.
+    if (kept === 3) host.zab.durable(before, { epoch: 2, zxid: kept });
+    host.passTo(5000, 20);
+    expect(host.last('VOTE', 2)).toMatchObject({ candidate: 1 });
   });
 });
