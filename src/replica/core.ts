@@ -101,6 +101,8 @@ export class Core {
   readonly attached = new Map<SessionId, Stream>();
   /** Streams whose cursor lags, for the metrics page. */
   lagging = 0;
+  /** Which voters this node misses, to be put behind other words. */
+  absent = '';
 
   constructor(parts: CoreParts) {
     this.settings = parts.settings;

@@ -244,6 +244,8 @@ export class Forwarder implements Authority {
   /** The leader is lost: whatever it has not finished has no outcome that this node could know. */
   lost(): void {
     this.#epoch = 0;
+    // What a former leader said of the others, itself included, is not true any more.
+    this.members = [];
     this.#outgoing = [];
     this.#outgoingRequests = [];
     this.#openRound = undefined;

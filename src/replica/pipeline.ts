@@ -300,7 +300,8 @@ export class Pipeline {
   /** Everything before has been started, the minimum zxid has been reached: the operation itself. */
   #begin(pending: Pending): void {
     try {
-      const missing = refusalWithout(this.#availability.state, pending.message);
+      const { state } = this.#availability;
+      const missing = refusalWithout(state, pending.message, this.#core.absent);
       if (missing !== undefined) throw errorOf(missing);
       if (this.#seekSession(pending)) return;
       pending.caller = pending.stream?.caller ?? this.#attachments.resolve(pending.message.caller);
@@ -317,7 +318,7 @@ export class Pipeline {
    */
   #seekSession(pending: Pending): boolean {
     if (pending.sessionSought || sessionAskedFor(pending.message) <= this.#core.zxid) return false;
-    if (this.#availability.state !== 'serving') throw errorOf(noLeader());
+    if (this.#availability.state !== 'serving') throw errorOf(noLeader(this.#core.absent));
     pending.sessionSought = true;
     pending.seeksSession = true;
     this.#block(pending);

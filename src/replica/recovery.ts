@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 import type { Recovered, Storage } from '../storage/index.ts';
 import { decodeEpochRecord, noPosition, recordOfFrame, Zab } from '../zab/index.ts';
-import type { LogRecord } from '../zab/index.ts';
+import type { LogRecord, ZabStatus } from '../zab/index.ts';
 import type { Clock, ReplicaLog, ReplicaSettings, Scheduler } from './host.ts';
 import { LogMemory } from './log-memory.ts';
 import { Replica } from './replica.ts';
@@ -64,7 +64,33 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     records: memory,
     random: (bound) => Math.floor(((options.randomBytes(1)[0] ?? 0) / 256) * bound),
   });
+  requireListed(zab.status.members, settings);
   return new Replica({ ...options, state, memory, zab });
+}
+
+/**
+ * The members are fixed at the birth of an ensemble, and the log knows them. A list that says otherwise
+ * would promise what is not so: more votes, or another majority.
+ */
+function requireListed(members: ZabStatus['members'], settings: ReplicaSettings): void {
+  const { voters, observers = [] } = settings;
+  const known = rolesText(
+    members.filter(({ role }) => role === 'voter').map(({ id }) => id),
+    members.filter(({ role }) => role === 'observer').map(({ id }) => id),
+  );
+  const listed = rolesText(voters, observers);
+  if (known === listed) return;
+  throw new Error(
+    `it belongs to an ensemble of ${known}, and this node is told of ${listed}; the members of an ` +
+      'ensemble are fixed at its birth: list them as they were, or give the new ensemble other data directories',
+  );
+}
+
+function rolesText(voters: readonly number[], observers: readonly number[]): string {
+  const inOrder = (ids: readonly number[]): string => [...ids].sort((a, b) => a - b).join(', ');
+  const voting = `${voters.length === 1 ? 'the voter' : 'the voters'} ${inOrder(voters)}`;
+  if (observers.length === 0) return voting;
+  return `${voting} and the ${observers.length === 1 ? 'observer' : 'observers'} ${inOrder(observers)}`;
 }
 
 /** The last epoch record before the log begins is known from the snapshot alone. */

@@ -15,6 +15,7 @@ import type { DownReason, PeerLink, Transport } from '../transport/transport.ts'
 import { Prep } from '../tree/index.ts';
 import type { Transaction } from '../tree/index.ts';
 import type { LogPosition, LogRecord, Zab, ZabStatus } from '../zab/index.ts';
+import { absentText, isStranger, strangerText } from './absent.ts';
 import { Core } from './core.ts';
 import { Drive } from './drive.ts';
 import type { DriveHooks, LostRequests } from './drive.ts';
@@ -68,6 +69,8 @@ export class Replica implements DriveHooks {
   readonly #onFatal: (error: Error) => void;
   #transport: Transport | undefined;
   #cancelTimers: (() => void)[] = [];
+  /** The members that are connected now. */
+  readonly #links = new Map<number, PeerLink>();
   /** Where the clients of the other nodes connect. */
   readonly #urls = new Map<number, string>();
   #stopping = false;
@@ -120,7 +123,7 @@ export class Replica implements DriveHooks {
     const { availability, members, committed } = this.#requests;
     return statusOf({
       ...{ core: this.#core, zab: this.#zab.status, clusterId: this.#zab.clusterId },
-      ...{ availability, seen: members, committed, urls: this.#urls },
+      ...{ availability, seen: members, committed, links: this.#links, urls: this.#urls },
       ...{ serving: this.#drive.serving, stopping: this.#stopping },
     });
   }
@@ -139,6 +142,7 @@ export class Replica implements DriveHooks {
   start(transport: Transport = noPeers): void {
     assert(this.#transport === undefined, 'a replica is started once');
     this.#transport = transport;
+    this.#lookAround();
     const { scheduler, settings } = this.#core;
     const everyMs = Math.max(5, Math.min(HEARTBEAT_MS, Math.floor(settings.tickMs / 4)));
     this.#cancelTimers = [
@@ -268,12 +272,14 @@ export class Replica implements DriveHooks {
   }
 
   roleChanged({ role, leader }: ZabStatus): void {
+    this.#lookAround();
     const isSuccessorKnown = leader !== undefined && leader !== this.#core.settings.self;
     if (role !== 'leading' && isSuccessorKnown) this.#whenHandedOver();
   }
 
   served(status: ZabStatus): void {
     const { epoch, leader = 0 } = status;
+    this.#tellOfOwnVote(status);
     this.#requests.serving(
       status.role === 'leading' ? { name: 'leader', epoch } : { name: 'learner', epoch, leader },
     );
@@ -292,13 +298,34 @@ export class Replica implements DriveHooks {
     this.#requests.payload(peer, bytes);
   }
 
-  peerUp({ id, url }: PeerLink): void {
+  peerUp(link: PeerLink): void {
+    const { id, url, incarnation } = link;
+    this.#links.set(id, link);
+    this.#lookAround();
+    if (isStranger(id, incarnation, this.#zab.status.members)) {
+      this.#core.log.warn({ peer: id }, strangerText(`node ${id}`));
+    }
     if (url === undefined) this.#urls.delete(id);
     else this.#urls.set(id, url);
   }
 
   peerDown(peer: number, _why: DownReason): void {
+    this.#links.delete(peer);
+    this.#lookAround();
     this.#requests.peerDown(peer);
+  }
+
+  /** Kept as a text, since every request that is refused for want of a quorum says it. */
+  #lookAround(): void {
+    const { members } = this.#zab.status;
+    const { self } = this.#core.settings;
+    this.#core.absent = absentText({ self, members, links: this.#links });
+  }
+
+  #tellOfOwnVote({ voter, recovering }: ZabStatus): void {
+    const { self, voters } = this.#core.settings;
+    if (voter || recovering || !voters.includes(self)) return;
+    this.#core.log.warn({}, strangerText('this node'));
   }
 
   #makePrep(): Prep {

@@ -89,8 +89,9 @@ export function errorOf({ code, detail, ...fields }: ErrorBody): CoordinationErr
   return new CoordinationError(code, detail, fields);
 }
 
-export function noLeader(): ErrorBody {
-  const detail = 'this node is not in a quorum at present';
+/** @param absent which voters are missing, as `absentText` says it */
+export function noLeader(absent: string): ErrorBody {
+  const detail = `this node is not in a quorum at present${absent}`;
   return { code: 'CONNECTIONLOSS', detail, retryAfterMs: 1000 };
 }
 
@@ -101,7 +102,7 @@ export function lostError(pending: Pending): ErrorBody {
     return { code: 'ACKSTIMEOUT', detail };
   }
   if (!pending.proposed)
-    return { ...noLeader(), detail: 'the leader was lost before it was taken' };
+    return { ...noLeader(''), detail: 'the leader was lost before it was taken' };
   return {
     code: 'OPERATIONTIMEOUT',
     detail: 'the leader was lost before the outcome was known',
@@ -142,15 +143,16 @@ export function endsStream(pending: Pending, { code }: Pick<ErrorBody, 'code'>):
 export function refusalWithout(
   state: AvailabilityState,
   message: RequestMessage,
+  absent: string,
 ): ErrorBody | undefined {
   if (state === 'serving') return undefined;
   const need = needOf(message);
   if (need === 'nothing') return undefined;
-  if (state !== 'readOnly') return noLeader();
+  if (state !== 'readOnly') return noLeader(absent);
   if (need === 'state') return undefined;
   const { operation } = message;
-  if (!isWriteLike(operation) && operation.type !== 'sync') return noLeader();
-  const detail = 'this node is not in a quorum at present and answers only local reads';
+  if (!isWriteLike(operation) && operation.type !== 'sync') return noLeader(absent);
+  const detail = `this node is not in a quorum at present and answers only local reads${absent}`;
   return { code: 'NOTREADONLY', detail, retryAfterMs: 1000 };
 }
 

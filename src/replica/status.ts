@@ -14,6 +14,8 @@ export interface StatusParts {
   readonly availability: AvailabilityState;
   /** The others as the leader has last heard of them. */
   readonly seen: readonly MemberView[];
+  /** The members that are connected now. */
+  readonly links: { has(id: number): boolean };
   /** Where the clients of each node connect, by its links. */
   readonly urls: ReadonlyMap<number, string>;
   /** What is known to be committed in the ensemble. */
@@ -69,25 +71,26 @@ function stateOf(
   role: MemberSettings['role'],
   parts: StatusParts & { readonly seenAs: MemberView | undefined },
 ): MemberStatus['state'] {
-  const { zab, seenAs } = parts;
+  const { zab, seenAs, links } = parts;
   if (zab.leader === id) return 'leading';
   const learner = zab.learners.find((each) => each.id === id);
   if (learner !== undefined) return role === 'observer' ? 'observing' : 'following';
-  if (seenAs !== undefined && seenAs.state !== 'down') {
-    return role === 'observer' && seenAs.state === 'following' ? 'observing' : seenAs.state;
-  }
-  return 'down';
+  // As long as no leader says anything, whoever is connected is taken for one that looks for it as well.
+  if (seenAs === undefined) return links.has(id) ? 'looking' : 'down';
+  return role === 'observer' && seenAs.state === 'following' ? 'observing' : seenAs.state;
 }
 
 /** Why this node does not serve, a few words for whoever waits for it. */
-function reasonOf({ zab, serving, stopping }: StatusParts): string | undefined {
+function reasonOf({ core, zab, serving, stopping }: StatusParts): string | undefined {
   if (stopping) return 'stopping';
   if (serving) return undefined;
   switch (zab.role) {
     case 'looking':
-      return 'not in a quorum yet';
+      return `not in a quorum yet${core.absent}`;
     case 'leading':
-      return zab.established ? 'applying its log' : 'leading, and waiting for a quorum';
+      return zab.established
+        ? 'applying its log'
+        : `leading, and waiting for a quorum${core.absent}`;
     case 'following':
     case 'observing':
       return zab.serving ? 'applying its log' : `synchronizing with leader ${zab.leader ?? 0}`;
