@@ -74,7 +74,7 @@ async function serveCommand(args: readonly string[]): Promise<ExitStatus> {
   }
   if (flags.printConfig) return print(configText(resolved));
   const { runProcess } = await import('./process.ts');
-  return runProcess(resolved.config);
+  return runProcess(resolved);
 }
 
 function print(text: string): ExitStatus {

@@ -3,7 +3,7 @@
  * something is broken that must not go on.
  */
 import process from 'node:process';
-import type { Config } from './config/index.ts';
+import type { Config, ResolvedConfig } from './config/index.ts';
 import { ExitStatus } from './exit-status.ts';
 import { openLog } from './logging.ts';
 import type { ProcessLog } from './logging.ts';
@@ -14,8 +14,12 @@ import { StartError } from './start-error.ts';
 import { productVersion } from './version.ts';
 
 /** Runs a node until a signal ends it; does not return before the process may exit. */
-export async function runProcess(config: Config): Promise<ExitStatus> {
+export async function runProcess({
+  config,
+  warnings,
+}: Pick<ResolvedConfig, 'config' | 'warnings'>): Promise<ExitStatus> {
   const log = await openLog({ level: config.logLevel, format: config.logFormat });
+  for (const warning of warnings) log.logger.warn(warning);
   const onFatal = (error: unknown): never => exitFatally(log, error);
   process.on('uncaughtException', onFatal);
   process.on('unhandledRejection', onFatal);

@@ -36,11 +36,14 @@ describe('a member without a quorum', () => {
     const ready = await node.ask('GET', '/health/ready');
     expect(ready.problem()).toMatchObject({
       ...{ status: 503, code: 'CONNECTIONLOSS', retryable: true },
-      detail: 'this node is not ready: not in a quorum yet',
+      detail: 'this node is not ready: not in a quorum yet; nodes 2, 3 are not connected',
     });
     for (const method of ['GET', 'PUT']) {
       const refused = (await node.http(method, '/znodes/a')).problem();
-      expect(refused).toMatchObject({ status: 503, outcome: 'not-applied' });
+      expect(refused).toMatchObject({
+        ...{ status: 503, outcome: 'not-applied' },
+        detail: 'this node is not in a quorum at present; nodes 2, 3 are not connected',
+      });
     }
     expect(await node.status()).toMatchObject({ leader: null, self: 1 });
 
@@ -61,9 +64,21 @@ describe('a member without a quorum', () => {
     await cluster.startNode(1);
     const connected = 'Node 1 is connected.';
     await until('the link', () => (node.log.includes(connected) ? true : undefined));
-    expect((await node.ask('GET', '/health/ready')).status).toBe(503);
+    const ready = (await node.ask('GET', '/health/ready')).problem();
+    expect(ready.detail).toContain('begins with all that vote, and node 3 is not connected');
+    expect((await node.status()).members.map(({ state }) => state)).toEqual([
+      ...['looking', 'looking', 'down'],
+    ]);
     expect(await cluster.end(2, 'SIGTERM')).toEqual({ code: 0, signal: null });
   });
+});
+
+it('logs what its settings say that is seldom meant', async () => {
+  const cluster = await Cluster.prepare({ voters: 2 });
+  clusters.push(cluster);
+  const node = await cluster.startNode(1);
+  const warning = '"msg":"2 members vote: they survive the loss of 0';
+  await until('the warning', () => node.log.includes(warning) || undefined);
 });
 
 describe('an ensemble', () => {
@@ -136,7 +151,10 @@ describe('an ensemble', () => {
     const ports = [1, 2, 3].map((id) => cluster.node(id).peerPort);
     const members = ports.map((port, index) => `${index + 1}=127.0.0.1:${port}`);
     const other = [...members, '4=127.0.0.1:1'].flatMap((member) => ['--member', member]);
-    const node = await cluster.startNode(3, { members: other });
+    const told = 'of the voters 1, 2, 3, and this node is told of the voters 1, 2, 3, 4';
+    await expect(cluster.startNode(3, { members: other })).rejects.toThrow(told);
+    const dataDir = temporaryDirectory();
+    const node = await cluster.startNode(3, { members: other, dataDir });
     await until(
       'the refusal',
       () => node.log.includes('give all nodes the same --member and --observer') || undefined,

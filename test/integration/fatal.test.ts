@@ -23,7 +23,7 @@ async function exitOf(statement: string): Promise<{ code: number | null; stdout:
       `const args = ['--port', '0', '--data-dir', '${directory}/data'];`,
       `void assert;`,
       `setImmediate(() => { ${statement} });`,
-      `process.exit(await runProcess(loadConfig({ args, env: {} }).resolve().config));`,
+      `process.exit(await runProcess(loadConfig({ args, env: {} }).resolve()));`,
     ].join('\n'),
   );
   const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
