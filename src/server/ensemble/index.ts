@@ -44,7 +44,7 @@ async function runEnsemble(options: EnsembleOptions): Promise<ExitStatus> {
     serveArgs: options.serveArgs,
     print: (line) => print(`${line}\n`),
     onExit: (exit) => {
-      if (!end.stopping) print(endedText(exit));
+      if (!end.stopping) print(endedText(exit, quorumText(nodes, planned)));
       else end.failed ||= exit.code !== ExitStatus.OK;
     },
   });
@@ -117,12 +117,20 @@ function startedText(nodes: Nodes, planned: readonly PlannedNode[], leader: numb
   return `${text.join('\n')}\n`;
 }
 
-function endedText({ node, code, signal }: NodeExit): string {
+function endedText({ node, code, signal }: NodeExit, others: string): string {
   const how = signal === null ? `with status ${String(code)}` : `by ${signal}`;
   return (
-    `\nzoogate: node ${node.id} has ended ${how}; the others go on. To start it again:\n` +
+    `\nzoogate: node ${node.id} has ended ${how}; ${others}. To start it again:\n` +
     `  npm start -- --config ${node.settingsFile}\n\n`
   );
+}
+
+/** What the end of a node means. Nodes that were started again elsewhere are not known here. */
+function quorumText(nodes: Nodes, planned: readonly PlannedNode[]): string {
+  const voters = planned.filter(({ role }) => role === 'participant');
+  const left = voters.filter(({ id }) => nodes.processId(id) !== undefined).length;
+  if (left * 2 > voters.length) return 'the others go on';
+  return `${left} of ${voters.length} voters are left here, and without a majority nobody is served`;
 }
 
 function print(text: string): void {

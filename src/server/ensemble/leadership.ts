@@ -4,16 +4,17 @@
 export interface EnsembleView {
   readonly epoch: number;
   readonly leader: number | null;
+  readonly self: number;
 }
 
 /** Milliseconds. */
 const ASK_TIMEOUT_MS = 1000;
 
-/** What the one among `urls` says that knows the newest leader. */
+/** What the newest leader among `urls` says. That others take somebody for the leader is no proof. */
 export async function askForLeader(urls: readonly string[]): Promise<EnsembleView | undefined> {
   const views = (await Promise.all(urls.map(viewOf))).filter((view) => view !== undefined);
-  const known = views.filter(({ leader }) => leader !== null);
-  return known.sort((one, other) => other.epoch - one.epoch)[0];
+  const leading = views.filter(({ leader, self }) => leader === self);
+  return leading.sort((one, other) => other.epoch - one.epoch)[0];
 }
 
 /** True once every one of `urls` serves clients. */

@@ -26,7 +26,8 @@ for the next time. A node that ends is not started again, so that you can see ho
 
   --nodes N            members with a vote [default 3]
   --observers N        members without one [default 0]
-  --data-dir DIR       where node i keeps its data, in DIR/i, and its settings, in DIR/i.yaml [default ./data]
+  --data-dir DIR       where node i keeps its data, in DIR/i, and its settings, in DIR/i.yaml
+                       [default ./data/ensemble]
   --port-base N        clients of node i are served on port N + i [default 8180]
   --peer-port-base N   the other members are served on port N + i [default 8280]
   -h, --help           show this text
@@ -35,7 +36,14 @@ for the next time. A node that ends is not started again, so that you can see ho
 const OBSERVERS_MAX = 16;
 const PORT_BASE_MAX = 65_000;
 
-const defaults = { nodes: 3, observers: 0, dataDir: './data', portBase: 8180, peerPortBase: 8280 };
+const defaults = {
+  nodes: 3,
+  observers: 0,
+  // Not where a node that is started alone keeps its data: that is an ensemble of its own.
+  dataDir: './data/ensemble',
+  portBase: 8180,
+  peerPortBase: 8280,
+};
 
 const numbers = {
   nodes: integer({ min: 1, max: votersMax }),
