@@ -6,8 +6,8 @@
  *   for one another's commit; a read waits until the stream's writes before it have been applied and is
  *   executed right then, before the next transaction is applied.
  * - A request that waits for something else than a commit of its own (a minimum zxid, a barrier of a
- *   linearizable read) holds back everything behind it on its stream, so that no later write takes effect
- *   before an earlier read is answered.
+ *   linearizable read) holds back every write behind it on its stream, so that none takes effect before an
+ *   earlier read is answered. Reads behind a read wait beside it: they share one quorum round.
  * - A refusal is a linearizable statement: it waits at a barrier at the last position it was judged
  *   against.
  * - A stream ends at its first uncertain outcome.
@@ -224,7 +224,9 @@ export class Pipeline {
     for (;;) {
       this.#settle(stream);
       const next = stream.peekUnstarted();
-      if (next === undefined || stream.blocking > 0 || stream.ended || stream.paused) break;
+      if (next === undefined || stream.ended || stream.paused) break;
+      // Reads may wait beside one another: they are executed when their turn comes, whatever they wait for.
+      if (stream.blocking > (isRead(next.operation) ? stream.blockingReads : 0)) break;
       const writes = isWriteLike(next.operation);
       if (this.#mustHold(next.message, writes)) {
         this.#held.add(stream);
@@ -402,12 +404,14 @@ export class Pipeline {
     if (pending.stream === undefined || pending.blocks) return;
     pending.blocks = true;
     pending.stream.blocking++;
+    if (isRead(pending.operation)) pending.stream.blockingReads++;
   }
 
   #unblock(pending: Pending): void {
     if (pending.stream === undefined || !pending.blocks) return;
     pending.blocks = false;
     pending.stream.blocking--;
+    if (isRead(pending.operation)) pending.stream.blockingReads--;
   }
 
   /** Answers the ready requests at the head of the stream. */

@@ -54,6 +54,8 @@ export class Stream {
   started = 0;
   /** Started requests ahead that a later request must not overtake by taking effect. */
   blocking = 0;
+  /** How many of them are reads: other reads may wait beside them. */
+  blockingReads = 0;
   /** How many of the started ones go through the log. */
   startedWrites = 0;
   /** Weight of the answers given in this turn, or since the socket is full. */
@@ -174,6 +176,7 @@ export class Stream {
     this.started = 0;
     this.startedWrites = 0;
     this.blocking = 0;
+    this.blockingReads = 0;
     return this.#queue.drain();
   }
 }
