@@ -206,6 +206,10 @@ describeOverWebSocket(
       await eventually('the end of its stream', () =>
         door.node.replica.metrics().streams < streams ? true : undefined,
       );
+      // What a member has forwarded by then is taken, though its leader may still be at it.
+      await eventually('the end of what is forwarded', () =>
+        door.node.replica.metrics().forwardedRequests === 0 ? true : undefined,
+      );
       // Others are served, and what the node has not taken by then does not happen later.
       const made = (await client.children(place)).children.length;
       greedy.socket.resume();
