@@ -26,6 +26,12 @@ export interface PeerParts {
 /** Enough to recognise two processes that take the link from one another. */
 const FORMER_BOOTS_MAX = 8;
 
+/** Which process it is: the life of its data directory, and its own. */
+export interface PeerLife {
+  readonly incarnation: string;
+  readonly boot: string;
+}
+
 export class Peer {
   readonly id: number;
   readonly address: Address;
@@ -33,6 +39,7 @@ export class Peer {
   #link: Conversation | undefined;
   readonly #parts: PeerParts;
   readonly #attempts: Backoff;
+  #incarnation: string | undefined;
   #boot: string | undefined;
   #formerBoots: string[] = [];
   #isGone = false;
@@ -76,10 +83,11 @@ export class Peer {
     this.#probe?.destroy();
   }
 
-  /** @param boot of the process at the other end */
-  linked(link: Conversation, boot: string): void {
+  /** @param life of the data directory and of the process at the other end */
+  linked(link: Conversation, { incarnation, boot }: PeerLife): void {
     this.#attempts.cancel();
     this.#link = link;
+    this.#incarnation = incarnation;
     this.#isGone = false;
     if (this.#boot !== undefined && this.#boot !== boot) {
       this.#formerBoots = [...this.#formerBoots, this.#boot].slice(-FORMER_BOOTS_MAX);
@@ -88,11 +96,14 @@ export class Peer {
   }
 
   /**
-   * A process that comes back although another one of the same id has taken its link: both are alive. The
-   * one that has the link keeps it, lest the two take it from one another for ever.
+   * Another process of the same id, while the one that has the link is alive: it has a data directory of its
+   * own, or it comes back although its link has been taken. Whoever has the link keeps it, lest a stray
+   * process push out a member, or two take it from one another for ever.
    */
-  isRival(boot: string): boolean {
-    return this.#link !== undefined && boot !== this.#boot && this.#formerBoots.includes(boot);
+  isRival({ incarnation, boot }: PeerLife): boolean {
+    if (this.#link === undefined) return false;
+    if (incarnation !== this.#incarnation) return true;
+    return boot !== this.#boot && this.#formerBoots.includes(boot);
   }
 
   lost(): void {

@@ -241,7 +241,7 @@ export class TcpTransport implements Transport {
   /** What can be said of a hello that fits only by what else is connected. */
   #judgePeer(conversation: Conversation, hello: Hello | undefined): Misfit | undefined {
     if (hello === undefined) return undefined;
-    const { id, boot } = hello;
+    const { id } = hello;
     if (conversation.peer !== undefined && conversation.peer !== id) {
       return {
         kind: 'wrong-node',
@@ -250,7 +250,7 @@ export class TcpTransport implements Transport {
           `correct the address of member ${conversation.peer}.`,
       };
     }
-    if (this.#peers.get(id)?.isRival(boot) !== true) return undefined;
+    if (this.#peers.get(id)?.isRival(hello) !== true) return undefined;
     return {
       kind: 'duplicate-id',
       text: `Two processes run as node ${id}: stop one of them, or give it an --id of its own.`,
@@ -267,7 +267,7 @@ export class TcpTransport implements Transport {
     this.#pending.delete(conversation);
     conversation.link(peer.id);
     if (conversation.called) this.#greet(conversation);
-    peer.linked(conversation, hello.boot);
+    peer.linked(conversation, hello);
     const { id, incarnation, boot, clusterId, url, featureLevel } = hello;
     const link: PeerLink = { id, incarnation, boot, clusterId, url, featureLevel };
     this.#options.log.info({ peer: id, remote: conversation.remote }, `Node ${id} is connected.`);

@@ -159,6 +159,17 @@ describe('connections of the same peer', () => {
     expect(one.told).toEqual(['up 2x', 'down 2', 'up 2y']);
   });
 
+  it('are not given to a process with a data directory of its own as long as they live', async () => {
+    const one = await startOne();
+    await callAsStranger(one.port, helloFrame());
+    await one.hears('up 2x');
+    const stray = await callAsStranger(one.port, helloFrame({ boot: 'y', incarnation: 'other' }));
+    expect(rejectsIn(await stray.ended)).toEqual([
+      'Two processes run as node 2: stop one of them, or give it an --id of its own.',
+    ]);
+    expect(one.told).toEqual(['up 2x']);
+  });
+
   it('are not taken from one another for ever by two processes of one id', async () => {
     const one = await startOne();
     await callAsStranger(one.port, helloFrame({ boot: 'x' }));
