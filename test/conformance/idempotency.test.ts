@@ -117,8 +117,8 @@ describeThroughEveryDoor('a key that belongs to another request', (door) => {
       client.delete(`${place}/a`, { idempotencyKey }),
       client.multi([{ op: 'set', path: `${place}/a` }], { idempotencyKey }),
     ];
-    for (const other of others) {
-      const { problem } = await expectRefusal(other, 'IDEMPOTENCYCONFLICT');
+    const refusals = others.map((other) => expectRefusal(other, 'IDEMPOTENCYCONFLICT'));
+    for (const { problem } of await Promise.all(refusals)) {
       expect(problem).toMatchObject({ status: 422, zkCode: null });
     }
     expect((await client.tree(place)).nodes).toHaveLength(2);
