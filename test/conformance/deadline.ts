@@ -1,22 +1,15 @@
 /** Waiting in tests: always for something, never for a time, and not for ever. */
+import { within as withinMs } from '../support/waiting.ts';
 
 const usualMs = 8000;
 
 /** @throws Error naming what did not come */
-export async function within<T>(
+export function within<T>(
   what: string,
   promise: Promise<T>,
   deadlineMs: number = usualMs,
 ): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: not within ${deadlineMs} ms`)), deadlineMs);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return withinMs(what, deadlineMs, promise);
 }
 
 /** Asks again, giving others their turn, until `ask` answers with something. */
