@@ -97,7 +97,9 @@ export class Replica implements DriveHooks {
       makePrep: () => this.#makePrep(),
       sender: new SnapshotSender(core, storage, () => this.#snapshotter.take()),
       receiver: new SnapshotReceiver(core, storage),
-      onFatal: parts.onFatal,
+      onFatal: (error) => {
+        this.#fail(error);
+      },
     });
     this.#requests = new RequestPath({
       ...{ core, drive: this.#drive, events: this.#events, randomBytes },
@@ -346,7 +348,14 @@ export class Replica implements DriveHooks {
       `the state of this node at zxid ${String(zxid)} is not that of the quorum: ` +
       'it ends, and sets its log and snapshots aside at its next start';
     this.#core.log.warn({ zxid }, text);
+    this.#requests.stop();
     this.#drive.stop();
     this.#storage.condemn().then(() => this.#onFatal(new Error(text)), this.#onFatal);
+  }
+
+  /** The drive has stopped for good: until the process has ended, whatever still comes is refused. */
+  #fail(error: Error): void {
+    this.#requests.stop();
+    this.#onFatal(error);
   }
 }
