@@ -9,10 +9,21 @@ const tmpfsMagic = 0x01021994;
 
 /** CPU time of a process so far, user and system, microseconds; the kernel counts in steps of 10 ms. */
 export function cpuOf(pid: number): number {
+  const [user = 0, system = 0] = cpuTicksOf(String(pid));
+  return (user + system) * microsecondsPerTick;
+}
+
+/** The same of this process and of its children that have ended. */
+export function cpuWithChildren(): number {
+  return cpuTicksOf('self').reduce((sum, ticks) => sum + ticks, 0) * microsecondsPerTick;
+}
+
+/** User and system time of a process, then those of its children that have ended. */
+function cpuTicksOf(pid: string): number[] {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // The name before may contain anything, blanks and brackets too.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * microsecondsPerTick;
+  return fields.slice(11, 15).map(Number);
 }
 
 /** CPU time of all processes together, and what the hypervisor took, microseconds. */

@@ -16,6 +16,7 @@ import { websocket } from './cases/websocket.ts';
 import { writer } from './cases/writer.ts';
 import type { BenchContext, Case } from './context.ts';
 import { makeWorkFolder } from './host.ts';
+import { httpLoadTool } from './loads/wrk.ts';
 import { formatGoal, header, isMet, ratioOf, Results } from './results.ts';
 
 const cases = {
@@ -58,6 +59,7 @@ async function main(): Promise<void> {
     process.once(signal, () => process.exit(130));
   const results = new Results();
   const context: BenchContext = { results, folder: await makeWorkFolder(), seconds, quick };
+  console.log(`load on HTTP by ${httpLoadTool()}`);
   console.log(header);
   for (const name of chosen) await cases[name](context);
   console.log();

@@ -1,5 +1,5 @@
 /** What every load reports about the time in which it was measured. */
-import { busyOfHost, cpuOf } from './host.ts';
+import { busyOfHost, cpuOf, cpuWithChildren } from './host.ts';
 import { quantile, rounded } from './statistics.ts';
 
 export interface Measurement {
@@ -12,12 +12,18 @@ export interface Measurement {
   readonly errors: number;
 }
 
+/** Milliseconds, where the load has reckoned them itself. */
+export interface Quantiles {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
 /** From its making to `finish`: CPU of server, load and host over one stretch of time. */
 export class Window {
   readonly #serverPids: readonly number[];
   readonly #begun = performance.now();
   readonly #server: number;
-  readonly #own = process.cpuUsage();
+  readonly #own = cpuWithChildren();
   readonly #host = busyOfHost();
 
   /** @param serverPids the processes that are one server together */
@@ -26,15 +32,20 @@ export class Window {
     this.#server = this.#serverCpu();
   }
 
-  finish(operations: number, latenciesMs: readonly number[], errors: number): Measurement {
+  finish(
+    operations: number,
+    latencies: readonly number[] | Quantiles,
+    errors: number,
+  ): Measurement {
     const seconds = (performance.now() - this.#begun) / 1000;
     const server = this.#serverCpu() - this.#server;
-    const own = process.cpuUsage(this.#own);
-    const foreign = busyOfHost() - this.#host - server - own.user - own.system;
+    const own = cpuWithChildren() - this.#own;
+    const foreign = busyOfHost() - this.#host - server - own;
+    const { p50Ms, p99Ms } = 'p50Ms' in latencies ? latencies : quantilesOf(latencies);
     return {
       opsPerSecond: Math.round(operations / seconds),
-      p50Ms: rounded(quantile(latenciesMs, 0.5)),
-      p99Ms: rounded(quantile(latenciesMs, 0.99)),
+      p50Ms: rounded(p50Ms),
+      p99Ms: rounded(p99Ms),
       serverCpuUs: rounded(server / operations),
       foreignPercent: Math.max(0, Math.round(foreign / seconds / 1e4)),
       errors,
@@ -44,4 +55,8 @@ export class Window {
   #serverCpu(): number {
     return this.#serverPids.reduce((sum, pid) => sum + cpuOf(pid), 0);
   }
+}
+
+function quantilesOf(latenciesMs: readonly number[]): Quantiles {
+  return { p50Ms: quantile(latenciesMs, 0.5), p99Ms: quantile(latenciesMs, 0.99) };
 }

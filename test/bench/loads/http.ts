@@ -1,7 +1,12 @@
-/** Load on HTTP by autocannon, a number of connections with one request each. */
-import autocannon from 'autocannon';
+/**
+ * Load on HTTP, a number of connections with one request each: by wrk where it is installed, since a load
+ * that costs more than the server measures itself; else by autocannon.
+ */
 import { childInput, print } from '../children.ts';
 import { Window } from '../window.ts';
+import type { Quantiles } from '../window.ts';
+import { runAutocannon } from './autocannon.ts';
+import { httpLoadTool, runWrk } from './wrk.ts';
 
 export interface HttpLoad {
   readonly url: string;
@@ -12,27 +17,18 @@ export interface HttpLoad {
   readonly body?: string;
 }
 
-const warmUpSeconds = 0.3;
-const { url, method, connections, body, seconds, serverPid } = childInput() as HttpLoad;
-
-async function run(duration: number): Promise<{ latenciesMs: number[]; bad: number }> {
-  const instance = autocannon({
-    url,
-    method,
-    connections,
-    duration,
-    // Autocannon ends only at its next sample, a second later by default.
-    sampleInt: 100,
-    ...(body === undefined ? {} : { body }),
-  });
-  // Its own histogram counts whole milliseconds.
-  const latenciesMs: number[] = [];
-  instance.on('response', (_client, _status, _bytes, timeMs: number) => latenciesMs.push(timeMs));
-  const { errors, timeouts, non2xx } = await instance;
-  return { latenciesMs, bad: errors + timeouts + non2xx };
+export interface HttpRun {
+  readonly requests: number;
+  readonly latencies: readonly number[] | Quantiles;
+  /** Answers that are no success, and what has failed before an answer. */
+  readonly bad: number;
 }
 
-await run(warmUpSeconds);
-const window = new Window(serverPid);
-const { latenciesMs, bad } = await run(seconds);
-print(window.finish(latenciesMs.length, latenciesMs, bad));
+const warmUpSeconds = 0.3;
+const load = childInput() as HttpLoad;
+const run = httpLoadTool() === 'wrk' ? runWrk : runAutocannon;
+
+await run({ ...load, seconds: warmUpSeconds });
+const window = new Window(load.serverPid);
+const { requests, latencies, bad } = await run(load);
+print(window.finish(requests, latencies, bad));

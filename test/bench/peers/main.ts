@@ -11,6 +11,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { zooKeeperMissing } from '../../crosscheck/zookeeper-server.ts';
 import { makeWorkFolder } from '../host.ts';
+import { httpLoadTool } from '../loads/wrk.ts';
 import { formatGoal, header, isMet, ratioOf, Results } from '../results.ts';
 import { catchUpCase } from './cases/catch-up.ts';
 import { handOffCase, outageCase } from './cases/outage.ts';
@@ -101,6 +102,7 @@ async function main(): Promise<void> {
   // Each of the nine servers is ended with this process.
   process.setMaxListeners(32);
   const [results, figures] = [new Results(), new Figures()];
+  console.log(`load on HTTP by ${httpLoadTool()}`);
   console.log(header);
   const ensembles = await startAll(wantedSystems, results);
   try {
