@@ -106,13 +106,24 @@ export interface ErrorBody extends ErrorFields {
   readonly detail: string;
 }
 
-/** The one exception type for operating conditions; programmer errors are assertions instead. */
+/** V8's setting, which the language does not know: how many frames an error captures. */
+const capture = Error as ErrorConstructor & { stackTraceLimit?: number };
+
+/**
+ * The one exception type for operating conditions; programmer errors are assertions instead. It carries
+ * no stack: refusals are daily bread, a lock's every contender causes one, and the stack would cost more
+ * than the judgement.
+ */
 export class CoordinationError extends Error {
   readonly code: ErrorCode;
   readonly fields: ErrorFields;
 
   constructor(code: ErrorCode, detail: string, fields: ErrorFields = {}) {
+    const { stackTraceLimit } = capture;
+    capture.stackTraceLimit = 0;
     super(detail);
+    if (stackTraceLimit === undefined) delete capture.stackTraceLimit;
+    else capture.stackTraceLimit = stackTraceLimit;
     this.name = 'CoordinationError';
     this.code = code;
     this.fields = fields;
