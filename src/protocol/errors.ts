@@ -107,7 +107,7 @@ export interface ErrorBody extends ErrorFields {
 }
 
 /** V8's setting, which the language does not know: how many frames an error captures. */
-const capture = Error as ErrorConstructor & { stackTraceLimit?: number };
+const capture = Error as unknown as { stackTraceLimit?: number };
 
 /**
  * The one exception type for operating conditions; programmer errors are assertions instead. It carries
