@@ -1,7 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-/** Tests that take minutes, one file at a time. */
+/**
+ * Tests that take minutes. One file at a time, since an ensemble of processes keeps its deadlines on a
+ * machine that is its own; those of a single node are run two at a time.
+ */
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
