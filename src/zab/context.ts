@@ -1,7 +1,6 @@
 /** What the parts of one core share. */
 import type { LogView } from './log-view.ts';
 import type { Members } from './members.ts';
-import type { Mutations } from './mutations.ts';
 import type { StreamLimits, ZabOptions, ZabTimeouts } from './options.ts';
 import type { Outbox } from './outbox.ts';
 import type { EpochPromise, Peer } from './types.ts';
@@ -11,7 +10,6 @@ export interface Context {
   readonly self: number;
   readonly timeouts: ZabTimeouts;
   readonly streams: StreamLimits;
-  readonly mutations: Mutations;
   readonly log: LogView;
   readonly outbox: Outbox;
   readonly members: Members;

@@ -8,16 +8,13 @@ import type { EpochPromise } from './types.ts';
 
 export class Discovery {
   readonly #verifiers: readonly Verifier[];
-  readonly #reuse: boolean;
   /** Epochs that nodes have promised. Of all, so that the new epoch is greater than any. */
   readonly #heard = new Map<number, number>();
   readonly #counted = new Set<number>();
   readonly #promised = new Set<number>();
 
-  /** @param reuse takes an epoch that is promised already: for tests of what that leads to */
-  constructor(verifiers: readonly Verifier[], reuse: boolean) {
+  constructor(verifiers: readonly Verifier[]) {
     this.#verifiers = verifiers;
-    this.#reuse = reuse;
   }
 
   hear(id: number, promise: EpochPromise | undefined, voter: boolean): void {
@@ -41,8 +38,7 @@ export class Discovery {
   /** The new epoch, once a quorum has said what it promised. */
   chooseEpoch(last: number): number | undefined {
     if (!isQuorum(this.#verifiers, (voter) => this.#counted.has(voter))) return undefined;
-    const greatest = Math.max(last, ...this.#heard.values());
-    return this.#reuse ? Math.max(1, greatest) : greatest + 1;
+    return Math.max(last, ...this.#heard.values()) + 1;
   }
 
   countPromise(id: number): void {

@@ -26,8 +26,6 @@ export class Election {
   readonly #standingNow: () => Standing;
   /** Latest votes of this round, this node's own included. */
   readonly #votes = new Map<number, VoteMessage>();
-  /** Whom others say that they follow or lead. */
-  readonly #leaders = new Map<number, number>();
   #round: number;
   #standing: Standing;
   #proposal: Proposal;
@@ -65,7 +63,6 @@ export class Election {
       this.#onEstablished(from, vote);
       return;
     }
-    this.#leaders.delete(from);
     if (this.#standing === 'asker' || !this.#counts(from)) return;
     if (vote.round < this.#round) {
       this.#sendTo(from);
@@ -89,7 +86,6 @@ export class Election {
 
   peerDown(peer: number): void {
     this.#votes.delete(peer);
-    this.#leaders.delete(peer);
     const before = this.#standing;
     this.#standing = this.#standingNow();
     const isLost = this.#proposal.candidate === peer;
@@ -117,20 +113,13 @@ export class Election {
   /** A leader that says so itself is followed at once; what others say of one is not enough. */
   #onEstablished(from: number, vote: VoteMessage): void {
     const { leader, state } = vote;
-    if (leader === undefined) return;
-    this.#leaders.set(from, leader);
-    if (state === 'leading' && leader === from) {
-      this.#outcome = from;
-    } else if (this.#context.mutations.followTheSilent && leader !== this.#context.self) {
-      const says = (voter: number): boolean => this.#leaders.get(voter) === leader;
-      if (isQuorum(this.#context.members.verifiers, says)) this.#outcome = leader;
-    }
+    if (state === 'leading' && leader === from) this.#outcome = from;
   }
 
   #own(): Proposal {
     if (this.#standing !== 'candidate') return nobody;
-    const { log, self, mutations } = this.#context;
-    return { candidate: self, key: mutations.voteKeyFromMemory ? log.last : log.durable };
+    const { log, self } = this.#context;
+    return { candidate: self, key: log.durable };
   }
 
   #startRound(round: number, proposal: Proposal): void {
@@ -161,8 +150,7 @@ export class Election {
   #better(a: Proposal, b: Proposal): boolean {
     if (a.candidate === 0 || !this.#eligible(a.candidate)) return false;
     if (b.candidate === 0) return true;
-    const { compareZxidsOnly } = this.#context.mutations;
-    const order = compareZxidsOnly ? a.key.zxid - b.key.zxid : comparePositions(a.key, b.key);
+    const order = comparePositions(a.key, b.key);
     return order === 0 ? a.candidate > b.candidate : order > 0;
   }
 

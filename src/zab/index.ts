@@ -25,8 +25,6 @@ export type {
   ZabMessage,
 } from './messages.ts';
 export type { LogStart } from './log-view.ts';
-export { noMutations } from './mutations.ts';
-export type { Mutations } from './mutations.ts';
 export { decodeEpochRecord, encodeEpochRecord } from './epoch-record.ts';
 export {
   decodeRecord,

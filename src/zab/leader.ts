@@ -68,7 +68,7 @@ export class Leader {
     this.#newClusterId = newClusterId;
     this.#verifiers = context.members.verifiers;
     this.#voters = [...new Set(this.#verifiers.flatMap(({ voters }) => voters))];
-    this.#discovery = new Discovery(this.#verifiers, context.mutations.reuseEpochs);
+    this.#discovery = new Discovery(this.#verifiers);
     this.#streams = new Streams(context);
     this.#startedMs = context.nowMs;
     this.#progressMs = context.nowMs;
@@ -320,8 +320,7 @@ export class Leader {
 
   /** What this turn has for the learners: records, commit points, rounds, signs of life. */
   flush(): void {
-    const { nowMs, timeouts, log, outbox, mutations } = this.#context;
-    if (mutations.countLeaderBeforeFsync) this.#countDurable(this.#context.self, log.last);
+    const { nowMs, timeouts, log, outbox } = this.#context;
     this.#streams.flush(this.#learners.values(), this.#round);
     const { committed } = log;
     for (const progress of this.#learners.values()) {
@@ -368,7 +367,7 @@ export class Leader {
   }
 
   #onAckEpoch(progress: Progress, ack: AckEpochMessage): string | undefined {
-    const { log, outbox, mutations } = this.#context;
+    const { log, outbox } = this.#context;
     const { id } = progress;
     if (ack.epoch !== this.#epoch || !progress.informed || progress.stream !== 'none') {
       outbox.ignore(`ACKEPOCH of ${id}`, 'it answers nothing that was asked');
@@ -385,10 +384,7 @@ export class Leader {
       this.#isPromisedToAnother ||= !ack.counted && progress.voter && !progress.recovering;
       return undefined;
     }
-    const order = mutations.compareZxidsOnly
-      ? ack.last.zxid - log.durable.zxid
-      : comparePositions(ack.last, log.durable);
-    if (order > 0) return `voter ${id} has a more recent log`;
+    if (comparePositions(ack.last, log.durable) > 0) return `voter ${id} has a more recent log`;
     this.#discovery.countPromise(id);
     this.#maybeAppendEpochRecord();
     return undefined;
@@ -411,18 +407,13 @@ export class Leader {
 
   /** Holding the `epoch` record is what makes a learner's disk count at all. */
   #countAck(progress: Progress, position: LogPosition): void {
-    const { outbox, mutations } = this.#context;
     const start = this.#epochStart;
     const holdsEpoch =
       start !== undefined && position.epoch === this.#epoch && position.zxid >= start.zxid;
-    if (!holdsEpoch && mutations.countBeforeEpochRecord && start !== undefined) {
-      this.#countAck(progress, start);
-      return;
-    }
-    if (!holdsEpoch && !mutations.commitOldEpochsByCounting) return;
-    if (!progress.synced && holdsEpoch) {
+    if (!holdsEpoch) return;
+    if (!progress.synced) {
       progress.synced = true;
-      outbox.trace({ type: 'synced', learner: progress.id, position });
+      this.#context.outbox.trace({ type: 'synced', learner: progress.id, position });
     }
     if (progress.voter) this.#countDurable(progress.id, position);
   }
@@ -445,8 +436,8 @@ export class Leader {
 
   /** A quorum has said which epochs it promised; a new cluster is born only of all its voters. */
   #maybeChooseEpoch(): void {
-    const { self, clusterId, log, outbox, options, mutations } = this.#context;
-    const isBirth = clusterId === undefined && !mutations.birthWithoutAll;
+    const { self, clusterId, log, outbox, options } = this.#context;
+    const isBirth = clusterId === undefined;
     if (isBirth && !this.#voters.every((voter) => this.#discovery.hasHeard(voter))) return;
     const heard = this.#context.greatestHeard ?? 0;
     const epoch = this.#discovery.chooseEpoch(Math.max(log.last.epoch, heard));
@@ -461,7 +452,7 @@ export class Leader {
 
   /** A quorum, this node included, will help no smaller epoch: what the log holds now is I(e). */
   #maybeAppendEpochRecord(): void {
-    const { self, log, outbox, options, members, mutations } = this.#context;
+    const { self, log, outbox, options, members } = this.#context;
     if (this.#phase !== 'discovery' || !this.#discovery.isComplete(self)) return;
     const payload = encodeEpochRecord({
       leader: self,
@@ -482,7 +473,6 @@ export class Leader {
       if (progress !== undefined) this.#streams.open(progress, ack);
     }
     this.#answers.clear();
-    if (mutations.commitOldEpochsByCounting) this.onDurable();
   }
 
   #clusterId(): string {
@@ -519,11 +509,10 @@ export class Leader {
 
   /** Only positions of this epoch count, and those that begin with its `epoch` record. */
   #countDurable(voter: number, { epoch, zxid }: LogPosition): void {
-    const { mutations } = this.#context;
     const start = this.#epochStart;
     if (start === undefined) return;
     const isOfEpoch = epoch === this.#epoch && zxid >= start.zxid;
-    if (!isOfEpoch && !mutations.commitOldEpochsByCounting) return;
+    if (!isOfEpoch) return;
     if (zxid <= (this.#durable.get(voter) ?? 0)) return;
     this.#durable.set(voter, zxid);
     this.#maybeCommit(start);
@@ -534,14 +523,10 @@ export class Leader {
    * are committed by way of the `epoch` record alone, never by counting them.
    */
   #maybeCommit(epochStart: LogPosition): void {
-    const { log, outbox, options, mutations } = this.#context;
+    const { log, outbox, options } = this.#context;
     const zxid = quorumValue(this.#verifiers, (voter) => this.#durable.get(voter) ?? 0);
     if (zxid <= log.committed.zxid) return;
-    if (zxid < epochStart.zxid) {
-      const epoch = log.epochAt(zxid);
-      if (mutations.commitOldEpochsByCounting && epoch !== undefined) log.commitTo({ epoch, zxid });
-      return;
-    }
+    assert(zxid >= epochStart.zxid, 'nothing before the epoch record is ever counted');
     log.commitTo({ epoch: this.#epoch, zxid });
     this.#outstanding?.commit(zxid);
     if (this.#phase === 'broadcast') return;

@@ -200,7 +200,7 @@ export class Learner {
       return departure(`epoch ${given.epoch} is promised`);
     }
     const isGivenToAnother = promise.epoch === given?.epoch && !isSame(promise, given);
-    this.#counted = !isGivenToAnother || context.mutations.countPromisesOfOthers;
+    this.#counted = !isGivenToAnother;
     this.#promise = isGivenToAnother ? given : promise;
     if (isSame(this.#promise, context.durablePromise)) {
       this.#ackEpoch();
@@ -215,9 +215,9 @@ export class Learner {
   }
 
   #ackEpoch(): void {
-    const { log, recovering, mutations } = this.#context;
+    const { log, recovering } = this.#context;
     this.#phase = 'stream';
-    const last = mutations.voteKeyFromMemory ? log.last : log.durable;
+    const last = log.durable;
     const chain = log.chainAt(last.zxid);
     assert(chain !== undefined, 'the chain at the end of the log is known');
     this.#send({
@@ -249,8 +249,7 @@ export class Learner {
 
   /** Its predecessor must be the end of the stream, and at the stream's beginning a record of this log. */
   #follows({ previous, previousChain }: AppendMessage): boolean {
-    const { log, mutations } = this.#context;
-    if (mutations.acceptWrongPredecessor) return previous.zxid <= log.last.zxid;
+    const { log } = this.#context;
     if (this.#streamEnd !== undefined && comparePositions(previous, this.#streamEnd) !== 0) {
       return false;
     }
@@ -262,13 +261,13 @@ export class Learner {
    * since the disk may have it; at the first difference all that follows is cut.
    */
   #take(record: LogRecord, zxid: number): string | undefined {
-    const { log, mutations, outbox } = this.#context;
+    const { log, outbox } = this.#context;
     const { epoch, kind } = record;
     if (record.zxid !== zxid) return `record ${record.zxid} stands in the place of ${zxid}`;
     if (epoch > this.#epoch) return `record ${zxid} is of a later epoch than its leader`;
     if (zxid <= log.lastZxid) {
       const isSameRecord = log.epochAt(zxid) === epoch && log.chainAt(zxid) === record.chain;
-      if (isSameRecord || mutations.keepSurplus) {
+      if (isSameRecord) {
         if (kind === 'epoch') this.#noteEpochRecord(epoch, zxid);
         return undefined;
       }
@@ -276,7 +275,7 @@ export class Learner {
       log.truncateAfter(end);
       outbox.trace({ type: 'truncated', after: end });
     }
-    const problem = log.appendReceived(record, mutations.acceptWrongPredecessor);
+    const problem = log.appendReceived(record);
     if (problem === undefined && kind === 'epoch') this.#noteEpochRecord(epoch, zxid);
     return problem;
   }
@@ -374,9 +373,7 @@ export class Learner {
   /** How far this node may acknowledge: what its disk has of the stream. */
   #ackable(): LogPosition {
     if (this.#streamEnd === undefined || this.#phase !== 'stream') return noPosition;
-    const { log, mutations } = this.#context;
-    if (mutations.ackBeforeDurable) return this.#streamEnd;
-    return leastPosition(log.durable, this.#streamEnd);
+    return leastPosition(this.#context.log.durable, this.#streamEnd);
   }
 
   #send(message: LearnerSaying): void {

@@ -178,17 +178,16 @@ export class LogView {
 
   /**
    * Appends a record that another node has made.
-   * @param trusted without looking at its chain: for tests of what that leads to
    * @returns why it is not the next record of this log, if it is not
    */
-  appendReceived(record: LogRecord, trusted = false): string | undefined {
+  appendReceived(record: LogRecord): string | undefined {
     const { epoch, zxid, kind, chain } = record;
     if (zxid !== this.#lastZxid + 1) return `record ${zxid} does not follow ${this.#lastZxid}`;
     if (epoch < this.#lastEpoch) return `the epoch goes back to ${epoch} at record ${zxid}`;
     if ((epoch !== this.#lastEpoch) !== (kind === 'epoch')) {
       return `epoch ${epoch} does not begin with an epoch record, at record ${zxid}`;
     }
-    if (!trusted && frameChain(record.bytes, this.#lastChain, this.#checksum) !== chain) {
+    if (frameChain(record.bytes, this.#lastChain, this.#checksum) !== chain) {
       return `record ${zxid} does not continue the chain`;
     }
     this.#push(record);

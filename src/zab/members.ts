@@ -5,7 +5,6 @@
  */
 import { decodeConfig } from './config.ts';
 import type { EpochRecord } from './epoch-record.ts';
-import type { Mutations } from './mutations.ts';
 import type { Member } from './options.ts';
 import { majorityOf } from './quorum.ts';
 import type { Verifier } from './quorum.ts';
@@ -15,7 +14,6 @@ interface Flags {
   readonly incarnation: string;
   readonly voters: readonly number[];
   readonly observers?: readonly number[];
-  readonly mutations?: Mutations;
 }
 
 export class Members {
@@ -72,11 +70,8 @@ export class Members {
 
   /** True when this life of a node is a voter. */
   counts(id: number, incarnation: string): boolean {
-    const { mutations } = this.#flags;
     const member = this.#list.find((listed) => listed.id === id);
-    if (member === undefined) return false;
-    if (member.role !== 'voter' && mutations?.countObservers !== true) return false;
-    if (mutations?.countForeignIncarnations === true) return true;
+    if (member?.role !== 'voter') return false;
     return member.incarnation === '' || member.incarnation === incarnation;
   }
 
@@ -88,9 +83,6 @@ export class Members {
     this.#record = record;
     const hasConfig = record !== undefined && record.config.length > 0;
     this.#list = hasConfig ? decodeConfig(record.config) : this.#byFlags;
-    const { mutations } = this.#flags;
-    const counted =
-      mutations?.countObservers === true ? this.#list.map(({ id }) => id) : this.voters;
-    this.#verifiers = [majorityOf(counted)];
+    this.#verifiers = [majorityOf(this.voters)];
   }
 }

@@ -1,6 +1,5 @@
 /** What the core is given, and what it says of itself. */
 import type { LogStart } from './log-view.ts';
-import type { Mutations } from './mutations.ts';
 import type { OutstandingLimits } from './outstanding.ts';
 import type { RoleName } from './ready.ts';
 import type { Checksum, EpochPromise, LogPosition, RecordSource } from './types.ts';
@@ -35,8 +34,6 @@ export interface ZabOptions {
   readonly recovering?: boolean;
   /** An integer from 0 to below `bound`: chance comes from outside. Without it nothing is spread. */
   readonly random?: (bound: number) => number;
-  /** Faults that tests switch on, to see that they are found. Production gives none. */
-  readonly mutations?: Mutations;
 }
 
 /** Milliseconds. */

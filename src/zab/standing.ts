@@ -8,10 +8,10 @@ export type Standing = 'candidate' | 'elector' | 'asker';
 
 /** Only a voter votes; only one with a history, or all voters together without one, may be elected. */
 export function standingOf(context: Context, isDiskStalled: boolean): Standing {
-  const { members, recovering, log, clusterId, peers, mutations, self } = context;
+  const { members, recovering, log, clusterId, peers, self } = context;
   if (!members.selfCounts || recovering) return 'asker';
   if (isDiskStalled) return 'elector';
-  if (log.durable.zxid > 0 || mutations.birthWithoutAll) return 'candidate';
+  if (log.durable.zxid > 0) return 'candidate';
   if (clusterId !== undefined) return 'elector';
   const isNewborn = (id: number): boolean => {
     const peer = peers.get(id);

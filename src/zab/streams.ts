@@ -9,7 +9,7 @@ import { commonPoint } from './common-point.ts';
 import type { Context } from './context.ts';
 import type { AckEpochMessage } from './messages.ts';
 import type { Progress } from './progress.ts';
-import { comparePositions, noPosition } from './types.ts';
+import { comparePositions } from './types.ts';
 import type { LogPosition, LogRecord, ReadResult } from './types.ts';
 
 interface Batch {
@@ -92,7 +92,7 @@ export class Streams {
 
   /** All of a snapshot has been sent; the stream goes on behind it once the learner holds it. */
   onSnapshotSent(progress: Progress, snapshot: { position: LogPosition; chain: number }): void {
-    const { log, mutations } = this.#context;
+    const { log } = this.#context;
     const { position, chain } = snapshot;
     assert(log.contains(position), 'a snapshot is of a position of this log');
     assert(
@@ -100,7 +100,7 @@ export class Streams {
       'a snapshot holds nothing that is not committed',
     );
     assert(
-      mutations.snapshotBelowCommonPoint || comparePositions(position, progress.atLeast) >= 0,
+      comparePositions(position, progress.atLeast) >= 0,
       'a snapshot takes nothing away that its learner has acknowledged',
     );
     progress.startAt(position, chain);
@@ -123,12 +123,11 @@ export class Streams {
   }
 
   #sendSnapshot(progress: Progress, atLeast: LogPosition): void {
-    const { outbox, mutations } = this.#context;
+    const { outbox } = this.#context;
     progress.stream = 'snapshot';
     progress.transfer = this.#nextTransfer++;
     // The commit point of a learner may be beyond what its own disk has.
-    const least = comparePositions(atLeast, progress.atLeast) > 0 ? atLeast : progress.atLeast;
-    progress.atLeast = mutations.snapshotBelowCommonPoint ? noPosition : least;
+    if (comparePositions(atLeast, progress.atLeast) > 0) progress.atLeast = atLeast;
     const { id: to, tenure, transfer } = progress;
     outbox.snapshots.push({ to, tenure, transfer, atLeast: progress.atLeast });
     outbox.trace({ type: 'snapshot', to, atLeast: progress.atLeast });

@@ -25,7 +25,6 @@ import type {
   VoteMessage,
   ZabMessage,
 } from './messages.ts';
-import { noMutations } from './mutations.ts';
 import { defaultStreamLimits, defaultTimeouts } from './options.ts';
 import type { BarrierOptions, ZabOptions, ZabStatus } from './options.ts';
 import { Outbox } from './outbox.ts';
@@ -76,7 +75,6 @@ export class Zab {
       ...{ options, self: options.self, log, outbox: new Outbox(), peers: new Map() },
       timeouts: { ...defaultTimeouts, ...options.timeouts },
       streams: { ...defaultStreamLimits, ...options.streams },
-      mutations: options.mutations ?? noMutations,
       members: new Members(options, log.epochRecord),
       ...{ nowMs: 0, graceUntilMs: 0, promise, durablePromise: promise },
       clusterId: log.epochRecord?.clusterId ?? clusterId,
@@ -201,7 +199,7 @@ export class Zab {
 
   /** Sets a barrier; its outcome is in a later Ready. */
   barrier(options: BarrierOptions = {}): BarrierId {
-    const { log, outbox, mutations } = this.#context;
+    const { log, outbox } = this.#context;
     const id = this.#nextBarrier++;
     if (this.#role.name !== 'leading' || !this.#role.leader.established) {
       outbox.barriers.push({ id, outcome: 'void' });
@@ -211,17 +209,15 @@ export class Zab {
     const position = options.position ?? log.committed;
     assert(log.contains(position), 'a barrier stands at a record of the log');
     const acks = options.acks === 'all' ? leader.voters.length : (options.acks ?? 0);
-    const round = mutations.barrierWithoutRound ? leader.confirmedRound : leader.round + 1;
-    this.#barriers.set({ id, position, acks, round });
+    this.#barriers.set({ id, position, acks, round: leader.round + 1 });
     this.#progressed = true;
     return id;
   }
 
   /** The disk has everything that was appended up to `position` by the Readies of `tenure`. */
   durable(tenure: number, position: LogPosition): void {
-    const { log, outbox, mutations } = this.#context;
-    const since = mutations.ignoreTenureOfCompletions ? this.#tenure : tenure;
-    const outcome = log.completed(since, position);
+    const { log, outbox } = this.#context;
+    const outcome = log.completed(tenure, position);
     // Whatever it says of the log, the disk works.
     this.#disk.completed();
     if (typeof outcome === 'string') {

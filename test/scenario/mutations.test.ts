@@ -1,17 +1,18 @@
 /**
- * The scripts have teeth: with a rule of the core switched off, the scripts that are about this rule must
- * fail, by a violated invariant, an expectation or another trace than the one that stands in them.
+ * The scripts have teeth: with a rule of the core broken, the scripts that are about this rule must fail, by
+ * a violated invariant, an expectation or another trace than the one that stands in them.
  */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { noMutations } from '../../src/zab/index.ts';
-import type { Mutations } from '../../src/zab/index.ts';
-import { runScript } from './harness/run-script.ts';
+import { loadMutated } from '../support/mutations/load-mutated.ts';
+import { zabMutations } from '../support/mutations/zab.ts';
+import type { ZabMutationName } from '../support/mutations/zab.ts';
+import * as original from './harness/run-script.ts';
 
 type Finding = 'invariant' | 'expectation' | 'trace';
 
 /** How each fault is found, and by which script. */
-const scripts: { readonly [Name in keyof Mutations]: readonly [Finding, string] } = {
+const scripts: Readonly<Record<ZabMutationName, readonly [Finding, string]>> = {
   ackBeforeDurable: ['invariant', 'sc-01-acknowledgement-before-the-disk'],
   countLeaderBeforeFsync: ['invariant', 'leader-counts-its-own-disk-only'],
   commitOldEpochsByCounting: ['expectation', 'old-epochs-are-not-committed-by-counting'],
@@ -32,17 +33,19 @@ const scripts: { readonly [Name in keyof Mutations]: readonly [Finding, string] 
 };
 
 const order: readonly Finding[] = ['trace', 'expectation', 'invariant'];
+const entry = { url: new URL('harness/run-script.ts', import.meta.url), original };
 
-function findingOf(script: string, mutations: Mutations): Finding | undefined {
+function findingOf(script: string, { runScript }: typeof original): Finding | undefined {
   const text = readFileSync(new URL(`scripts/${script}.txt`, import.meta.url), 'utf8');
-  const result = runScript(text, mutations);
+  const result = runScript(text);
   if (result.hasViolation) return 'invariant';
   if (result.failures.length > 0) return 'expectation';
   return result.text === text ? undefined : 'trace';
 }
 
-test.each(Object.entries(scripts))('%s is found', (name, [expected, script]) => {
-  const finding = findingOf(script, { ...noMutations, [name]: true });
+test.each(zabMutations)('$name is found', async (mutation) => {
+  const [expected, script] = scripts[mutation.name];
+  const finding = findingOf(script, await loadMutated(entry, mutation));
   expect(finding).toBeDefined();
   expect(order.indexOf(finding ?? 'trace')).toBeGreaterThanOrEqual(order.indexOf(expected));
 });
@@ -50,5 +53,5 @@ test.each(Object.entries(scripts))('%s is found', (name, [expected, script]) => 
 test('the same scripts find nothing in the core as it is', () => {
   const all = new Set(Object.values(scripts).map(([, script]) => script));
   for (const script of all)
-    expect([script, findingOf(script, noMutations)]).toEqual([script, undefined]);
+    expect([script, findingOf(script, original)]).toEqual([script, undefined]);
 });

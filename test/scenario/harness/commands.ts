@@ -1,5 +1,5 @@
 /** The commands of scenario scripts. README.md lists them with their meaning. */
-import type { Mutations, ZabMessage } from '../../../src/zab/index.ts';
+import type { ZabMessage } from '../../../src/zab/index.ts';
 import { laneOf, lanesOf, nodeOf, pairsOf, worldOptionsOf } from './arguments.ts';
 import { endCheck } from './end-check.ts';
 import { judge } from './expect.ts';
@@ -13,12 +13,7 @@ type Command = (scenario: Scenario, args: readonly string[]) => void;
 /** A script in the course of being run. */
 export class Scenario {
   readonly failures: string[] = [];
-  readonly #mutations: Mutations | undefined;
   #world: World | undefined;
-
-  constructor(mutations?: Mutations) {
-    this.#mutations = mutations;
-  }
 
   get world(): World {
     if (this.#world === undefined) throw new Error('a scenario begins with `nodes` or `cluster`');
@@ -30,8 +25,7 @@ export class Scenario {
   }
 
   create(options: WorldOptions): void {
-    const mutations = this.#mutations;
-    this.#world = new World(mutations === undefined ? options : { ...options, mutations });
+    this.#world = new World(options);
   }
 
   fail(line: string): void {

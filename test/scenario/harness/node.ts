@@ -37,7 +37,7 @@ export interface NodeOptions {
   readonly isVoter: boolean;
   readonly core: Pick<
     ZabOptions,
-    'voters' | 'observers' | 'limits' | 'timeouts' | 'streams' | 'mutations' | 'featureLevel'
+    'voters' | 'observers' | 'limits' | 'timeouts' | 'streams' | 'featureLevel'
   >;
 }
 

@@ -1,5 +1,4 @@
 /** Runs a scenario script and tells what it said, and what was wrong. */
-import type { Mutations } from '../../../src/zab/index.ts';
 import { Scenario, ScenarioOver } from './commands.ts';
 import { formatScript, parseScript } from './script.ts';
 
@@ -12,9 +11,9 @@ export interface ScriptResult {
   readonly hasViolation: boolean;
 }
 
-export function runScript(text: string, mutations?: Mutations): ScriptResult {
+export function runScript(text: string): ScriptResult {
   const script = parseScript(text);
-  const scenario = new Scenario(mutations);
+  const scenario = new Scenario();
   const outputs: string[][] = [];
   const over: string[] = [];
   try {

@@ -2,7 +2,7 @@
  * The world of a scenario: nodes, links and time, all of which stand still until they are told. What happens
  * becomes lines of a trace; what must never happen becomes a violation.
  */
-import type { Mutations, ZabMessage, ZabOptions } from '../../../src/zab/index.ts';
+import type { ZabMessage, ZabOptions } from '../../../src/zab/index.ts';
 import { Checker } from './checker.ts';
 import { messageText } from './describe.ts';
 import { Network } from './network.ts';
@@ -26,7 +26,6 @@ export class TooMuchIsWrong extends Error {}
 export interface WorldOptions {
   readonly voters: number;
   readonly observers?: number;
-  readonly mutations?: Mutations;
   readonly core?: Partial<Pick<ZabOptions, 'timeouts' | 'streams' | 'limits'>>;
 }
 
@@ -46,7 +45,7 @@ export class World {
   #unseen: (readonly [ScenarioNode, ScenarioNode])[] = [];
   readonly #toldCommitted = new Map<string, string>();
 
-  constructor({ voters, observers = 0, mutations, core = {} }: WorldOptions) {
+  constructor({ voters, observers = 0, core = {} }: WorldOptions) {
     const voterIds = voterNames.slice(0, voters).map(idOf);
     const observerIds = observerNames.slice(0, observers).map(idOf);
     const limits = { outstandingTransactionsMax: 1000, outstandingBytesMax: 1_000_000 };
@@ -54,8 +53,7 @@ export class World {
     const surroundings = this.#surroundings();
     this.nodes = [...voterIds, ...observerIds].map((self) => {
       const isVoter = voterIds.includes(self);
-      const mutated = mutations === undefined ? shared : { ...shared, mutations };
-      return new ScenarioNode({ self, isVoter, core: mutated }, surroundings);
+      return new ScenarioNode({ self, isVoter, core: shared }, surroundings);
     });
     this.network = new Network(this.nodes.map(({ id }) => id));
     this.checker = new Checker(this.nodes, (violation) => this.violate(violation));

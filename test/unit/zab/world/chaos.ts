@@ -1,5 +1,4 @@
 /** A random life of an ensemble, the same for the same seed. */
-import type { Mutations } from '../../../../src/zab/index.ts';
 import { demand } from './oracle.ts';
 import { World } from './world.ts';
 
@@ -8,7 +7,6 @@ export interface ChaosOptions {
   readonly voters: number;
   readonly observers: number;
   readonly steps: number;
-  readonly mutations?: Mutations;
 }
 
 export interface ChaosResult {

@@ -5,7 +5,6 @@ import type {
   EpochPromise,
   LogPosition,
   LogRecord,
-  Mutations,
   Peer,
   Ready,
   SnapshotChunk,
@@ -21,7 +20,6 @@ export interface NodeSettings {
   readonly self: number;
   readonly voters: readonly number[];
   readonly observers: readonly number[];
-  readonly mutations?: Mutations;
   /** Applied records that stay in memory. */
   readonly ringRecords: number;
   readonly random: (bound: number) => number;

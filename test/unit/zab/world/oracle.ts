@@ -1,7 +1,9 @@
 /** What must hold whatever happens, checked at every step against everything that was ever committed. */
 import type { LogPosition, LogRecord } from '../../../../src/zab/index.ts';
 
-export class OracleError extends Error {}
+export class OracleError extends Error {
+  override readonly name = 'OracleError';
+}
 
 export function demand(condition: boolean, text: string): asserts condition {
   if (!condition) throw new OracleError(text);

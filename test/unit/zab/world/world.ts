@@ -1,5 +1,5 @@
 /** Several nodes, the links between them and the time, all of it as chance or a test wants it. */
-import type { LogRecord, Mutations, ZabMessage } from '../../../../src/zab/index.ts';
+import type { LogRecord, ZabMessage } from '../../../../src/zab/index.ts';
 import { seededRandom } from '../../../support/random.ts';
 import { emptyImage } from './disk.ts';
 import type { Image } from './disk.ts';
@@ -10,7 +10,6 @@ export interface WorldOptions {
   readonly seed: number;
   readonly voters: number;
   readonly observers: number;
-  readonly mutations?: Mutations;
   readonly ringRecords?: number;
 }
 
@@ -74,13 +73,8 @@ export class World {
     const image = this.images.get(id);
     if (image === undefined || this.nodes.has(id)) return;
     const { voters, observers, random } = this;
-    const { mutations, ringRecords = 5 } = this.#options;
-    const settings = { self: id, voters, observers, random, ringRecords };
-    const node = new Node(
-      mutations === undefined ? settings : { ...settings, mutations },
-      this,
-      image,
-    );
+    const { ringRecords = 5 } = this.#options;
+    const node = new Node({ self: id, voters, observers, random, ringRecords }, this, image);
     this.nodes.set(id, node);
     node.start(this.nowMs);
     for (const other of this.ids) this.connect(id, other);
