@@ -14,6 +14,8 @@ export interface ClientContext {
   readonly recorder: Recorder;
   readonly places: Places;
   readonly random: Random;
+  /** Names the run: the ensemble remembers the idempotency keys of those before it. */
+  readonly run: string;
 }
 
 export abstract class Client {

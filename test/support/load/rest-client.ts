@@ -144,7 +144,7 @@ export class RestClient extends Client {
     const headers = {
       ...(this.known > 0 && { 'Zk-Min-Zxid': String(this.known) }),
       ...(session !== undefined && { 'Zk-Session': session.token }),
-      ...(insist === true && { 'Idempotency-Key': `key-${this.text()}` }),
+      ...(insist === true && { 'Idempotency-Key': `${this.context.run}-${this.text()}` }),
     };
     return callOf(request, headers);
   }

@@ -56,7 +56,8 @@ export class Trial {
     const { keys = 6, window = 6, thinkMs = 12 } = options;
     this.load = { paths: this.paths, keys, window, thinkMs };
     const random = seededRandom(options.seed);
-    this.#context = { recorder: this.recorder, places: options.places, random };
+    const run = `${this.paths.root}-${String(options.seed)}`;
+    this.#context = { recorder: this.recorder, places: options.places, random, run };
     this.#admin = new RestClient('admin', this.#context);
   }
 
