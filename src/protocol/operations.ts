@@ -92,6 +92,12 @@ export interface CreateSessionOperation {
   readonly secretHash: Uint8Array;
 }
 
+/** Gives a live session to one more stream: whatever older ones still ask for it is refused. */
+export interface AttachSessionOperation {
+  readonly type: 'attachSession';
+  readonly session: SessionId;
+}
+
 /** Ends a session; its ephemerals go in the same transaction. */
 export interface CloseSessionOperation {
   readonly type: 'closeSession';
@@ -115,6 +121,7 @@ export type WriteOperation =
   | SetAclOperation
   | MultiOperation
   | CreateSessionOperation
+  | AttachSessionOperation
   | CloseSessionOperation
   | ReapOperation;
 

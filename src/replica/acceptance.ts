@@ -8,12 +8,13 @@ import type { SessionId } from '../protocol/model.ts';
 import type { WriteOperation } from '../protocol/operations.ts';
 import type { Core } from './core.ts';
 import type { Drive } from './drive.ts';
-import type { Generations, Holder } from './generations.ts';
+import type { Generations } from './generations.ts';
+import { nobody } from './caller.ts';
 import { decodeResult } from './remembered.ts';
 import { sessionGone } from './reads.ts';
 import { grows, isWriteLike, saysNothingOfTheTree } from './requests.ts';
 import type { SessionLives } from './lives.ts';
-import type { Pending } from './stream.ts';
+import type { Pending, Stream } from './stream.ts';
 
 /** Who decides on what a node cannot answer from its own state: itself, or the leader it follows. */
 export interface Authority {
@@ -43,7 +44,7 @@ export class Acceptance implements Authority {
   readonly #lives: SessionLives;
   /** Writes with an idempotency key that are in the log and not applied yet. */
   readonly #keysInFlight = new Map<string, Pending>();
-  #displaced: (session: SessionId, older: Holder) => void = () => undefined;
+  #moved: (stream: Stream) => void = () => undefined;
 
   constructor(parts: AcceptanceParts) {
     this.#core = parts.core;
@@ -52,9 +53,9 @@ export class Acceptance implements Authority {
     this.#lives = parts.lives;
   }
 
-  /** @param displaced tells the node that has the older attachment of a session */
-  onDisplaced(displaced: (session: SessionId, older: Holder) => void): void {
-    this.#displaced = displaced;
+  /** @param moved ends a stream of this node whose session has a newer one */
+  onMoved(moved: (stream: Stream) => void): void {
+    this.#moved = moved;
   }
 
   get full(): boolean {
@@ -62,9 +63,13 @@ export class Acceptance implements Authority {
   }
 
   write(pending: Pending, operation: WriteOperation): void {
-    const { message } = pending;
+    const { message, stream } = pending;
+    if (stream !== undefined && this.#isOlder(stream)) {
+      this.#moved(stream);
+      return;
+    }
     if (this.#answerRemembered(pending)) return;
-    if (this.#drive.full) throw new CoordinationError('THROTTLEDOP', 'too many writes outstanding');
+    this.#requireTurn();
     if (grows(operation)) this.#drive.requireRoom();
     const acks = this.#acksBeyondMajority(message.acks);
     this.#drive.propose(operation, pending.caller, pending);
@@ -84,28 +89,33 @@ export class Acceptance implements Authority {
   }
 
   /**
-   * What older attachments have in the log is decided before the newer stream is told `connected`, and
-   * nothing else of them takes effect from here on.
+   * What older attachments have in the log stands before the record of this one, which is applied before
+   * the newer stream is told `connected`; nothing else of them takes effect from here on. Any state of the
+   * disk will do: a client that comes back must find its session.
    */
   attach(pending: Pending, session: SessionId, timeoutMs: number): void {
     if (!this.#core.state.sessions.has(session)) throw sessionGone(session);
     if (!this.#lives.touch(session, timeoutMs)) throw sessionGone(session);
+    this.#requireTurn();
+    this.#drive.propose({ type: 'attachSession', session }, nobody, pending);
     this.#raise(pending, session, timeoutMs);
-    this.#drive.awaitBarrier(pending, this.#drive.last);
   }
 
-  /** Gives the request's stream the newest attachment of the session. */
+  /** The request's stream has the newest attachment of the session, by the record that was made for it. */
   #raise(pending: Pending, session: SessionId, timeoutMs: number): void {
-    const node = pending.origin?.link.node ?? this.#core.settings.self;
-    const { generation, older } = this.#generations.raise(session, { node, timeoutMs });
-    pending.generation = generation;
-    if (pending.stream !== undefined) pending.stream.generation = generation;
-    if (older !== undefined) this.displace(session, older);
+    const { zxid: generation, stream } = pending;
+    this.#generations.raise(session, { generation, timeoutMs });
+    stream?.give(session, generation);
   }
 
-  /** Nothing of the older attachment is taken from here on; its stream is told, wherever it is. */
-  displace(session: SessionId, older: Holder): void {
-    if (older.node !== 0) this.#displaced(session, older);
+  /** True for a stream of this node whose session has a newer attachment, applied here or not. */
+  #isOlder({ session, generation }: Stream): boolean {
+    return session !== undefined && !this.#generations.isCurrent(session.id, generation);
+  }
+
+  /** @throws CoordinationError THROTTLEDOP; whoever waits for room has not come so far */
+  #requireTurn(): void {
+    if (this.#drive.full) throw new CoordinationError('THROTTLEDOP', 'too many writes outstanding');
   }
 
   /** A refusal that the state gave rise to waits until what it was judged against is certain. */

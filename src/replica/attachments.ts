@@ -18,8 +18,6 @@ import type { Authority } from './acceptance.ts';
 import type { Core } from './core.ts';
 import { hashSecret, secretBytes, secretText, verifyCredential } from './credentials.ts';
 import type { EventDelivery } from './events.ts';
-import { compareGenerations, noGeneration } from './generations.ts';
-import type { Generation } from './generations.ts';
 import { nobody } from './caller.ts';
 import type { ResolvedCaller } from './caller.ts';
 import type { SessionLives } from './lives.ts';
@@ -42,7 +40,7 @@ export interface AttachmentHooks {
   /** Ends the stream's requests without a word: a newer one has its session, or the session is over. */
   abandon(stream: Stream): void;
   /** The stream has ended; its session lives on. */
-  detach(session: SessionId, generation: Generation): void;
+  detach(session: SessionId, generation: Zxid): void;
 }
 
 export class Attachments {
@@ -51,8 +49,6 @@ export class Attachments {
   readonly #events: EventDelivery;
   readonly #lives: SessionLives;
   readonly #randomBytes: (count: number) => Uint8Array;
-  /** The newest stream that asks for each session here and is not attached to it yet. */
-  readonly #attaching = new Map<SessionId, Stream>();
   #hooks: AttachmentHooks | undefined;
 
   constructor(parts: AttachmentParts) {
@@ -107,25 +103,33 @@ export class Attachments {
     }
   }
 
-  /** What takes effect when an attach's turn comes. @throws CoordinationError SESSIONEXPIRED, QUOTAEXCEEDED */
-  attach(pending: Pending): Result {
+  /**
+   * What takes effect when an attach's turn comes, its record applied.
+   * @returns undefined when a newer stream has the session by now: this one has ended
+   * @throws CoordinationError SESSIONEXPIRED, QUOTAEXCEEDED
+   */
+  attach(pending: Pending): Result | undefined {
     const { operation, stream } = pending;
     assert(operation.type === 'attach', 'only an attach attaches');
     assert(stream !== undefined, 'an attach comes on a stream');
-    this.#forgetAttaching(stream);
+    stream.attaching = 0;
     // Others may have taken the room since it was asked for.
     this.#reads.requireWatchRoom(stream, operation.watches.length);
     const { session } = operation;
     if (session === 'none') return { resumed: false } satisfies AttachResult;
-    const id = session === 'new' ? pending.zxid : session.id;
+    const { generation } = stream;
+    const id = session === 'new' ? generation : session.id;
     if (!this.#lives.isLive(id)) throw sessionGone(id);
+    if (this.#core.state.sessions.generationOf(id) !== generation) {
+      this.moved(stream);
+      return undefined;
+    }
     const timeoutMs = this.#timeoutFor(id, operation.timeoutMs);
-    // It may have asked for itself while an older one of this node was not told yet.
-    this.displaced(id, pending.generation, stream);
     stream.bind({ id, timeoutMs });
-    stream.generation = pending.generation;
     this.#core.attached.set(id, stream);
     this.#lives.touch(id, timeoutMs);
+    // It is answered as of the state in which its watches begin, which may be later than its record.
+    pending.zxid = 0;
     const { secret } = pending;
     const binding = secret === undefined ? { id, timeoutMs } : { id, timeoutMs, secret };
     return { session: binding, resumed: session !== 'new' } satisfies AttachResult;
@@ -166,6 +170,12 @@ export class Attachments {
     this.#lives.created(id, timeoutMs);
   }
 
+  /** An `attachSession` has been applied: whatever an older stream of this node still holds is not done. */
+  sessionAttached(id: SessionId, generation: Zxid): void {
+    const stream = this.#core.attached.get(id);
+    if (stream !== undefined && stream.generation < generation) this.moved(stream);
+  }
+
   /** A `closeSession` has been applied: tells the stream that it was attached to. */
   sessionClosed(id: SessionId): void {
     this.#lives.ended(id);
@@ -180,9 +190,8 @@ export class Attachments {
   }
 
   streamClosed(stream: Stream): void {
-    const wanted = stream.attaching;
-    this.#forgetAttaching(stream);
-    const id = stream.session?.id ?? wanted;
+    const id = stream.session?.id ?? stream.attaching;
+    stream.attaching = 0;
     if (this.#core.attached.get(id) === stream) this.#core.attached.delete(id);
     if (id !== 0) this.#hooks?.detach(id, stream.generation);
   }
@@ -197,20 +206,23 @@ export class Attachments {
     return registrations;
   }
 
-  /**
-   * A newer stream has the session, here or elsewhere: those of this node up to `generation` end. One
-   * of the leader that is still being attached never will be.
-   */
-  displaced(id: SessionId, generation: Generation, newer?: Stream): void {
-    for (const older of [this.#core.attached.get(id), this.#attaching.get(id)]) {
-      if (older === undefined || older === newer) continue;
-      // One that has asked the leader and has no answer yet is told of its own request.
-      if (older.generation === noGeneration) continue;
-      if (compareGenerations(older.generation, generation) <= 0) this.moved(older);
+  /** The attachment of that generation is over; a newer one of this node is not. */
+  displaced(id: SessionId, generation: Zxid): void {
+    const stream = this.#core.attached.get(id);
+    if (stream?.generation === generation) this.moved(stream);
+  }
+
+  /** Another node's state has taken the place of this one's: sessions may have ended or moved unseen. */
+  replaced(): void {
+    const { attached, state } = this.#core;
+    for (const session of [...attached.keys()]) {
+      const generation = state.sessions.generationOf(session);
+      if (generation === undefined) this.sessionClosed(session);
+      else this.sessionAttached(session, generation);
     }
   }
 
-  /** A newer stream has the session of this one, or will have it before this one. */
+  /** A newer stream has the session of this one. */
   moved(stream: Stream): void {
     if (stream.ended) return;
     const id = stream.session?.id ?? 0;
@@ -239,15 +251,7 @@ export class Attachments {
     }
     this.#verify(session);
     authority.attach(pending, session.id, this.#timeoutFor(session.id, operation.timeoutMs));
-    stream.attaching = session.id;
-    this.#attaching.set(session.id, stream);
     return 'waiting';
-  }
-
-  #forgetAttaching(stream: Stream): void {
-    const { attaching } = stream;
-    stream.attaching = 0;
-    if (this.#attaching.get(attaching) === stream) this.#attaching.delete(attaching);
   }
 
   #createSession(pending: Pending, authority: Authority, timeoutMs: number | undefined): void {

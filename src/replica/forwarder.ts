@@ -13,13 +13,11 @@ import type { WriteOperation } from '../protocol/operations.ts';
 import type { Authority } from './acceptance.ts';
 import { lostError } from './requests.ts';
 import type { Core } from './core.ts';
-import type { Generation } from './generations.ts';
 import type { SessionLives } from './lives.ts';
 import { messageBytes } from './peer-codec.ts';
 import type {
   AckedMessage,
   AnsweredMessage,
-  AttachedMessage,
   ForwardId,
   LeaderMessage,
   LearnerMessage,
@@ -48,8 +46,8 @@ export interface ForwarderHooks {
   confirmed(pending: Pending, zxid: Zxid): void;
   acked(pending: Pending, outcome: AckedMessage['outcome']): void;
   failed(pending: Pending, error: ErrorBody): void;
-  /** Attachments of the session up to this generation are over, and that of the request's stream. */
-  moved(session: SessionId, generation: Generation, pending: Pending | undefined): void;
+  /** The attachment of the session with this generation is over, and the request's stream. */
+  moved(session: SessionId, generation: Zxid, pending: Pending | undefined): void;
   /** A quorum has another state than this node. */
   mismatch(mark: StateMark): void;
 }
@@ -182,7 +180,7 @@ export class Forwarder implements Authority {
   }
 
   /** A stream has ended whose session lives on. */
-  detach(session: SessionId, generation: Generation): void {
+  detach(session: SessionId, generation: Zxid): void {
     if (this.#epoch === 0) return;
     this.#outgoing.push({ type: 'detach', session, generation });
     this.#schedule();
@@ -282,7 +280,7 @@ export class Forwarder implements Authority {
     this.#core.counters.requestsForwarded++;
     const bytes = messageBytes(message);
     const sentMs = this.#core.clock.monotonicMs();
-    const logged = message.type === 'write';
+    const logged = message.type === 'write' || message.type === 'attach';
     const request = { id: message.id, pending, bytes, sentMs, logged };
     this.#requests.set(message.id, request);
     this.#bytes += bytes;
@@ -319,7 +317,6 @@ export class Forwarder implements Authority {
         return;
       case 'refused':
       case 'answered':
-      case 'attached':
       case 'lives':
         this.#takeOutcome(message);
         return;
@@ -358,7 +355,7 @@ export class Forwarder implements Authority {
     pending.result ??= message.result;
     pending.zxid = message.zxid;
     pending.awaitsAcks = message.awaitsAcks === true;
-    if (message.generation !== undefined) pending.generation = message.generation;
+    this.#given(pending);
     if (pending.awaitsAcks) this.#awaitingAcks.set(message.id, pending);
     if (pending.stream === undefined) {
       this.#lives.confirmAgain(pending.caller.session, request.sentMs);
@@ -366,6 +363,14 @@ export class Forwarder implements Authority {
     this.#proposed.push({ zxid: message.zxid, request });
     // The record may have come with an earlier read of the socket.
     if (message.zxid <= this.#core.zxid) this.applied(message.zxid);
+  }
+
+  /** Its record stands in the log: an attachment is known by it, also to a stream that ends before it is applied. */
+  #given({ operation, stream, zxid }: Pending): void {
+    if (operation.type !== 'attach' || stream === undefined) return;
+    const session = typeof operation.session === 'string' ? zxid : operation.session.id;
+    if (stream.ended) this.detach(session, zxid);
+    else stream.give(session, zxid);
   }
 
   #takeRound(id: ForwardId, zxid: Zxid | undefined): void {
@@ -389,7 +394,7 @@ export class Forwarder implements Authority {
     this.#hooks?.acked(pending, outcome);
   }
 
-  #takeOutcome(message: RefusedMessage | AnsweredMessage | AttachedMessage | LivesMessage): void {
+  #takeOutcome(message: RefusedMessage | AnsweredMessage | LivesMessage): void {
     const request = this.#finish(message.id);
     if (request === undefined) return;
     const { pending, sentMs } = request;
@@ -408,10 +413,6 @@ export class Forwarder implements Authority {
         pending.result = message.result;
         pending.zxid = message.zxid;
         this.#hooks?.confirmed(pending, message.confirmed);
-        return;
-      case 'attached':
-        pending.generation = message.generation;
-        this.#hooks?.confirmed(pending, message.zxid);
         return;
       case 'lives': {
         const passedMs = this.#core.clock.monotonicMs() - sentMs;

@@ -1,109 +1,94 @@
 /**
- * Which attachment of each session is the newest. The leader gives generations and raises them before
- * the newer stream is told that it is connected; whatever an older one still asks is refused. They are
- * ordered across leaders by the epoch in which they were given, so that an attachment that is registered
- * late never displaces one that the present leader has given.
+ * Which attachment of each session is the newest, as the leader knows it. The generation of an attachment
+ * is the zxid of the transaction that made it, so that it is in the log: the replicated session table says
+ * which one is the newest of those that are applied, on every leader the same. What is proposed and not
+ * applied yet stands here, so that older ones are refused from that moment on.
+ *
+ * Who has the newest attachment now, and what timeout that has negotiated, is known to the leader alone,
+ * and told to the next one by those who have it.
  */
-import type { SessionId } from '../protocol/model.ts';
+import type { SessionId, Zxid } from '../protocol/model.ts';
+import type { SessionTable } from '../sessions/index.ts';
 
-export interface Generation {
-  /** In which it was given. */
-  readonly epoch: number;
-  /** Counts the attachments that were given in it. */
-  readonly count: number;
-}
-
-/** Older than any that is given. */
-export const noGeneration: Generation = { epoch: 0, count: 0 };
-
-/** Negative, zero or positive as `a` is older than, the same as or newer than `b`. */
-export function compareGenerations(a: Generation, b: Generation): number {
-  return a.epoch === b.epoch ? a.count - b.count : a.epoch - b.epoch;
-}
-
-/** The newest attachment of a session. */
+/** The stream that has the newest attachment of a session. */
 export interface Holder {
-  readonly generation: Generation;
-  /** The node whose stream has it; 0 once that stream has ended. */
-  readonly node: number;
+  readonly generation: Zxid;
   /** As negotiated for this attachment, milliseconds. */
   readonly timeoutMs: number;
 }
 
-/** The leader's table; empty when its reign begins. */
-export class Generations {
-  readonly #holders = new Map<SessionId, Holder>();
-  #epoch = 0;
-  #count = 0;
+/** What the leader asks of the replicated state, which another may take the place of. */
+export interface AppliedGenerations {
+  readonly sessions: Pick<SessionTable, 'generationOf'>;
+}
 
+/** The leader's knowledge; empty when its reign begins. */
+export class Generations {
+  readonly #applied: AppliedGenerations;
+  /** Of sessions that an attachment is proposed for and not applied yet: the newest. */
+  readonly #outstanding = new Map<SessionId, Zxid>();
+  readonly #holders = new Map<SessionId, Holder>();
+
+  constructor(applied: AppliedGenerations) {
+    this.#applied = applied;
+  }
+
+  /** Sessions that have a holder. */
   get size(): number {
     return this.#holders.size;
   }
 
-  /** The reign of a new leader: what others gave is told again by those who have it. */
-  begin(epoch: number): void {
+  /** The reign of a new leader: what is not in the log is told again by those who have it. */
+  begin(): void {
+    this.#outstanding.clear();
     this.#holders.clear();
-    this.#epoch = epoch;
-    this.#count = 0;
   }
 
-  /** A new attachment. @returns it, and whom it displaces */
-  raise(
-    session: SessionId,
-    at: Omit<Holder, 'generation'>,
-  ): { readonly generation: Generation; readonly older: Holder | undefined } {
-    const older = this.#holders.get(session);
-    this.#count += 1;
-    const generation = { epoch: this.#epoch, count: this.#count };
-    this.#holders.set(session, { ...at, generation });
-    return { generation, older };
+  /** A new attachment has been proposed: from now on the older ones of the session are refused. */
+  raise(session: SessionId, holder: Holder): void {
+    this.#outstanding.set(session, holder.generation);
+    this.#holders.set(session, holder);
+  }
+
+  /** An attachment has been applied: the table has it. */
+  applied(session: SessionId, generation: Zxid): void {
+    if (this.#outstanding.get(session) === generation) this.#outstanding.delete(session);
   }
 
   /**
-   * An attachment that was given before this reign, told by the node that has it.
-   * @returns the older of the two when there are two: it must end
+   * An attachment that was made before this reign, told by the node that has it.
+   * @returns false when there is a newer one: it must end
    */
-  register(session: SessionId, registered: Holder): Holder | undefined {
-    const known = this.#holders.get(session);
-    if (known === undefined) {
-      this.#holders.set(session, registered);
-      return undefined;
-    }
-    const order = compareGenerations(registered.generation, known.generation);
-    if (order < 0) return registered;
-    this.#holders.set(session, registered);
-    return order === 0 ? undefined : known;
+  register(session: SessionId, holder: Holder): boolean {
+    if (!this.isCurrent(session, holder.generation)) return false;
+    this.#holders.set(session, holder);
+    return true;
   }
 
   /** True for the newest attachment alone. */
-  isCurrent(session: SessionId, generation: Generation): boolean {
-    const known = this.#holders.get(session);
-    return known !== undefined && compareGenerations(known.generation, generation) === 0;
+  isCurrent(session: SessionId, generation: Zxid): boolean {
+    const newest = this.#outstanding.get(session) ?? this.#applied.sessions.generationOf(session);
+    return newest === generation;
   }
 
   /** As its newest attachment has negotiated it; undefined when no stream is attached. */
   timeoutOf(session: SessionId): number | undefined {
-    const holder = this.#holders.get(session);
-    return holder === undefined || holder.node === 0 ? undefined : holder.timeoutMs;
+    return this.#holders.get(session)?.timeoutMs;
   }
 
-  /**
-   * The stream of that attachment has ended; a newer one stays. Its generation is remembered, lest an
-   * older one that is registered late be taken for the newest.
-   */
-  detach(session: SessionId, generation: Generation): void {
-    const known = this.#holders.get(session);
-    if (known === undefined || compareGenerations(known.generation, generation) !== 0) return;
-    this.#holders.set(session, { ...known, node: 0 });
+  /** The stream of that attachment has ended; a newer one stays. */
+  detach(session: SessionId, generation: Zxid): void {
+    if (this.#holders.get(session)?.generation === generation) this.#holders.delete(session);
   }
 
   /** True when a stream is attached to the session, on whatever node. */
   isAttached(session: SessionId): boolean {
-    return (this.#holders.get(session)?.node ?? 0) !== 0;
+    return this.#holders.has(session);
   }
 
   /** The session has ended. */
   remove(session: SessionId): void {
+    this.#outstanding.delete(session);
     this.#holders.delete(session);
   }
 }

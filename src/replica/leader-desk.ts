@@ -11,7 +11,7 @@ import type { SessionId, Zxid } from '../protocol/model.ts';
 import type { Operation } from '../protocol/operations.ts';
 import type { Acceptance } from './acceptance.ts';
 import type { Core } from './core.ts';
-import type { Generations, Holder } from './generations.ts';
+import type { Generations } from './generations.ts';
 import { LearnerLink } from './learner-link.ts';
 import type { SessionLives } from './lives.ts';
 import type {
@@ -131,11 +131,6 @@ export class LeaderDesk {
     for (const link of this.#links.values()) this.#flush(link);
   }
 
-  /** The session has a newer attachment than `older`, whose node must end it. */
-  displaced(session: SessionId, { node, generation }: Holder): void {
-    this.#links.get(node)?.outgoing.push({ type: 'moved', session, generation });
-  }
-
   /** The state differs from a quorum's. */
   mismatch(node: number, { zxid, digest }: StateMark): void {
     this.#links.get(node)?.outgoing.push({ type: 'mismatch', zxid, digest });
@@ -156,9 +151,6 @@ export class LeaderDesk {
         return;
       case 'barrier':
         this.#say(link, { type: 'passed', id: message.id, zxid });
-        return;
-      case 'attach':
-        this.#attached(pending, message, zxid);
         return;
       case 'life':
         this.#tellLife(pending, message, zxid);
@@ -213,7 +205,7 @@ export class LeaderDesk {
       }
       if (frame.applied > this.#core.zxid) break;
       const message = frame.messages[index] as LearnerMessage | undefined;
-      if (message?.type === 'write' && this.#acceptance.full) break;
+      if (message !== undefined && isLogged(message) && this.#acceptance.full) break;
       if (message !== undefined) this.#take(link, message);
       link.took();
     }
@@ -228,6 +220,7 @@ export class LeaderDesk {
       case 'attach':
         this.#accept(link, message, (pending) => {
           this.#acceptance.attach(pending, message.session, message.timeoutMs);
+          this.#sayProposed(pending);
         });
         return;
       case 'barrier':
@@ -269,18 +262,22 @@ export class LeaderDesk {
 
   #write(pending: Pending, message: WriteMessage): void {
     const { id, session, generation, operation } = message;
-    if (generation !== undefined && !this.#generations.isCurrent(session, generation)) {
+    const isLive = this.#core.state.sessions.has(session);
+    if (generation !== undefined && isLive && !this.#generations.isCurrent(session, generation)) {
       this.#say(originOf(pending).link, { type: 'moved', id, session, generation });
       return;
     }
     if (session !== 0 && !this.#lives.touchAlone(session)) throw sessionGone(session);
     this.#acceptance.write(pending, operation);
-    if (!pending.proposed) return;
+    if (pending.proposed) this.#sayProposed(pending);
+  }
+
+  #sayProposed(pending: Pending): void {
     const { zxid, awaitsAcks } = pending;
-    this.#say(originOf(pending).link, {
+    const { link, id } = originOf(pending);
+    this.#say(link, {
       ...{ type: 'proposed', id, zxid, result: pending.result as ForwardedResult },
       ...(awaitsAcks && { awaitsAcks }),
-      ...(message.attaches === true && { generation: pending.generation }),
     });
   }
 
@@ -293,17 +290,6 @@ export class LeaderDesk {
     }
     const result = pending.result as ForwardedResult;
     this.#say(link, { type: 'answered', id, zxid: pending.zxid, confirmed: zxid, result });
-  }
-
-  #attached(pending: Pending, { id, session }: AttachMessage, zxid: Zxid): void {
-    const { generation } = pending;
-    const { link } = originOf(pending);
-    // A newer stream may have come while this one waited.
-    if (this.#generations.isCurrent(session, generation)) {
-      this.#say(link, { type: 'attached', id, zxid, generation });
-    } else {
-      this.#say(link, { type: 'moved', id, session, generation });
-    }
   }
 
   #tellLife(pending: Pending, { id, session }: LifeMessage, zxid: Zxid): void {
@@ -329,14 +315,14 @@ export class LeaderDesk {
   }
 
   #register(link: LearnerLink, { sessions }: RegisterMessage): void {
-    const { node } = link;
     for (const { session, generation, timeoutMs } of sessions) {
       // Its end is in the log by now, and the learner will hear of it.
       if (!this.#core.state.sessions.has(session)) continue;
-      const older = this.#generations.register(session, { node, generation, timeoutMs });
-      const isNewest = older?.generation !== generation;
-      if (isNewest) this.#lives.renegotiated(session, timeoutMs);
-      if (older !== undefined) this.#acceptance.displace(session, older);
+      if (this.#generations.register(session, { generation, timeoutMs })) {
+        this.#lives.renegotiated(session, timeoutMs);
+      } else {
+        this.#say(link, { type: 'moved', session, generation });
+      }
     }
   }
 
@@ -368,6 +354,11 @@ export class LeaderDesk {
 function originOf(pending: Pending): NonNullable<Pending['origin']> {
   assert(pending.origin !== undefined, 'a request of another node');
   return pending.origin;
+}
+
+/** What goes through the log, and waits while that has no room. */
+function isLogged({ type }: LearnerMessage): boolean {
+  return type === 'write' || type === 'attach';
 }
 
 const sync: Operation = { type: 'sync' };

@@ -98,7 +98,8 @@ function withLengths(message: WriteMessage, tail: Uint8Array[]): object {
       return { ...message, operation: { ...operation, secretHash: secretHash.length } };
     }
     case 'reap':
-      assert(false, 'only the leader reaps');
+    case 'attachSession':
+      assert(false, 'only the leader reaps, and makes the record of an attachment');
       return message;
     default:
       return message;
@@ -158,6 +159,7 @@ function fillIn({ operation }: WriteMessage, tail: Tail): void {
       (operation as Mutable).secretHash = tail.take(operation.secretHash);
       return;
     case 'closeSession':
+    case 'attachSession':
     case 'reap':
       return;
     default:

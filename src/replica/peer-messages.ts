@@ -15,7 +15,6 @@ import type {
   WriteOperation,
   WriteResult,
 } from '../protocol/operations.ts';
-import type { Generation } from './generations.ts';
 
 /** Chosen by the learner, never used twice in the life of its process. */
 export type ForwardId = number;
@@ -30,7 +29,7 @@ export interface WriteMessage {
   /** 0 without a session. */
   readonly session: SessionId;
   /** Of the stream's attachment; absent for a request that stands alone. */
-  readonly generation?: Generation;
+  readonly generation?: Zxid;
   readonly identities: readonly Identity[];
   readonly operation: WriteOperation;
   readonly idempotency?: Idempotency;
@@ -45,7 +44,7 @@ export interface BarrierMessage {
   readonly id: ForwardId;
 }
 
-/** A stream has proved a session and asks for it. */
+/** A stream has proved a session and asks for it; answered as a write is, by its record. */
 export interface AttachMessage {
   readonly type: 'attach';
   readonly id: ForwardId;
@@ -65,7 +64,7 @@ export interface LifeMessage {
 /** Of a session that a stream of the sender is attached to. */
 export interface Registration {
   readonly session: SessionId;
-  readonly generation: Generation;
+  readonly generation: Zxid;
   readonly timeoutMs: number;
 }
 
@@ -79,7 +78,7 @@ export interface RegisterMessage {
 export interface DetachMessage {
   readonly type: 'detach';
   readonly session: SessionId;
-  readonly generation: Generation;
+  readonly generation: Zxid;
 }
 
 /** What the replicated state is at one zxid, as 32 hexadecimal digits. */
@@ -109,7 +108,7 @@ export type LearnerMessage =
   | DetachMessage
   | TouchMessage;
 
-/** The write stands in the log at this zxid of the frame's epoch; sent before the record itself. */
+/** The write or attachment stands in the log at this zxid of the frame's epoch; sent before the record itself. */
 export interface ProposedMessage {
   readonly type: 'proposed';
   readonly id: ForwardId;
@@ -117,8 +116,6 @@ export interface ProposedMessage {
   readonly result: ForwardedResult;
   /** An `acked` will follow, and must be waited for. */
   readonly awaitsAcks?: true;
-  /** Of the attachment that came with the session. */
-  readonly generation?: Generation;
 }
 
 /**
@@ -155,17 +152,10 @@ export interface PassedMessage {
   readonly zxid: Zxid;
 }
 
-/** The barrier (of a read or an attachment) will never be passed. */
+/** The barrier (of a read or a refusal) will never be passed. */
 export interface VoidMessage {
   readonly type: 'void';
   readonly id: ForwardId;
-}
-
-export interface AttachedMessage {
-  readonly type: 'attached';
-  readonly id: ForwardId;
-  readonly zxid: Zxid;
-  readonly generation: Generation;
 }
 
 export interface LivesMessage {
@@ -177,13 +167,13 @@ export interface LivesMessage {
   readonly connected: boolean;
 }
 
-/** Attachments of this session up to this generation are over: a newer one has been given. */
+/** The attachment of that generation is over: the session has a newer one. Nothing was done. */
 export interface MovedMessage {
   readonly type: 'moved';
-  /** The request whose stream has that attachment or was about to get it. */
+  /** The request whose stream has that attachment; absent where it was registered. */
   readonly id?: ForwardId;
   readonly session: SessionId;
-  readonly generation: Generation;
+  readonly generation: Zxid;
 }
 
 /** How a member is, as the leader has last heard. */
@@ -218,7 +208,6 @@ export type LeaderMessage =
   | AckedMessage
   | PassedMessage
   | VoidMessage
-  | AttachedMessage
   | LivesMessage
   | MovedMessage
   | TouchedMessage
@@ -242,7 +231,6 @@ const leaderTypes: ReadonlySet<PeerMessage['type']> = new Set([
   'acked',
   'passed',
   'void',
-  'attached',
   'lives',
   'moved',
   'touched',

@@ -110,7 +110,6 @@ const error = Exactly({
   ...{ retryAfterMs: optional(Type.Number({ minimum: 0 })), parentMissing: optional(flag) },
 });
 
-const generation = Exactly({ epoch: positive, count: integer });
 const digest = Type.String({ pattern: '^[0-9a-f]{32}$' });
 const mark = Exactly({ zxid: integer, digest });
 const member = Exactly({
@@ -124,7 +123,7 @@ function message(type: string, fields: Record<string, TSchema>): TSchema {
 
 const learnerMessages = [
   message('write', {
-    ...{ id: positive, session: integer, generation: optional(generation), identities, operation },
+    ...{ id: positive, session: integer, generation: optional(positive), identities, operation },
     idempotency: optional(Exactly({ key: text, fingerprint: text })),
     acks: optional(Type.Union([Type.Literal('all'), positive])),
     attaches: optional(yes),
@@ -138,15 +137,15 @@ const learnerMessages = [
   message('attach', { id: positive, session: positive, timeoutMs: positive }),
   message('life', { id: positive, session: positive, touch: flag }),
   message('register', {
-    sessions: Type.Array(Exactly({ session: positive, generation, timeoutMs: positive })),
+    sessions: Type.Array(Exactly({ session: positive, generation: positive, timeoutMs: positive })),
   }),
-  message('detach', { session: positive, generation }),
+  message('detach', { session: positive, generation: positive }),
 ];
 
 const leaderMessages = [
   message('proposed', {
     ...{ id: positive, zxid: positive, result },
-    ...{ awaitsAcks: optional(yes), generation: optional(generation) },
+    awaitsAcks: optional(yes),
   }),
   message('passed', { id: positive, zxid: integer }),
   message('refused', { id: positive, zxid: integer, error }),
@@ -158,12 +157,11 @@ const leaderMessages = [
   message('answered', { id: positive, zxid: positive, confirmed: positive, result }),
   message('acked', { id: positive, outcome: words(['confirmed', 'unreachable', 'timeout']) }),
   message('void', { id: positive }),
-  message('attached', { id: positive, zxid: integer, generation }),
   message('lives', {
     ...{ id: positive, zxid: integer },
     ...{ expiresInMs: Type.Number({ minimum: 0 }), connected: flag },
   }),
-  message('moved', { id: optional(positive), session: positive, generation }),
+  message('moved', { id: optional(positive), session: positive, generation: positive }),
   message('mismatch', { zxid: integer, digest }),
 ];
 

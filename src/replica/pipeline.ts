@@ -455,6 +455,7 @@ export class Pipeline {
     const { stream } = pending;
     if (pending.error === undefined && !hasItsResult(pending)) this.#execute(pending);
     pending.phase = 'over';
+    if (stream?.ended === true) return;
     const answer =
       pending.error === undefined
         ? this.#resultAnswer(pending)
@@ -489,7 +490,8 @@ export class Pipeline {
     }
   }
 
-  #resultOf(pending: Pending): Result {
+  /** Undefined for what has ended its stream. */
+  #resultOf(pending: Pending): Result | undefined {
     const { operation, stream } = pending;
     const { caller } = pending;
     switch (operation.type) {

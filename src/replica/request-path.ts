@@ -63,7 +63,7 @@ export class RequestPath {
   readonly #drive: Drive;
   readonly #events: EventDelivery;
   readonly #peers: PeerChannel;
-  readonly #generations = new Generations();
+  readonly #generations: Generations;
   readonly #availability: Availability;
   readonly #lives: SessionLives;
   readonly #acceptance: Acceptance;
@@ -84,7 +84,8 @@ export class RequestPath {
     this.#drive = drive;
     this.#events = events;
     this.#peers = parts.peers;
-    const generations = this.#generations;
+    const generations = new Generations(core.state);
+    this.#generations = generations;
     const expiry = new ExpiryQueue({ tickMs: settings.tickMs });
     const lives = new SessionLives({ core, expiry, generations });
     const reads = new Reads(core, events, {
@@ -181,7 +182,7 @@ export class RequestPath {
     this.#availability.served();
     if (role.name === 'leader') {
       this.#forwarder.lost();
-      this.#generations.begin(role.epoch);
+      this.#generations.begin();
       this.#marks.begin();
       this.#lives.lead();
       this.#registerOwn();
@@ -210,7 +211,7 @@ export class RequestPath {
     this.#pipeline.nowMs = nowMs;
     this.#acceptance.lost();
     this.#desk.end();
-    this.#generations.begin(0);
+    this.#generations.begin();
     this.#lives.learn();
     for (const pending of notApplied) pending.proposed = false;
     for (const pending of [...unknown, ...notApplied]) {
@@ -227,12 +228,10 @@ export class RequestPath {
     this.#core.outbox.flush();
   }
 
-  /** Another node's state has taken the place of this one's: sessions may have ended unseen. */
+  /** Another node's state has taken the place of this one's. */
   replaced(): void {
-    const { attached, state, zxid } = this.#core;
-    for (const session of [...attached.keys()]) {
-      if (!state.sessions.has(session)) this.#attachments.sessionClosed(session);
-    }
+    const { zxid } = this.#core;
+    this.#attachments.replaced();
     this.#pipeline.nowMs = this.#core.clock.monotonicMs();
     if (this.#role?.name === 'learner') this.#forwarder.overtaken(zxid);
     this.#pipeline.applied(zxid, undefined);
@@ -241,14 +240,25 @@ export class RequestPath {
 
   /** The record at `zxid` has been applied; `pending` is the request of this reign that it answers. */
   applied(zxid: Zxid, transaction: Transaction | undefined, pending: Pending | undefined): void {
-    const first = transaction?.changes[0];
-    if (first?.type === 'createSession') this.#attachments.sessionCreated(zxid, first.timeoutMs);
-    if (first?.type === 'closeSession') this.#attachments.sessionClosed(first.session);
+    if (transaction !== undefined) this.#sessionsApplied(zxid, transaction);
     this.#marks.applied(zxid);
     if (pending !== undefined) this.#acceptance.applied(pending);
     if (pending?.origin === undefined) this.#pipeline.applied(zxid, pending);
     else pending.applied = true;
     if (this.#role?.name === 'learner') this.#forwarder.applied(zxid);
+  }
+
+  #sessionsApplied(zxid: Zxid, { changes }: Transaction): void {
+    const [first] = changes;
+    if (first?.type === 'createSession') {
+      this.#generations.applied(zxid, zxid);
+      this.#attachments.sessionCreated(zxid, first.timeoutMs);
+    } else if (first?.type === 'attachSession') {
+      this.#generations.applied(first.session, zxid);
+      this.#attachments.sessionAttached(first.session, zxid);
+    } else if (first?.type === 'closeSession') {
+      this.#attachments.sessionClosed(first.session);
+    }
   }
 
   barrierPassed(pending: Pending, { zxid }: LogPosition): void {
@@ -303,12 +313,8 @@ export class RequestPath {
   }
 
   #connect(): void {
-    this.#acceptance.onDisplaced((session, older) => {
-      if (older.node === this.#core.settings.self) {
-        this.#attachments.displaced(session, older.generation);
-      } else {
-        this.#desk.displaced(session, older);
-      }
+    this.#acceptance.onMoved((stream) => {
+      this.#attachments.moved(stream);
     });
     this.#attachments.listen({
       abandon: (stream) => {
@@ -345,9 +351,9 @@ export class RequestPath {
 
   /** The streams of the leader itself are attached like those of the others. */
   #registerOwn(): void {
-    const node = this.#core.settings.self;
     for (const { session, generation, timeoutMs } of this.#attachments.registrations()) {
-      this.#generations.register(session, { node, generation, timeoutMs });
+      const isNewest = this.#generations.register(session, { generation, timeoutMs });
+      assert(isNewest, 'an older stream ends where the record of the newer one is applied');
       this.#lives.renegotiated(session, timeoutMs);
     }
   }

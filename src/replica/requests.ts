@@ -15,6 +15,7 @@ const writeTypes: ReadonlySet<Operation['type']> = new Set([
   'setAcl',
   'multi',
   'createSession',
+  'attachSession',
   'closeSession',
   'reap',
 ] as const satisfies readonly WriteOperation['type'][]);
@@ -32,10 +33,11 @@ export function isPlainLocalRead(message: RequestMessage): boolean {
   );
 }
 
-/** What a nearly full disk refuses; deletes and session ends make room. */
+/** What a nearly full disk refuses; deletes and session ends make room, and a client that comes back needs its session. */
 export function grows(operation: WriteOperation): boolean {
   switch (operation.type) {
     case 'delete':
+    case 'attachSession':
     case 'closeSession':
     case 'reap':
       return false;

@@ -21,7 +21,8 @@ const SESSIONS = 3;
 const ANSWERS = 4;
 const END = 5;
 
-const FORMAT = 1;
+// 1 had no generations in its rows of sessions.
+const FORMAT = 2;
 /** Bytes of one slice of the tree: about a millisecond of work. */
 const SLICE_BYTES = 128 * 1024;
 const ANSWERS_PER_CHUNK = 500;

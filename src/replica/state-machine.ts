@@ -114,6 +114,8 @@ export class StateMachine {
     if (first?.type === 'createSession') {
       const { timeoutMs, secretHash } = first;
       this.sessions.create(zxid, { timeoutMs, secretHash });
+    } else if (first?.type === 'attachSession') {
+      this.sessions.attach(first.session, zxid);
     } else if (first?.type === 'closeSession') {
       this.sessions.close(first.session);
     }

@@ -11,9 +11,7 @@ import { Fifo } from '../protocol/fifo.ts';
 import type { Identity, SessionId, ZnodePath, Zxid } from '../protocol/model.ts';
 import type { SessionBinding } from './host.ts';
 import { nobody } from './caller.ts';
-import { noGeneration } from './generations.ts';
 import type { ResolvedCaller } from './caller.ts';
-import type { Generation } from './generations.ts';
 import type { LearnerLink } from './learner-link.ts';
 import type { LearnerMessage } from './peer-messages.ts';
 
@@ -84,10 +82,10 @@ export class Stream {
   with: 'stat' | 'data' | undefined;
   /** Set when it has ended: nothing of it takes effect any more, nothing is sent to it. */
   ended = false;
-  /** The session that it asks for and is not attached to yet; 0 = none. */
+  /** The session that the log gives it and that it is not attached to yet; 0 = none. */
   attaching: SessionId = 0;
-  /** Of its attachment, given by the leader; meaningful while it has a session. */
-  generation: Generation = noGeneration;
+  /** Of its attachment: the zxid of that transaction, as soon as the leader has named it; 0 = none. */
+  generation: Zxid = 0;
   /** Set when its own `endSession` is in the log: the end is no surprise. */
   endingSession = false;
 
@@ -108,6 +106,12 @@ export class Stream {
 
   get session(): SessionBinding | undefined {
     return this.#session;
+  }
+
+  /** Its attachment stands in the log: it is attached once that is applied and its turn comes. */
+  give(session: SessionId, generation: Zxid): void {
+    this.attaching = session;
+    this.generation = generation;
   }
 
   bind(session: SessionBinding | undefined): void {
@@ -229,8 +233,6 @@ export class Pending {
   sessionSought = false;
   /** What the leader has said of the session that it asks about. */
   life: SessionLife | undefined;
-  /** Of the attachment that it has been given. */
-  generation: Generation = noGeneration;
   /** The secret of the session that it creates; leaves with the answer and is never kept. */
   secret: string | undefined;
   /** The timeout that the session is created with, milliseconds. */

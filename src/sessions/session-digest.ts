@@ -33,6 +33,8 @@ function hashRow(row: SessionRow, seed: number): number {
   let hash = mix(seed, row.id % TWO_32);
   hash = mix(hash, Math.floor(row.id / TWO_32));
   hash = mix(hash, row.timeoutMs);
+  hash = mix(hash, row.generation % TWO_32);
+  hash = mix(hash, Math.floor(row.generation / TWO_32));
   const { secretHash } = row;
   for (let index = 0; index < secretHash.length; index += 4) {
     hash = mix(hash, wordAt(secretHash, index));

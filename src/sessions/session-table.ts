@@ -1,14 +1,14 @@
 /**
- * The replicated session table: which sessions live, their timeouts, and the hash of each secret.
- * It changes only by applying committed transactions, so it is the same on every node at one zxid.
+ * The replicated session table: which sessions live, their timeouts, the hash of each secret, and which
+ * attachment of each is the newest. It changes only by applying committed transactions, so it is the same on every node at one zxid.
  *
- * Rows stand in id order in pages of typed arrays (44 bytes a session, no object per session), found by
+ * Rows stand in id order in pages of typed arrays (52 bytes a session, no object per session), found by
  * binary search. Ids are zxids, so a new session is appended; closing shifts rows within one page, and
  * thin neighbours are merged, so that no single change costs more than a few microseconds and old
  * long-lived sessions cannot keep empty pages alive.
  */
 import { assert } from '../protocol/assert.ts';
-import type { SessionId } from '../protocol/model.ts';
+import type { SessionId, Zxid } from '../protocol/model.ts';
 import { decodeRows, encodedRowBytes, encodeRow } from './session-rows.ts';
 import type { SessionRow } from './session-rows.ts';
 import { SessionDigest } from './session-digest.ts';
@@ -56,10 +56,23 @@ export class SessionTable {
       this.#snapshot === undefined || id > this.#snapshot.lastId,
       `session ${String(id)} is older than the open snapshot`,
     );
-    const page = this.#pageForInsert(id);
-    page.insert(id, terms);
-    this.#size += 1;
-    this.#digest.add({ id, ...terms });
+    this.#insert({ id, generation: id, ...terms });
+  }
+
+  /**
+   * Applies `attachSession`: the session's newest attachment is the one of that transaction.
+   * @param generation the transaction's own zxid
+   */
+  attach(id: SessionId, generation: Zxid): void {
+    const page = this.#pages[this.#pageIndexOf(id)];
+    const row = page?.find(id) ?? -1;
+    assert(page !== undefined && row >= 0, `there is no session ${String(id)} to attach to`);
+    const old = page.rowAt(row);
+    assert(generation > old.generation, `session ${String(id)}: an attachment out of order`);
+    this.#snapshot?.keep(old);
+    this.#digest.remove(old);
+    page.generations[row] = generation;
+    this.#digest.add({ ...old, generation });
   }
 
   /** Applies `closeSession`; false when there was no such session. */
@@ -88,6 +101,14 @@ export class SessionTable {
     if (page === undefined) return undefined;
     const row = page.find(id);
     return row < 0 ? undefined : page.timeouts[row];
+  }
+
+  /** The zxid of the session's newest attachment; undefined when it does not live. */
+  generationOf(id: SessionId): Zxid | undefined {
+    const page = this.#pages[this.#pageIndexOf(id)];
+    if (page === undefined) return undefined;
+    const row = page.find(id);
+    return row < 0 ? undefined : page.generations[row];
   }
 
   /** The whole row; the hash is a copy. */
@@ -130,7 +151,7 @@ export class SessionTable {
       next: (rowsMax = CHUNK_ROWS) => {
         if (this.#snapshot !== snapshot) return undefined;
         const chunk = new Uint8Array(rowsMax * encodedRowBytes);
-        const length = this.#encodeAfter(snapshot, chunk, snapshot.takeClosed(chunk));
+        const length = this.#encodeAfter(snapshot, chunk, snapshot.takeKept(chunk));
         if (length === 0) this.#snapshot = undefined;
         return length === 0 ? undefined : chunk.slice(0, length);
       },
@@ -142,9 +163,14 @@ export class SessionTable {
 
   /** Adds the sessions of one chunk, in any order of chunks. The caller has verified the checksum. */
   decodeChunk(chunk: Uint8Array): void {
-    for (const { id, timeoutMs, secretHash } of decodeRows(chunk)) {
-      this.create(id, { timeoutMs, secretHash });
-    }
+    assert(this.#snapshot === undefined, 'what a snapshot is taken of is not loaded meanwhile');
+    for (const row of decodeRows(chunk)) this.#insert(row);
+  }
+
+  #insert(row: SessionRow): void {
+    this.#pageForInsert(row.id).insert(row);
+    this.#size += 1;
+    this.#digest.add(row);
   }
 
   /** Writes rows behind the snapshot's cursor into `chunk` from `offset` on. @returns the end */
@@ -156,9 +182,10 @@ export class SessionTable {
       for (let row = page.firstAfter(snapshot.cursor); row < page.count; row++) {
         const id = page.ids[row] ?? Infinity;
         if (id > snapshot.lastId || end === chunk.length) return end;
+        snapshot.cursor = id;
+        if (snapshot.hasKept(id)) continue;
         encodeRow(chunk, end, page.rowAt(row));
         end += encodedRowBytes;
-        snapshot.cursor = id;
       }
     }
     return end;
@@ -233,21 +260,30 @@ export interface SessionSnapshot {
 class OpenSnapshot {
   readonly lastId: SessionId;
   cursor: SessionId = 0;
-  #closedMeanwhile: SessionRow[] = [];
+  /** Rows as they were at the start that have been closed or attached before they were taken. */
+  #kept: SessionRow[] = [];
+  readonly #keptIds = new Set<SessionId>();
 
   constructor(lastId: SessionId) {
     this.lastId = lastId;
   }
 
-  /** A session is closed: its row still belongs to the snapshot. */
+  /** A session is closed or changes: its row as it is now belongs to the snapshot, unless an older one does. */
   keep(row: SessionRow): void {
-    if (row.id > this.cursor && row.id <= this.lastId) this.#closedMeanwhile.push(row);
+    if (row.id <= this.cursor || row.id > this.lastId || this.#keptIds.has(row.id)) return;
+    this.#kept.push(row);
+    this.#keptIds.add(row.id);
   }
 
-  /** Writes as many of the rows closed meanwhile as fit. @returns the end */
-  takeClosed(chunk: Uint8Array): number {
+  /** True for a session whose row in the table is not what it was at the start. */
+  hasKept(id: SessionId): boolean {
+    return this.#keptIds.has(id);
+  }
+
+  /** Writes as many of the rows kept as fit. @returns the end */
+  takeKept(chunk: Uint8Array): number {
     let end = 0;
-    for (const row of this.#closedMeanwhile.splice(0, chunk.length / encodedRowBytes)) {
+    for (const row of this.#kept.splice(0, chunk.length / encodedRowBytes)) {
       encodeRow(chunk, end, row);
       end += encodedRowBytes;
     }
@@ -259,6 +295,7 @@ class OpenSnapshot {
 class Page {
   readonly ids = new Float64Array(PAGE_ROWS);
   readonly timeouts = new Uint32Array(PAGE_ROWS);
+  readonly generations = new Float64Array(PAGE_ROWS);
   readonly #hashes = new Uint8Array(PAGE_ROWS * HASH_BYTES);
   count = 0;
 
@@ -288,18 +325,20 @@ class Page {
     return {
       id: this.ids[row] ?? 0,
       timeoutMs: this.timeouts[row] ?? 0,
+      generation: this.generations[row] ?? 0,
       secretHash: this.#hashes.slice(row * HASH_BYTES, (row + 1) * HASH_BYTES),
     };
   }
 
-  insert(id: SessionId, terms: SessionTerms): void {
+  insert({ id, timeoutMs, generation, secretHash }: SessionRow): void {
     assert(this.count < PAGE_ROWS, 'a page is full');
     const row = this.firstAfter(id);
     assert(row === 0 || this.ids[row - 1] !== id, `session ${String(id)} exists already`);
     this.#move(row, row + 1);
     this.ids[row] = id;
-    this.timeouts[row] = terms.timeoutMs;
-    this.#hashes.set(terms.secretHash, row * HASH_BYTES);
+    this.timeouts[row] = timeoutMs;
+    this.generations[row] = generation;
+    this.#hashes.set(secretHash, row * HASH_BYTES);
     this.count += 1;
   }
 
@@ -326,6 +365,7 @@ class Page {
   #copyFrom(source: Page, firstRow: number): void {
     this.ids.set(source.ids.subarray(firstRow, source.count), this.count);
     this.timeouts.set(source.timeouts.subarray(firstRow, source.count), this.count);
+    this.generations.set(source.generations.subarray(firstRow, source.count), this.count);
     this.#hashes.set(
       source.#hashes.subarray(firstRow * HASH_BYTES, source.count * HASH_BYTES),
       this.count * HASH_BYTES,
@@ -336,6 +376,7 @@ class Page {
   #move(from: number, to: number): void {
     this.ids.copyWithin(to, from, this.count);
     this.timeouts.copyWithin(to, from, this.count);
+    this.generations.copyWithin(to, from, this.count);
     this.#hashes.copyWithin(to * HASH_BYTES, from * HASH_BYTES, this.count * HASH_BYTES);
   }
 }

@@ -14,7 +14,8 @@ import type {
 } from './transaction.ts';
 import { ByteReader, ByteWriter } from './wire.ts';
 
-const FORMAT = 1;
+// 1 had no attachments of sessions in the log, and other digests for it.
+const FORMAT = 2;
 const ACL_ID_MAX = 0x7fff_ffff;
 
 const Tag = {
@@ -25,6 +26,7 @@ const Tag = {
   setAcl: 5,
   createSession: 6,
   closeSession: 7,
+  attachSession: 8,
 } as const satisfies Record<Change['type'], number>;
 
 // One for the process: encoding is synchronous and never nested.
@@ -55,7 +57,8 @@ export function encodeTransaction(transaction: Transaction): Uint8Array {
 export function decodeTransaction(bytes: Uint8Array): Transaction {
   const reader = new ByteReader(bytes, 'transaction');
   const format = reader.byte();
-  if (format !== FORMAT) throw reader.malformed(`unknown format ${String(format)}`);
+  if (format !== FORMAT)
+    throw reader.malformed(`format ${String(format)} is not known to this version`);
   const time = reader.number();
   const session = reader.number();
   const changes: Change[] = [];
@@ -94,6 +97,7 @@ function writeChange(writer: ByteWriter, change: Change): void {
       writer.number(change.timeoutMs);
       writer.bytes(change.secretHash);
       return;
+    case 'attachSession':
     case 'closeSession':
       writer.number(change.session);
       return;
@@ -156,6 +160,8 @@ function readChange(reader: ByteReader): Change {
       };
     case Tag.createSession:
       return { type: 'createSession', timeoutMs: reader.number(), secretHash: reader.bytes() };
+    case Tag.attachSession:
+      return { type: 'attachSession', session: reader.number() };
     case Tag.closeSession:
       return { type: 'closeSession', session: reader.number() };
     default:

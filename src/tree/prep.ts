@@ -125,6 +125,8 @@ export class Prep {
         return { results: judgeMulti(draft, operation) };
       case 'createSession':
         return this.createSession(draft, operation);
+      case 'attachSession':
+        return this.attachSession(draft, operation.session);
       case 'closeSession':
         return this.closeSession(draft, operation.session);
       default:
@@ -149,6 +151,12 @@ export class Prep {
     return {};
   }
 
+  private attachSession(draft: Draft, session: SessionId): Result {
+    this.requireLive(session);
+    draft.changes.push({ type: 'attachSession', session });
+    return {};
+  }
+
   private closeSession(draft: Draft, session: SessionId): Result {
     this.requireLive(session);
     draft.changes.push({ type: 'closeSession', session });
@@ -161,6 +169,7 @@ export class Prep {
   private checkForm(operation: WriteOperation): void {
     switch (operation.type) {
       case 'createSession':
+      case 'attachSession':
       case 'closeSession':
       case 'reap':
         return;
@@ -213,10 +222,11 @@ export class Prep {
     );
   }
 
-  /** Sessions are opened and closed, and housekeeping is done, on nobody's behalf. */
+  /** Sessions are opened, taken over and closed, and housekeeping is done, on nobody's behalf. */
   private checkSession({ type }: WriteOperation, session: SessionId): void {
     if (session === 0) return;
-    if (type === 'createSession' || type === 'closeSession' || type === 'reap') return;
+    if (type === 'createSession' || type === 'attachSession') return;
+    if (type === 'closeSession' || type === 'reap') return;
     this.requireLive(session);
   }
 

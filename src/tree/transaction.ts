@@ -71,6 +71,15 @@ export interface CreateSessionChange {
   readonly secretHash: Uint8Array;
 }
 
+/**
+ * A stream takes the session over. The transaction's zxid is the generation of that attachment: from here
+ * on nothing of an older one takes effect.
+ */
+export interface AttachSessionChange {
+  readonly type: 'attachSession';
+  readonly session: SessionId;
+}
+
 /** Followed by a `delete` for each of the session's ephemerals: the explicit list. */
 export interface CloseSessionChange {
   readonly type: 'closeSession';
@@ -84,6 +93,7 @@ export type Change =
   | DeleteChange
   | SetAclChange
   | CreateSessionChange
+  | AttachSessionChange
   | CloseSessionChange;
 
 /** A remembered answer: a retry with the same key and fingerprint gets `result` again. */

@@ -263,6 +263,7 @@ export class Tree {
         this.store.digest.addAcl(change.id, this.store.acls.define(change.id, change.acl));
         return;
       case 'createSession':
+      case 'attachSession':
       case 'closeSession':
         return;
       default:

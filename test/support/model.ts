@@ -144,6 +144,9 @@ export class Model {
         if (this.sessions.size >= this.limits.sessionsMax) throw new Refusal('QUOTAEXCEEDED');
         this.sessions.add(this.moment.zxid);
         return {};
+      case 'attachSession':
+        this.live(operation.session);
+        return {};
       case 'closeSession': {
         this.live(operation.session);
         this.sessions.delete(operation.session);

@@ -36,6 +36,7 @@ function describeChange(change: Change): object {
     }
     case 'delete':
     case 'setAcl':
+    case 'attachSession':
     case 'closeSession':
       return change;
   }

@@ -226,7 +226,7 @@ export class Life {
     return stream;
   }
 
-  /** Binds a new stream to the session; nothing is to be sent on it before it is told to be bound. */
+  /** Binds a new stream to the session, by a record; nothing is to be sent on it before it is told to be bound. */
   attach(
     session: SessionGrant,
     identities: readonly Identity[],
@@ -237,7 +237,11 @@ export class Life {
     const none = { identities: [], watches: [] };
     const operation: Operation = { type: 'attach', session: { id, secret }, ...none };
     this.#heard.set(id, this.world.moment.monotonicMs);
+    const record = { type: 'attachSession', session: id } as const;
+    const expected = this.ledger.judge(record, { identities: [], session: 0 }, 0);
     this.send({ operation }, { identities: [], stream }, (answer) => {
+      const wanted = 'code' in expected ? expected.code : expected.zxid;
+      same(answer.type === 'result' ? answer.zxid : answer.error.code, wanted, `attach to ${id}`);
       if (answer.type === 'result') onAttached({ identities, session, stream });
       else this.#endStream(stream);
     });

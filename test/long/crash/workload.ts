@@ -37,6 +37,8 @@ export class Workload {
   readonly #random: Random;
   /** Sessions that are attached to a stream of this life. */
   #attached: Who[] = [];
+  /** By session, the stream that has asked for it last: nothing of an older one counts. */
+  readonly #asked = new Map<number, object>();
   readonly #deeds: readonly Deed[];
 
   constructor(life: Life, random: Random) {
@@ -144,7 +146,11 @@ export class Workload {
     if (session === undefined) return;
     // The older stream of a session that moves is at its end.
     this.#attached = this.#attached.filter((who) => who.session?.id !== session.id);
-    this.#life.attach(session, this.#one(callers), (who) => this.#attached.push(who));
+    const attempt = {};
+    this.#asked.set(session.id, attempt);
+    this.#life.attach(session, this.#one(callers), (who) => {
+      if (this.#asked.get(session.id) === attempt) this.#attached.push(who);
+    });
   }
 
   /** The stream of the session says goodbye. */

@@ -1,77 +1,78 @@
-/** The newest attachment of a session is known, also across leaders. */
-import { describe, expect, it } from 'vitest';
+/** The newest attachment of a session is known: from its proposal on, and from the log across leaders. */
+import { beforeEach, describe, expect, it } from 'vitest';
 import { Generations } from '../../../src/replica/generations.ts';
+import { SessionTable } from '../../../src/sessions/index.ts';
 
 const timeoutMs = 4000;
+const session = 7;
 
-function reign(epoch: number): Generations {
-  const generations = new Generations();
-  generations.begin(epoch);
-  return generations;
-}
+let sessions: SessionTable;
+let generations: Generations;
+
+beforeEach(() => {
+  sessions = new SessionTable();
+  sessions.create(session, { timeoutMs, secretHash: new Uint8Array(32) });
+  generations = new Generations({ sessions });
+});
 
 describe('generations of attachments', () => {
-  it('rise with each attachment and displace the one before', () => {
-    const generations = reign(3);
-    const first = generations.raise(7, { node: 1, timeoutMs });
-    expect(first.older).toBeUndefined();
-    const second = generations.raise(7, { node: 2, timeoutMs: 9000 });
-    expect(second.older).toEqual({ generation: first.generation, node: 1, timeoutMs });
-    expect(generations.isCurrent(7, first.generation)).toBe(false);
-    expect(generations.isCurrent(7, second.generation)).toBe(true);
-    expect(generations.timeoutOf(7)).toBe(9000);
+  it('begin with that of the session, and rise from the moment of the proposal', () => {
+    expect(generations.isCurrent(session, session)).toBe(true);
+    generations.raise(session, { generation: 20, timeoutMs: 9000 });
+    expect(generations.isCurrent(session, session)).toBe(false);
+    expect(generations.isCurrent(session, 20)).toBe(true);
+    expect(generations.timeoutOf(session)).toBe(9000);
+    expect(generations.isAttached(session)).toBe(true);
   });
 
-  it('prefer what this leader has given to what an earlier one had, told late', () => {
-    const generations = reign(5);
-    const { generation } = generations.raise(7, { node: 2, timeoutMs });
-    const late = { node: 1, timeoutMs, generation: { epoch: 4, count: 900 } };
-    expect(generations.register(7, late)).toEqual(late);
-    expect(generations.isCurrent(7, generation)).toBe(true);
+  it('are those of the table once they are applied', () => {
+    generations.raise(session, { generation: 20, timeoutMs });
+    generations.raise(session, { generation: 21, timeoutMs });
+    sessions.attach(session, 20);
+    generations.applied(session, 20);
+    expect(generations.isCurrent(session, 20), 'a newer one is proposed').toBe(false);
+    sessions.attach(session, 21);
+    generations.applied(session, 21);
+    sessions.attach(session, 30);
+    expect(generations.isCurrent(session, 21)).toBe(false);
+    expect(generations.isCurrent(session, 30)).toBe(true);
   });
 
-  it('find the newer of two that earlier leaders have given, in whatever order they are told', () => {
-    const older = { node: 1, timeoutMs, generation: { epoch: 3, count: 900 } };
-    const newer = { node: 2, timeoutMs, generation: { epoch: 4, count: 1 } };
-    for (const [first, second] of [
-      [older, newer],
-      [newer, older],
-    ] as const) {
-      const generations = reign(5);
-      expect(generations.register(7, first)).toBeUndefined();
-      expect(generations.register(7, second)).toEqual(older);
-      expect(generations.isCurrent(7, newer.generation)).toBe(true);
-    }
+  it('are only taken from other nodes where the log has none newer', () => {
+    sessions.attach(session, 20);
+    generations.begin();
+    expect(generations.register(session, { generation: session, timeoutMs })).toBe(false);
+    expect(generations.isAttached(session)).toBe(false);
+    expect(generations.register(session, { generation: 20, timeoutMs: 9000 })).toBe(true);
+    expect(generations.timeoutOf(session)).toBe(9000);
+    expect(generations.register(session, { generation: 20, timeoutMs }), 'told again').toBe(true);
+    generations.raise(session, { generation: 31, timeoutMs });
+    expect(generations.register(session, { generation: 20, timeoutMs })).toBe(false);
+    expect(generations.isCurrent(session, 31)).toBe(true);
   });
 
-  it('take the same one twice, told again after the link was down', () => {
-    const generations = reign(5);
-    const same = { node: 1, timeoutMs, generation: { epoch: 4, count: 1 } };
-    generations.register(7, same);
-    expect(generations.register(7, same)).toBeUndefined();
+  it('stay when their stream has ended, so that no older one comes back', () => {
+    generations.raise(session, { generation: 20, timeoutMs });
+    generations.raise(session, { generation: 21, timeoutMs });
+    generations.detach(session, 20);
+    expect(generations.isAttached(session)).toBe(true);
+    generations.detach(session, 21);
+    expect(generations.isAttached(session)).toBe(false);
+    expect(generations.timeoutOf(session)).toBeUndefined();
+    expect(generations.register(session, { generation: 20, timeoutMs })).toBe(false);
   });
 
-  it('remember the newest when its stream has ended, so that no older one comes back', () => {
-    const generations = reign(5);
-    const older = generations.raise(7, { node: 1, timeoutMs }).generation;
-    const newer = generations.raise(7, { node: 2, timeoutMs }).generation;
-    generations.detach(7, older);
-    expect(generations.isAttached(7)).toBe(true);
-    generations.detach(7, newer);
-    expect(generations.isAttached(7)).toBe(false);
-    expect(generations.timeoutOf(7)).toBeUndefined();
-    const registered = { node: 1, timeoutMs, generation: older };
-    expect(generations.register(7, registered)).toBe(registered);
-  });
-
-  it('forget a session that has ended, and everything when a reign begins', () => {
-    const generations = reign(5);
-    const { generation } = generations.raise(7, { node: 1, timeoutMs });
-    generations.remove(7);
-    expect(generations.isCurrent(7, generation)).toBe(false);
-    generations.raise(8, { node: 1, timeoutMs });
-    generations.begin(6);
+  it('are forgotten with the session, and what is only proposed when a reign begins', () => {
+    generations.raise(session, { generation: 20, timeoutMs });
+    generations.begin();
     expect(generations.size).toBe(0);
-    expect(generations.raise(8, { node: 1, timeoutMs }).generation).toEqual({ epoch: 6, count: 1 });
+    expect(generations.isCurrent(session, 20)).toBe(false);
+    expect(generations.isCurrent(session, session)).toBe(true);
+    generations.raise(session, { generation: 22, timeoutMs });
+    sessions.close(session);
+    generations.remove(session);
+    expect(generations.size).toBe(0);
+    expect(generations.isCurrent(session, 22)).toBe(false);
+    expect(generations.isCurrent(session, session)).toBe(false);
   });
 });

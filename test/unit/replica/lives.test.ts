@@ -15,7 +15,7 @@ beforeEach(() => {
   nowMs = 1000;
   sessions = new SessionTable();
   expiry = new ExpiryQueue({ tickMs: 2000 });
-  generations = new Generations();
+  generations = new Generations({ sessions });
   const core = {
     clock: { monotonicMs: () => nowMs, wallMs: () => nowMs },
     state: { sessions },
@@ -118,7 +118,7 @@ describe('a learner', () => {
 
 describe('the leader', () => {
   beforeEach(() => {
-    generations.begin(5);
+    generations.begin();
     lives.lead();
   });
 
@@ -140,7 +140,8 @@ describe('the leader', () => {
   });
 
   it('follows what the newest attachment has negotiated as long as that lasts', () => {
-    const { generation } = generations.raise(1, { node: 2, timeoutMs: 9000 });
+    const generation = 7;
+    generations.raise(1, { generation, timeoutMs: 9000 });
     lives.renegotiated(1, 9000);
     expect(lives.expiresInMs(1)).toBe(9000);
     nowMs += 1000;

@@ -71,7 +71,7 @@ const operation = fc.oneof(
   record({ type: fc.constant('closeSession' as const), session: positive }),
 ) as fc.Arbitrary<WriteOperation>;
 
-const generation = record({ epoch: positive, count: whole });
+const generation = positive;
 const digest = fc.stringMatching(/^[0-9a-f]{32}$/);
 const mark = record({ zxid: whole, digest });
 const id = positive;
@@ -148,10 +148,10 @@ const zxid = whole;
 const leaderMessage = fc.oneof(
   record(
     {
-      ...{ type: message('proposed'), id, zxid: positive, result, generation },
+      ...{ type: message('proposed'), id, zxid: positive, result },
       awaitsAcks: fc.constant(true as const),
     },
-    ['generation', 'awaitsAcks'],
+    ['awaitsAcks'],
   ),
   record({ type: message('refused'), id, zxid, error }),
   record({ type: message('answered'), id, zxid: positive, confirmed: positive, result }),
@@ -161,7 +161,6 @@ const leaderMessage = fc.oneof(
   }),
   record({ type: message('passed'), id, zxid }),
   record({ type: message('void'), id }),
-  record({ type: message('attached'), id, zxid, generation }),
   record({ type: message('lives'), id, zxid, expiresInMs: whole, connected: fc.boolean() }),
   record({ type: message('moved'), id, session, generation }, ['id']),
   record({

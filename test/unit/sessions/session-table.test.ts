@@ -31,7 +31,10 @@ describe('session table', () => {
   it('gives back what a session was created with', () => {
     const table = new SessionTable();
     table.create(42, { timeoutMs: 30_000, secretHash: hashOf(42) });
-    expect(table.get(42)).toEqual({ id: 42, timeoutMs: 30_000, secretHash: hashOf(42) });
+    expect(table.get(42)).toEqual({
+      ...{ id: 42, timeoutMs: 30_000, generation: 42, secretHash: hashOf(42) },
+    });
+    expect(table.generationOf(42)).toBe(42);
     expect(table.timeoutOf(42)).toBe(30_000);
     expect(table.has(42)).toBe(true);
     expect(table.size).toBe(1);
@@ -44,7 +47,39 @@ describe('session table', () => {
     expect(table.close(41)).toBe(false);
     expect(table.get(42)).toBeUndefined();
     expect(table.timeoutOf(41)).toBeUndefined();
+    expect(table.generationOf(41)).toBeUndefined();
+    expect(table.generationOf(42)).toBeUndefined();
     expect(table.size).toBe(0);
+  });
+
+  it('has the zxid of the newest attachment of each session, and a digest of it', () => {
+    const table = tableOf([1, 2]);
+    const before = table.digest;
+    table.attach(1, 9);
+    expect(table.get(1)).toEqual({ ...terms(1), id: 1, generation: 9 });
+    expect(table.generationOf(2)).toBe(2);
+    for (const lane of [0, 1]) expect(table.digest[lane]).not.toBe(before[lane]);
+    const far = 2 ** 40 + 9;
+    table.attach(1, far);
+    const copy = restored(table.encode());
+    expect(copy.generationOf(1)).toBe(far);
+    expect(copy.digest).toEqual(table.digest);
+    table.close(1);
+    expect(table.digest).toEqual(tableOf([2]).digest);
+  });
+
+  it('refuses an attachment to no session, and one that is not newer', () => {
+    const table = tableOf([2]);
+    expect(() => {
+      table.attach(1, 9);
+    }).toThrow(InvariantError);
+    table.attach(2, 9);
+    for (const generation of [2, 8, 9]) {
+      expect(() => {
+        table.attach(2, generation);
+      }).toThrow(InvariantError);
+    }
+    expect(table.generationOf(2)).toBe(9);
   });
 
   it('keeps ids beyond 32 bits apart', () => {
@@ -94,25 +129,33 @@ describe('session table', () => {
 
   it('agrees with a plain map over any sequence of creations and closes', () => {
     const steps = fc.array(
-      fc.tuple(fc.constantFrom('create', 'close'), fc.integer({ min: 1, max: 3000 })),
+      fc.tuple(fc.constantFrom('create', 'close', 'attach'), fc.integer({ min: 1, max: 3000 })),
       { maxLength: 200 },
     );
     fc.assert(
       fc.property(steps, fc.integer({ min: 0, max: 2500 }), (actions, preload) => {
-        const model = new Set(range(10_000, 10_000 + preload));
-        const table = tableOf(model);
-        for (const [action, number] of actions) {
-          const id = action === 'close' ? number + 9_000 : number + 11_000;
+        const model = new Map(range(10_000, 10_000 + preload).map((id) => [id, id]));
+        const table = tableOf(model.keys());
+        for (const [at, [action, number]] of actions.entries()) {
+          const id = action === 'create' ? number + 11_000 : number + 9_000;
           if (action === 'close') expect(table.close(id)).toBe(model.delete(id));
-          else if (!model.has(id)) {
-            model.add(id);
+          else if (action === 'create' && !model.has(id)) {
+            model.set(id, id);
             table.create(id, terms(id));
+          } else if (action === 'attach' && model.has(id)) {
+            model.set(id, 20_000 + at);
+            table.attach(id, 20_000 + at);
           }
         }
-        const ids = [...model].sort((a, b) => a - b);
-        expect([...table].map(({ id }) => id)).toEqual(ids);
+        const rows = [...model].sort(([a], [b]) => a - b);
+        expect([...table].map(({ id }) => [id, table.generationOf(id)])).toEqual(rows);
         expect(table.size).toBe(model.size);
-        expect(table.digest).toEqual(tableOf(ids).digest);
+        const direct = new SessionTable();
+        for (const [id, generation] of rows) {
+          direct.create(id, terms(id));
+          if (generation !== id) direct.attach(id, generation);
+        }
+        expect(table.digest).toEqual(direct.digest);
       }),
       { numRuns: 60 },
     );
@@ -150,18 +193,29 @@ describe('snapshot of the sessions', () => {
     const plan = fc.record({
       count: fc.integer({ min: 0, max: 3000 }),
       closes: fc.array(fc.integer({ min: 1, max: 3000 }), { maxLength: 60 }),
+      attaches: fc.array(fc.integer({ min: 1, max: 3000 }), { maxLength: 90 }),
+      attachedBefore: fc.array(fc.integer({ min: 1, max: 3000 }), { maxLength: 20 }),
       rows: fc.integer({ min: 1, max: 900 }),
     });
     fc.assert(
-      fc.property(plan, ({ count, closes, rows }) => {
+      fc.property(plan, ({ count, closes, attaches, attachedBefore, rows }) => {
         const table = tableOf(range(1, count + 1));
+        let next = 10_000;
+        const attach = (id = 0): void => {
+          if (table.has(id)) table.attach(id, next);
+          next += 1;
+        };
+        for (const id of attachedBefore) attach(id);
         const digest = table.digest;
+        const before = Buffer.concat(table.encode());
         const snapshot = table.startSnapshot();
         const chunks: Uint8Array[] = [];
-        let next = 10_000;
         for (let chunk = snapshot.next(rows); chunk !== undefined; chunk = snapshot.next(rows)) {
           chunks.push(chunk);
+          for (const id of attaches.splice(0, 3)) attach(id);
           table.close(closes.shift() ?? 0);
+          // One that has changed may end too, and one that has ended is no more.
+          attach(closes[0]);
           table.close(closes.shift() ?? 0);
           table.create(next, terms(next));
           next += 1;
@@ -169,6 +223,7 @@ describe('snapshot of the sessions', () => {
         const copy = restored(chunks);
         expect(copy.size).toBe(count);
         expect(copy.digest).toEqual(digest);
+        expect(Buffer.concat(copy.encode()).equals(before)).toBe(true);
       }),
       { numRuns: 60 },
     );
@@ -182,7 +237,7 @@ describe('snapshot of the sessions', () => {
     const second = table.startSnapshot();
     first.abandon();
     expect(first.next()).toBeUndefined();
-    expect(second.next()?.length).toBe(88);
+    expect(second.next()?.length).toBe(104);
   });
 
   it('refuses a torn chunk', () => {

@@ -54,6 +54,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   fc.record({ type: fc.constant('delete' as const), path, acl: aclId, parentAcl: aclId }),
   fc.record({ type: fc.constant('setAcl' as const), path, acl: aclId, aversion: int32 }),
   fc.record({ type: fc.constant('createSession' as const), timeoutMs: wide, secretHash: data }),
+  fc.record({ type: fc.constant('attachSession' as const), session: wide }),
   fc.record({ type: fc.constant('closeSession' as const), session: wide }),
 );
 
@@ -138,14 +139,15 @@ describe('the codec of transactions', () => {
   it.each<[string, readonly number[]]>([
     ['nothing', []],
     ['an unknown format', [9, 0, 0, 0, 0]],
-    ['an unknown change', [1, 0, 0, 1, 99]],
-    ['bytes behind the end', [1, 0, 0, 0, 0, 0]],
-    ['a number without an end', [1, ...Array.from({ length: 12 }, () => 0xff)]],
-    ['a number beyond 2^53', [1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0, 0, 0]],
-    ['a length beyond the end', [1, 0, 0, 1, 4, 100, 47]],
-    ['a path without a slash', [1, 0, 0, 1, 4, 1, 65, 0, 0, 0]],
-    ['a path that is no UTF-8', [1, 0, 0, 1, 4, 2, 47, 0xff, 0, 0, 0]],
-    ['an unknown kind', [1, 0, 0, 1, 2, 2, 47, 65, 0, 7, 0, 0, 0, 0, 0, 0]],
+    ['the format of an earlier version', [1, 0, 0, 0, 0]],
+    ['an unknown change', [2, 0, 0, 1, 99]],
+    ['bytes behind the end', [2, 0, 0, 0, 0, 0]],
+    ['a number without an end', [2, ...Array.from({ length: 12 }, () => 0xff)]],
+    ['a number beyond 2^53', [2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0, 0, 0]],
+    ['a length beyond the end', [2, 0, 0, 1, 4, 100, 47]],
+    ['a path without a slash', [2, 0, 0, 1, 4, 1, 65, 0, 0, 0]],
+    ['a path that is no UTF-8', [2, 0, 0, 1, 4, 2, 47, 0xff, 0, 0, 0]],
+    ['an unknown kind', [2, 0, 0, 1, 2, 2, 47, 65, 0, 7, 0, 0, 0, 0, 0, 0]],
   ])('refuses %s', (_what, bytes) => {
     expect(() => decodeTransaction(Uint8Array.from(bytes))).toThrow(/^transaction: malformed/);
   });

@@ -128,7 +128,7 @@ export class Machine {
 
   /** A program cannot know session ids, nor the zxids of what it would reap. */
   private resolve(operation: WriteOperation): WriteOperation {
-    if (operation.type === 'closeSession') {
+    if (operation.type === 'closeSession' || operation.type === 'attachSession') {
       return { ...operation, session: this.opened[operation.session] ?? 999 };
     }
     if (operation.type !== 'reap') return operation;

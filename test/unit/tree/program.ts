@@ -170,6 +170,12 @@ const write: fc.Arbitrary<WriteOperation> = fc.oneof(
       .map((session) => ({ type: 'closeSession' as const, session })),
   },
   {
+    weight: 1,
+    arbitrary: fc
+      .integer({ min: 0, max: 4 })
+      .map((session) => ({ type: 'attachSession' as const, session })),
+  },
+  {
     weight: 2,
     arbitrary: fc
       .record({ path, czxid: fc.nat({ max: 9 }), mzxid: fc.nat({ max: 9 }) })

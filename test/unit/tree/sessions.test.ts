@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createOf, Harness, path, world } from './harness.ts';
 
 const create = { type: 'createSession' as const, timeoutMs: 1, secretHash: new Uint8Array(32) };
+const attach = (session: number) => ({ type: 'attachSession' as const, session });
 const close = (session: number) => ({ type: 'closeSession' as const, session });
 const ephemeral = (at: string) => createOf(at, { kind: 'ephemeral' });
 
@@ -53,8 +54,10 @@ describe('the end of a session', () => {
     harness.refuses(createOf('/a'), 'SESSIONEXPIRED', { session });
     harness.refuses(ephemeral('/a'), 'SESSIONEXPIRED', { session });
     harness.refuses(close(session), 'SESSIONEXPIRED');
+    harness.refuses(attach(session), 'SESSIONEXPIRED');
     harness.apply();
     harness.refuses(ephemeral('/a'), 'SESSIONEXPIRED', { session });
+    harness.refuses(attach(session), 'SESSIONEXPIRED');
   });
 
   it('is exempt from the limit of paths', () => {
@@ -67,6 +70,35 @@ describe('the end of a session', () => {
 
   it('of an unknown session is refused', () => {
     new Harness().refuses(close(5), 'SESSIONEXPIRED');
+  });
+});
+
+describe('a session that is taken over', () => {
+  it('stands alone in its transaction, and leaves the tree as it is', () => {
+    const harness = new Harness();
+    const session = harness.session();
+    harness.create('/a', { kind: 'ephemeral' }, { session });
+    const digest = harness.tree.digest();
+    harness.judge(attach(session));
+    const [transaction] = harness.apply();
+    expect(transaction?.changes).toEqual([{ type: 'attachSession', session }]);
+    expect(harness.tree.digest()).toEqual(digest);
+    expect(harness.tree.ephemeralsOf(session)).toEqual(['/a']);
+  });
+
+  it('may be outstanding itself, or about to be taken over by another', () => {
+    const harness = new Harness();
+    harness.judge(create);
+    const session = harness.zxid;
+    harness.judge(attach(session));
+    harness.judge(attach(session));
+    harness.judge(ephemeral('/a'), { session });
+    expect(harness.apply()).toHaveLength(4);
+    expect(harness.tree.ephemeralsOf(session)).toEqual(['/a']);
+  });
+
+  it('must be one', () => {
+    new Harness().refuses(attach(5), 'SESSIONEXPIRED');
   });
 });
 

@@ -40,6 +40,12 @@ describe('a record for people', () => {
     ]);
   });
 
+  it('names the session that is taken over', () => {
+    expect(described({ type: 'attachSession', session: 42 })).toEqual([
+      { type: 'attachSession', session: 42 },
+    ]);
+  });
+
   it('tells time, session and idempotency key of a transaction', () => {
     const payload = encodeTransaction({
       time: 1_700_000_000_000,
