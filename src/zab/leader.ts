@@ -5,50 +5,38 @@
  * as its only witness.
  */
 import { assert, unreachable } from '../protocol/assert.ts';
-import { encodeConfig } from './config.ts';
 import type { Context } from './context.ts';
 import { Discovery } from './discovery.ts';
-import { encodeEpochRecord } from './epoch-record.ts';
+import { EpochContent } from './epoch-content.ts';
 import type {
   AckEpochMessage,
   AckMessage,
   FollowerInfoMessage,
   LearnerMessage,
 } from './messages.ts';
-import type { LearnerStatus, Member } from './options.ts';
+import type { LearnerStatus } from './options.ts';
 import { Outstanding } from './outstanding.ts';
 import { Progress } from './progress.ts';
-import { isQuorum, quorumValue } from './quorum.ts';
+import { isQuorum } from './quorum.ts';
 import type { Verifier } from './quorum.ts';
 import { Streams } from './streams.ts';
+import { Tally } from './tally.ts';
 import { comparePositions } from './types.ts';
 import type { EpochPromise, LogPosition, LogRecord, ReadResult } from './types.ts';
 
 export type LeaderPhase = 'discovery' | 'synchronization' | 'broadcast';
 
-/** Records from before there were feature levels need nothing else. */
-const LEAST_FEATURE_LEVEL = 1;
-
 export class Leader {
   readonly #context: Context;
-  readonly #newClusterId: () => string;
   readonly #verifiers: readonly Verifier[];
-  readonly #voters: readonly number[];
+  readonly #content: EpochContent;
+  readonly #tally: Tally;
   readonly #discovery: Discovery;
   readonly #streams: Streams;
   /** The relations that are open. */
   readonly #learners = new Map<number, Progress>();
-  readonly #featureLevels = new Map<number, number>();
-  /** The life of the data directory of each node that has spoken to this leader. */
-  readonly #lives = new Map<number, string>();
   /** Answers that wait for the epoch record. */
   readonly #answers = new Map<number, AckEpochMessage>();
-  /** When each voter was last heard from, also if its relation is over. */
-  readonly #heardMs = new Map<number, number>();
-  /** Greatest zxid of this epoch that each voter has on disk; absent below the `epoch` record. */
-  readonly #durable = new Map<number, number>();
-  /** Latest leadership round that each voter has confirmed. */
-  readonly #confirmed = new Map<number, number>();
   readonly #startedMs: number;
   #phase: LeaderPhase = 'discovery';
   #epoch = 0;
@@ -65,9 +53,9 @@ export class Leader {
 
   constructor(context: Context, newClusterId: () => string) {
     this.#context = context;
-    this.#newClusterId = newClusterId;
     this.#verifiers = context.members.verifiers;
-    this.#voters = [...new Set(this.#verifiers.flatMap(({ voters }) => voters))];
+    this.#content = new EpochContent(context, newClusterId);
+    this.#tally = new Tally(this.#verifiers);
     this.#discovery = new Discovery(this.#verifiers);
     this.#streams = new Streams(context);
     this.#startedMs = context.nowMs;
@@ -92,7 +80,7 @@ export class Leader {
   }
 
   get voters(): readonly number[] {
-    return this.#voters;
+    return this.#tally.voters;
   }
 
   get outstanding(): Outstanding | undefined {
@@ -106,7 +94,7 @@ export class Leader {
 
   /** The latest round that a quorum has confirmed. */
   get confirmedRound(): number {
-    return quorumValue(this.#verifiers, (voter) => this.#confirmed.get(voter) ?? 0);
+    return this.#tally.confirmedRound;
   }
 
   /** True when a voter cannot follow, having promised a later epoch than this one. */
@@ -122,8 +110,7 @@ export class Leader {
   }
 
   begin(): void {
-    const { self, promise, options } = this.#context;
-    this.#featureLevels.set(self, options.featureLevel ?? LEAST_FEATURE_LEVEL);
+    const { self, promise } = this.#context;
     this.#discovery.hear(self, promise, true);
     this.#maybeChooseEpoch();
   }
@@ -139,14 +126,12 @@ export class Leader {
       if (clusterId !== undefined) return undefined;
       return `node ${from} belongs to a cluster already`;
     }
-    this.#lives.set(from, incarnation);
+    this.#content.hear(from, incarnation, info.featureLevel);
     this.#hearPromise(promise);
     const voter = members.counts(from, incarnation);
-    // It has lost what it has acknowledged: from here on it counts for what it acknowledges again.
-    if (recovering || !voter) this.#durable.delete(from);
+    if (recovering || !voter) this.#tally.forgetDurable(from);
     const progress = new Progress({ id: from, tenure, voter, recovering }, nowMs);
     this.#learners.set(from, progress);
-    this.#featureLevels.set(from, info.featureLevel);
     this.#heard(progress);
     if (this.#epoch === 0) {
       this.#discovery.hear(from, promise, voter);
@@ -252,7 +237,7 @@ export class Leader {
   /** Asks everybody whether this node still leads; it confirms that itself, being in its role. */
   beginRound(): void {
     this.#round += 1;
-    this.#confirmed.set(this.#context.self, this.#round);
+    this.#tally.confirm(this.#context.self, this.#round);
   }
 
   propose(payload: Uint8Array): LogRecord {
@@ -264,11 +249,7 @@ export class Leader {
 
   /** How many voters have `position` on disk. */
   durableAt(position: LogPosition): number {
-    let count = 0;
-    for (const voter of this.#voters) {
-      if ((this.#durable.get(voter) ?? 0) >= position.zxid) count += 1;
-    }
-    return count;
+    return this.#tally.durableAt(position);
   }
 
   /** True when a quorum does without this node: it is there, and once established has more on disk. */
@@ -277,9 +258,7 @@ export class Leader {
     if (!this.established) {
       return isQuorum(this.#verifiers, (voter) => voter !== self && this.#learners.has(voter));
     }
-    const others = (voter: number): number =>
-      voter === self ? 0 : (this.#durable.get(voter) ?? 0);
-    return quorumValue(this.#verifiers, others) > log.durable.zxid;
+    return this.#tally.durableWithout(self) > log.durable.zxid;
   }
 
   /** The voter that has most on disk and is there to be led by, for a hand-off. */
@@ -287,7 +266,7 @@ export class Leader {
     let best: { id: number; zxid: number } | undefined;
     for (const { id, voter, synced, recovering } of this.#learners.values()) {
       if (!voter || !synced || recovering || (wanted !== undefined && wanted !== id)) continue;
-      const zxid = this.#durable.get(id) ?? 0;
+      const zxid = this.#tally.durableOf(id);
       if (best === undefined || zxid > best.zxid) best = { id, zxid };
     }
     return best;
@@ -307,10 +286,8 @@ export class Leader {
     if (nowMs <= graceUntilMs) return undefined;
     // Who has voted for this node has to find out first that it is elected.
     const atFirst = this.#phase === 'discovery' ? this.#startedMs + timeouts.peerMs : 0;
-    const lastHeard = quorumValue(this.#verifiers, (voter) => {
-      return voter === self ? nowMs : (this.#heardMs.get(voter) ?? atFirst);
-    });
-    if (nowMs > lastHeard + timeouts.peerMs) return 'no quorum within its deadline';
+    const lastHeardMs = this.#tally.lastHeardMs(self, nowMs, atFirst);
+    if (nowMs > lastHeardMs + timeouts.peerMs) return 'no quorum within its deadline';
     if (this.established) return undefined;
     const isMissed = this.#isPromisedToAnother && this.#phase === 'discovery';
     const patienceMs = isMissed ? timeouts.peerMs : timeouts.connectMs;
@@ -348,7 +325,7 @@ export class Leader {
   #heard(progress: Progress): void {
     const { nowMs } = this.#context;
     progress.heardMs = nowMs;
-    if (progress.voter) this.#heardMs.set(progress.id, nowMs);
+    if (progress.voter) this.#tally.heard(progress.id, nowMs);
   }
 
   #progress(): void {
@@ -424,8 +401,7 @@ export class Leader {
       this.#context.outbox.ignore(`round of ${progress.id}`, 'it has not begun');
       return;
     }
-    if (!progress.synced || !progress.voter) return;
-    if (round > (this.#confirmed.get(progress.id) ?? 0)) this.#confirmed.set(progress.id, round);
+    if (progress.synced && progress.voter) this.#tally.confirm(progress.id, round);
   }
 
   /** Whoever comes too late for the choice of an epoch is thought of at the next one. */
@@ -438,7 +414,7 @@ export class Leader {
   #maybeChooseEpoch(): void {
     const { self, clusterId, log, outbox, options } = this.#context;
     const isBirth = clusterId === undefined;
-    if (isBirth && !this.#voters.every((voter) => this.#discovery.hasHeard(voter))) return;
+    if (isBirth && !this.voters.every((voter) => this.#discovery.hasHeard(voter))) return;
     const heard = this.#context.greatestHeard ?? 0;
     const epoch = this.#discovery.chooseEpoch(Math.max(log.last.epoch, heard));
     if (epoch === undefined) return;
@@ -452,15 +428,9 @@ export class Leader {
 
   /** A quorum, this node included, will help no smaller epoch: what the log holds now is I(e). */
   #maybeAppendEpochRecord(): void {
-    const { self, log, outbox, options, members } = this.#context;
+    const { self, log, outbox, members } = this.#context;
     if (this.#phase !== 'discovery' || !this.#discovery.isComplete(self)) return;
-    const payload = encodeEpochRecord({
-      leader: self,
-      incarnation: options.incarnation,
-      clusterId: this.#clusterId(),
-      featureLevel: this.#featureLevel(),
-      config: this.#config(),
-    });
+    const payload = this.#content.encode(this.voters);
     const { epoch, zxid } = log.append({ epoch: this.#epoch, kind: 'epoch' }, payload);
     this.#epochStart = { epoch, zxid };
     this.#phase = 'synchronization';
@@ -475,47 +445,13 @@ export class Leader {
     this.#answers.clear();
   }
 
-  #clusterId(): string {
-    const { clusterId, log } = this.#context;
-    if (clusterId !== undefined) return clusterId;
-    assert(log.last.zxid === 0, 'a node with a history knows its cluster');
-    return this.#newClusterId();
-  }
-
-  /**
-   * As the log has it; the first one names the lives that were there at the birth, also where a link is
-   * gone by now: a voter without a life would be counted in every one.
-   */
-  #config(): Uint8Array {
-    const { log, members, peers, options, self } = this.#context;
-    const inForce = log.epochRecord?.config;
-    if (inForce !== undefined && inForce.length > 0) return inForce;
-    const withLives = members.list.map((member): Member => {
-      if (member.id === self) return { ...member, incarnation: options.incarnation };
-      const linked = peers.get(member.id)?.incarnation;
-      const incarnation = this.#lives.get(member.id) ?? linked ?? member.incarnation;
-      return { ...member, incarnation };
-    });
-    return encodeConfig(withLives);
-  }
-
-  /** The least level of the voters; while one of them is unknown, what was in force before. */
-  #featureLevel(): number {
-    const levels = this.#voters.map((voter) => this.#featureLevels.get(voter));
-    const known = levels.filter((level) => level !== undefined);
-    if (known.length === levels.length) return Math.min(...known);
-    return this.#context.log.epochRecord?.featureLevel ?? LEAST_FEATURE_LEVEL;
-  }
-
   /** Only positions of this epoch count, and those that begin with its `epoch` record. */
   #countDurable(voter: number, { epoch, zxid }: LogPosition): void {
     const start = this.#epochStart;
     if (start === undefined) return;
     const isOfEpoch = epoch === this.#epoch && zxid >= start.zxid;
     if (!isOfEpoch) return;
-    if (zxid <= (this.#durable.get(voter) ?? 0)) return;
-    this.#durable.set(voter, zxid);
-    this.#maybeCommit(start);
+    if (this.#tally.countDurable(voter, zxid)) this.#maybeCommit(start);
   }
 
   /**
@@ -524,16 +460,13 @@ export class Leader {
    */
   #maybeCommit(epochStart: LogPosition): void {
     const { log, outbox, options } = this.#context;
-    const zxid = quorumValue(this.#verifiers, (voter) => this.#durable.get(voter) ?? 0);
+    const zxid = this.#tally.durable;
     if (zxid <= log.committed.zxid) return;
     assert(zxid >= epochStart.zxid, 'nothing before the epoch record is ever counted');
     log.commitTo({ epoch: this.#epoch, zxid });
     this.#outstanding?.commit(zxid);
     if (this.#phase === 'broadcast') return;
-    assert(
-      isQuorum(this.#verifiers, (voter) => this.#durable.has(voter)),
-      'a quorum holds the epoch',
-    );
+    assert(this.#tally.isSynced, 'a quorum holds the epoch');
     this.#phase = 'broadcast';
     this.#outstanding = new Outstanding(log.last.zxid, options.limits);
     this.#outstanding.commit(zxid);

@@ -49,8 +49,6 @@ export class Progress implements LearnerIdentity {
   transfer = 0;
   /** An older snapshot would take away what the learner has. */
   atLeast: LogPosition = { epoch: 0, zxid: 0 };
-  /** A round is confirmed by who holds the epoch record. */
-  confirmedRound = 0;
   #unacknowledged: Sent[] = [];
   #head = 0;
   #bytes = 0;

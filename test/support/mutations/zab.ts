@@ -160,7 +160,7 @@ export const zabMutations = [
       {
         file: 'zab/zab.ts',
         find: 'log.completed(tenure, position)',
-        replace: 'log.completed(this.#tenure, position)',
+        replace: 'log.completed(this.#roles.tenure, position)',
       },
     ],
   },
