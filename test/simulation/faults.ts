@@ -1,0 +1,221 @@
+/**
+ * What is done to the ensemble. A plan is drawn from the seed before the run begins and is plain data, so that
+ * it can be kept, shortened and played again; whom a fault hits is decided when it comes (`isOnLeader`).
+ *
+ * To add a fault: a mean in `FaultSwarm`, and an entry in `deeds`.
+ */
+import type { Cluster } from './cluster.ts';
+import type { FaultSwarm, Swarm } from './swarm.ts';
+import type { Chance } from './world/chance.ts';
+import type { Machine } from './world/machine.ts';
+
+export type FaultKind = Exclude<keyof FaultSwarm, 'healMs'>;
+
+export interface Fault {
+  readonly atMs: number;
+  readonly kind: FaultKind;
+  /** Whom it hits, and who is at the other end. */
+  readonly node: number;
+  readonly other: number;
+  readonly isOnLeader: boolean;
+  /** How long it lasts, milliseconds. */
+  readonly lastsMs: number;
+  /** A number in [0, 1), for what else a fault has to choose. */
+  readonly dice: number;
+}
+
+/** How many voters may lose their disk for good in one run: with more, nobody promises anything. */
+function wipesMax(swarm: Swarm): number {
+  return Math.ceil(swarm.voters.length / 2) - 1;
+}
+
+export function drawPlan(swarm: Swarm, chance: Chance): readonly Fault[] {
+  const { healMs, ...means } = swarm.faults;
+  const ids = [...swarm.voters, ...swarm.observers];
+  const plan: Fault[] = [];
+  for (const [kind, meanMs] of Object.entries(means) as [FaultKind, number][]) {
+    const own = chance.fork(`fault ${kind}`);
+    if (meanMs === 0) continue;
+    for (let atMs = own.exponential(meanMs); atMs < swarm.safetyMs;) {
+      const [node = 1, other = 1] = own.shuffled(ids);
+      plan.push({
+        ...{ atMs, kind, node, other, isOnLeader: own.happens(0.4) },
+        lastsMs: own.exponential(healMs),
+        dice: own.real(),
+      });
+      atMs += own.exponential(meanMs);
+    }
+  }
+  return plan.sort((a, b) => a.atMs - b.atMs);
+}
+
+export class Faults {
+  readonly #cluster: Cluster;
+  readonly #swarm: Swarm;
+  #wiped = new Set<number>();
+  #isOver = false;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+    this.#swarm = cluster.swarm;
+  }
+
+  /** Voters whose data is gone for good. */
+  get wiped(): ReadonlySet<number> {
+    return this.#wiped;
+  }
+
+  begin(plan: readonly Fault[]): void {
+    for (const fault of plan) {
+      this.#cluster.world.afterMs(fault.atMs, () => {
+        if (!this.#isOver) this.#inflict(fault);
+      });
+    }
+  }
+
+  /** From now on nothing is done any more, and nothing that was done is put right. */
+  end(): void {
+    this.#isOver = true;
+  }
+
+  #inflict(fault: Fault): void {
+    const { world } = this.#cluster;
+    const { machines } = this.#cluster;
+    const leader = machines.find(({ replica, id }) => replica?.status().leader === id);
+    const chosen = fault.isOnLeader && leader !== undefined ? leader.id : fault.node;
+    const machine = machines.find(({ id }) => id === chosen);
+    if (machine === undefined) return;
+    const other = fault.other === chosen ? fault.node : fault.other;
+    world.trace.tell(() => `fault ${fault.kind} node ${chosen} other ${other}`);
+    world.trace.mix(chosen);
+    this.#deeds[fault.kind](machine, { ...fault, node: chosen, other });
+  }
+
+  #later(fault: Fault, task: () => void, factor = 1): void {
+    this.#cluster.world.afterMs(fault.lastsMs * factor, () => {
+      if (!this.#isOver) task();
+    });
+  }
+
+  /** Cuts now and mends later. */
+  #cut(fault: Fault, pairs: readonly (readonly [from: number, to: number])[]): void {
+    const { network } = this.#cluster;
+    for (const [from, to] of pairs) network.cut(from, to);
+    this.#later(fault, () => {
+      for (const [from, to] of pairs) network.mend(from, to);
+    });
+  }
+
+  #pairsWith(node: number): readonly (readonly [number, number])[] {
+    return this.#cluster.machines.flatMap(({ id }) =>
+      id === node ? [] : ([[node, id] as const, [id, node] as const] as const),
+    );
+  }
+
+  /** A part of the nodes on one side, the rest on the other. */
+  #partition(fault: Fault): void {
+    const mask = Math.floor(fault.dice * 2 ** this.#cluster.machines.length);
+    const side = (id: number): number => (mask >> (id - 1)) & 1;
+    const ids = this.#cluster.machines.map(({ id }) => id);
+    const pairs = ids.flatMap((from) =>
+      ids.filter((to) => side(to) !== side(from)).map((to) => [from, to] as const),
+    );
+    this.#cut(fault, pairs);
+  }
+
+  /** Nodes lose their links one after another, and have them back in another order. */
+  #swizzle(fault: Fault): void {
+    const { world, machines, network } = this.#cluster;
+    const chance = world.chance.fork(`swizzle ${fault.atMs}`);
+    const nodes = chance.shuffled(machines).slice(0, chance.between(1, machines.length));
+    for (const { id } of nodes) {
+      const pairs = this.#pairsWith(id);
+      world.afterMs(chance.exponential(fault.lastsMs / 2), () => {
+        if (this.#isOver) return;
+        for (const [from, to] of pairs) network.cut(from, to);
+        world.afterMs(chance.exponential(fault.lastsMs), () => {
+          if (this.#isOver) return;
+          for (const [from, to] of pairs) network.mend(from, to);
+        });
+      });
+    }
+  }
+
+  #slow(fault: Fault): void {
+    const { network } = this.#cluster;
+    const link = network.link(fault.node, fault.other);
+    const before = { ...link };
+    link.baseMs += fault.dice * 500;
+    link.bandwidth = Math.min(link.bandwidth, fault.dice < 0.3 ? 20 : 2000);
+    this.#later(
+      fault,
+      () => {
+        link.baseMs = before.baseMs;
+        link.bandwidth = before.bandwidth;
+      },
+      3,
+    );
+  }
+
+  #fill(machine: Machine, fault: Fault): void {
+    const used = Number.MAX_SAFE_INTEGER;
+    const { disk } = machine;
+    disk.disk.freeBytes().then(
+      (free) => {
+        disk.capacityBytes = used - free + Math.floor(fault.dice * 8 * this.#swarm.segmentBytes);
+      },
+      (error: unknown) => this.#cluster.world.fail(error),
+    );
+    this.#later(fault, () => (disk.capacityBytes = Number.MAX_SAFE_INTEGER), 5);
+  }
+
+  #wipe(machine: Machine): void {
+    const isVoter = this.#swarm.voters.includes(machine.id);
+    if (isVoter && !this.#wiped.has(machine.id)) {
+      if (this.#wiped.size >= wipesMax(this.#swarm)) return;
+      // Before the ensemble is born an empty disk is no loss, and after it nobody can tell which it was.
+      if (this.#cluster.machines.every(({ replica }) => replica?.status().appliedZxid === 0))
+        return;
+      this.#wiped.add(machine.id);
+    }
+    machine.wipe();
+  }
+
+  readonly #deeds: Record<FaultKind, (machine: Machine, fault: Fault) => void> = {
+    killMs: (machine) => machine.kill(),
+    powerMs: (machine, { dice }) => {
+      const others = dice < 0.15 ? this.#cluster.machines : [machine];
+      for (const each of others) each.losePower(dice < 0.07 ? 'worst' : 'chance');
+    },
+    crashPointMs: ({ disk }, { dice }) => disk.crashAt(1 + Math.floor(dice * 60)),
+    stopMs: (machine) => machine.stop(),
+    pauseMs: (machine, fault) => {
+      const { life } = machine;
+      machine.pause();
+      this.#later(fault, () => life?.process.resume(), fault.dice < 0.1 ? 5 : 1);
+    },
+    cutMs: (_machine, fault) => {
+      const { node, other } = fault;
+      this.#cut(fault, [
+        [node, other],
+        [other, node],
+      ]);
+    },
+    oneWayMs: (_machine, fault) => this.#cut(fault, [[fault.node, fault.other]]),
+    partitionMs: (_machine, fault) => this.#partition(fault),
+    swizzleMs: (_machine, fault) => this.#swizzle(fault),
+    resetMs: (_machine, { node, other, dice }) =>
+      this.#cluster.network.resetBetween(node, other, dice < 0.5 ? 'both' : 'first'),
+    slowLinkMs: (_machine, fault) => this.#slow(fault),
+    stallMs: ({ disk }, { lastsMs }) => disk.stall(lastsMs * 2),
+    diskErrorMs: ({ disk }, { dice }) => {
+      if (dice < 0.5) disk.breakDown(['sync'], 'EIO');
+      else disk.breakDown(['write', 'sync', 'rename', 'syncDirectory', 'create'], 'EIO');
+    },
+    diskFullMs: (machine, fault) => this.#fill(machine, fault),
+    clockJumpMs: ({ parts }, { dice }) => parts.clock.jump(Math.floor((dice - 0.5) * 7_200_000)),
+    wipeMs: (machine) => this.#wipe(machine),
+    rotMs: () => undefined,
+    snapshotMs: ({ replica }) => void replica?.takeSnapshot().catch(() => undefined),
+  };
+}

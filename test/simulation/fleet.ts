@@ -1,0 +1,71 @@
+/** Many seeds, one after another in as many processes as there are cores. */
+import { fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { SeedResult } from './worker.ts';
+
+export interface FleetOptions {
+  /** For how long new seeds are begun. */
+  readonly seconds: number;
+  readonly from: number;
+  /** Processes; as many as there are cores unless said. */
+  readonly jobs?: number;
+}
+
+export interface FleetResult {
+  readonly passed: number;
+  readonly failed: readonly SeedResult[];
+}
+
+const worker = fileURLToPath(new URL('./worker.ts', import.meta.url));
+
+/** Runs seeds from `from` on until the time is over, and says how many passed. */
+export async function simulateMany(options: FleetOptions): Promise<FleetResult> {
+  const { seconds, from, jobs = availableParallelism() } = options;
+  const startedMs = performance.now();
+  const isOver = (): boolean => performance.now() - startedMs > seconds * 1000;
+  const failed: SeedResult[] = [];
+  let passed = 0;
+  let simulatedMs = 0;
+  let next = from;
+  const take = (result: SeedResult): void => {
+    simulatedMs += result.simulatedMs;
+    if (result.failure === undefined) passed += 1;
+    else {
+      failed.push(result);
+      console.log(`seed ${result.seed} fails: ${result.failure}`);
+    }
+  };
+  const draw = (): number | undefined => (isOver() ? undefined : next++);
+  await Promise.all(Array.from({ length: jobs }, () => employ(draw, take)));
+  const tookS = (performance.now() - startedMs) / 1000;
+  const pace = simulatedMs / 1000 / tookS / jobs;
+  console.log(
+    `${passed} seeds passed, ${failed.length} failed (${from} to ${next - 1}); ` +
+      `${(simulatedMs / 1000).toFixed(0)} s simulated in ${tookS.toFixed(0)} s, ${pace.toFixed(0)} a second of one core`,
+  );
+  return { passed, failed };
+}
+
+/** One process that runs seeds as long as there are any. */
+function employ(draw: () => number | undefined, take: (result: SeedResult) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = fork(worker);
+    let current: number | undefined;
+    const goOn = (): void => {
+      current = draw();
+      if (current === undefined) child.disconnect();
+      else child.send(current);
+    };
+    child.on('message', (message) => {
+      take(message as SeedResult);
+      goOn();
+    });
+    child.on('error', reject);
+    child.on('exit', (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`the process of seed ${current ?? 0} has ended with ${String(code)}`));
+    });
+    goOn();
+  });
+}

@@ -1,0 +1,166 @@
+/**
+ * The options of one simulation, all drawn from its seed: some runs are calm in some dimension and wild in
+ * another, which finds more than everything at once.
+ */
+import type { Limits } from '../../src/protocol/limits.ts';
+import { defaultLimits } from '../../src/protocol/limits.ts';
+import type { Chance } from './world/chance.ts';
+
+export interface NetworkSwarm {
+  readonly baseMs: number;
+  readonly jitterMs: number;
+  readonly bandwidth: number;
+  readonly fragmentation: number;
+}
+
+/** How often something is done to the ensemble: mean time between two of a kind, milliseconds; 0 = never. */
+export interface FaultSwarm {
+  readonly killMs: number;
+  readonly powerMs: number;
+  readonly crashPointMs: number;
+  readonly stopMs: number;
+  readonly pauseMs: number;
+  readonly cutMs: number;
+  readonly oneWayMs: number;
+  readonly partitionMs: number;
+  readonly swizzleMs: number;
+  readonly resetMs: number;
+  readonly slowLinkMs: number;
+  readonly stallMs: number;
+  readonly diskErrorMs: number;
+  readonly diskFullMs: number;
+  readonly clockJumpMs: number;
+  readonly wipeMs: number;
+  readonly rotMs: number;
+  readonly snapshotMs: number;
+  /** Mean time until a node that has ended is started again, a link mended, …, milliseconds. */
+  readonly healMs: number;
+}
+
+export interface WorkloadSwarm {
+  readonly clients: number;
+  /** Mean time between two requests of one client, milliseconds. */
+  readonly thinkMs: number;
+  /** Unanswered requests of one client. */
+  readonly pipeline: number;
+  /** How many names there are: few make conflicts, many a large tree. */
+  readonly names: number;
+  readonly dataBytes: number;
+  readonly sessionTimeoutMs: number;
+  /** Probability that a client is a slow reader for a while. */
+  readonly slowReaders: number;
+  /** Probability that a client reconnects for no reason. */
+  readonly restless: number;
+}
+
+export interface Swarm {
+  readonly voters: readonly number[];
+  readonly observers: readonly number[];
+  /** How long faults happen, milliseconds. */
+  readonly safetyMs: number;
+  /** Disks: mean times, milliseconds. */
+  readonly syncMs: number;
+  readonly otherDiskMs: number;
+  /** Greatest deviation of a clock's rate from 1. */
+  readonly clockDrift: number;
+  /** What a node needs for a piece of input, microseconds. */
+  readonly inputUs: number;
+  readonly network: NetworkSwarm;
+  readonly faults: FaultSwarm;
+  readonly workload: WorkloadSwarm;
+  readonly limits: Limits;
+  readonly segmentBytes: number;
+  readonly snapshotEveryTransactions: number;
+  readonly tickMs: number;
+  readonly readOnlyMode: boolean;
+}
+
+export function drawSwarm(chance: Chance): Swarm {
+  const own = chance.fork('swarm');
+  const count = own.pick([3, 3, 3, 3, 5]);
+  const voters = Array.from({ length: count }, (_, index) => index + 1);
+  return {
+    voters,
+    observers: own.happens(0.3) ? [count + 1] : [],
+    safetyMs: own.pick([20_000, 40_000, 60_000]),
+    syncMs: own.pick([0.2, 1, 1, 5, 20]),
+    otherDiskMs: own.pick([0.01, 0.05, 0.5]),
+    clockDrift: own.pick([0, 0, 0.001, 0.02]),
+    inputUs: own.pick([0, 0, 5, 50]),
+    network: drawNetwork(own),
+    faults: drawFaults(own),
+    workload: drawWorkload(own),
+    limits: drawLimits(own),
+    segmentBytes: own.pick([4, 16, 64]) * 1024,
+    snapshotEveryTransactions: own.pick([20, 100, 500, 1_000_000]),
+    tickMs: own.pick([500, 2000]),
+    readOnlyMode: own.happens(0.2),
+  };
+}
+
+function drawNetwork(own: Chance): NetworkSwarm {
+  return {
+    baseMs: own.pick([0.05, 0.2, 1, 10]),
+    jitterMs: own.pick([0.02, 0.2, 2, 20]),
+    bandwidth: own.pick([100_000, 100_000, 2000]),
+    fragmentation: own.pick([0, 0, 0.1, 0.5]),
+  };
+}
+
+function drawFaults(own: Chance): FaultSwarm {
+  // Half of the kinds are left out of a run, lest they drown one another.
+  const sometimes = (...meansMs: readonly number[]): number =>
+    own.happens(0.5) ? 0 : own.pick(meansMs);
+  return {
+    killMs: sometimes(2000, 10_000),
+    powerMs: sometimes(3000, 10_000),
+    crashPointMs: sometimes(3000, 10_000),
+    stopMs: sometimes(5000, 20_000),
+    pauseMs: sometimes(3000, 15_000),
+    cutMs: sometimes(2000, 10_000),
+    oneWayMs: sometimes(5000, 20_000),
+    partitionMs: sometimes(5000, 20_000),
+    swizzleMs: sometimes(10_000, 30_000),
+    resetMs: sometimes(1000, 10_000),
+    slowLinkMs: sometimes(3000, 15_000),
+    stallMs: sometimes(3000, 15_000),
+    diskErrorMs: sometimes(10_000, 30_000),
+    diskFullMs: sometimes(20_000, 40_000),
+    clockJumpMs: sometimes(3000, 15_000),
+    wipeMs: own.happens(0.1) ? 20_000 : 0,
+    rotMs: own.happens(0.15) ? 15_000 : 0,
+    snapshotMs: sometimes(3000, 15_000),
+    healMs: own.pick([200, 1000, 3000]),
+  };
+}
+
+function drawWorkload(own: Chance): WorkloadSwarm {
+  return {
+    clients: own.between(2, 8),
+    thinkMs: own.pick([5, 20, 50, 200]),
+    pipeline: own.pick([1, 4, 16, 64]),
+    names: own.pick([3, 10, 40]),
+    dataBytes: own.pick([0, 10, 10, 300]),
+    sessionTimeoutMs: own.pick([2000, 4000, 10_000]),
+    slowReaders: own.pick([0, 0, 0.02]),
+    restless: own.pick([0, 0.002, 0.02]),
+  };
+}
+
+function drawLimits(own: Chance): Limits {
+  const isTight = own.happens(0.3);
+  return {
+    ...defaultLimits,
+    znodeDataBytesMax: 100_000,
+    ringTransactionsMax: own.pick([10, 50, 10_000]),
+    idempotencyKeysMax: own.pick([20, 10_000]),
+    requestTimeoutMs: own.pick([1000, 5000]),
+    ...(isTight && {
+      outstandingTransactionsMax: own.pick([4, 16]),
+      forwardedRequestsMax: own.pick([4, 16]),
+      streamRequestsMax: own.pick([8, 100]),
+      zxidWaitsMax: 4,
+      leaderWaitsMax: 4,
+    }),
+  };
+}

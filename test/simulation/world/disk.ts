@@ -1,0 +1,117 @@
+/** The disk of a machine: how long it takes, when it fails, and what a loss of power leaves of it. */
+import { MemoryDisk } from '../../support/memory-disk.ts';
+import type { DiskFault, DiskOperation, MemoryDiskOptions } from '../../support/memory-disk.ts';
+import type { Chance } from './chance.ts';
+import type { World } from './world.ts';
+
+export interface DiskTimes {
+  /** Mean time of a sync, milliseconds. */
+  readonly syncMs: number;
+  /** Mean time of anything else, milliseconds. */
+  readonly otherMs: number;
+}
+
+export class SimulatedDisk {
+  readonly #world: World;
+  readonly #chance: Chance;
+  readonly #times: DiskTimes;
+  readonly #options: MemoryDiskOptions;
+  #disk: MemoryDisk;
+  #kind: DiskOperation['kind'] = 'read';
+  #stalledUntilUs = 0;
+  #failing:
+    { readonly kinds: ReadonlySet<DiskOperation['kind']>; readonly code: string } | undefined;
+  #crashIn = Infinity;
+  /** Bytes; Infinity unless the disk is made small. */
+  capacityBytes = Number.MAX_SAFE_INTEGER;
+  /** How the process that runs learns that an operation is done. */
+  complete: (done: () => void) => void = (done) => done();
+  /** Told when the machine is to stop while an operation is under way. */
+  onCrashPoint: () => void = () => undefined;
+
+  constructor(world: World, chance: Chance, times: DiskTimes) {
+    this.#world = world;
+    this.#chance = chance;
+    this.#times = times;
+    const capacity = (): number => this.capacityBytes;
+    this.#options = {
+      random: chance.real,
+      get capacityBytes() {
+        return capacity();
+      },
+      fault: (operation) => this.#fault(operation),
+      schedule: (complete) => this.#schedule(complete),
+    };
+    this.#disk = new MemoryDisk(this.#options);
+  }
+
+  /** Of the process that runs, or ran last. */
+  get disk(): MemoryDisk {
+    return this.#disk;
+  }
+
+  /** The process has ended; what it has written is with the kernel. */
+  killed(): void {
+    this.#calm();
+    this.#disk = this.#disk.kill(this.#options);
+  }
+
+  /** Of what was not synced each part is lost, kept or torn; or all of it is lost. */
+  powerLost(how: 'chance' | 'worst'): void {
+    this.#calm();
+    const random = how === 'chance' ? this.#chance.real : undefined;
+    this.#disk = this.#disk.powerLoss(random, this.#options);
+  }
+
+  /** What would be found after the worst loss of power now; the disk goes on as it is. */
+  crashImage(): MemoryDisk {
+    return this.#disk.fork().powerLoss();
+  }
+
+  /** A disk as it comes from the factory. */
+  wiped(): void {
+    this.#calm();
+    this.#disk.kill();
+    this.#disk = new MemoryDisk(this.#options);
+  }
+
+  /** Nothing completes for a while. */
+  stall(ms: number): void {
+    this.#stalledUntilUs = Math.max(this.#stalledUntilUs, this.#world.nowUs + ms * 1000);
+  }
+
+  /** The next operation of one of these kinds fails, and all after it. */
+  breakDown(kinds: readonly DiskOperation['kind'][], code: string): void {
+    this.#failing = { kinds: new Set(kinds), code };
+  }
+
+  /** The machine stops at the n-th operation from now. */
+  crashAt(operations: number): void {
+    this.#crashIn = operations;
+  }
+
+  #calm(): void {
+    this.#failing = undefined;
+    this.#crashIn = Infinity;
+  }
+
+  #fault({ kind }: DiskOperation): DiskFault | undefined {
+    this.#kind = kind;
+    this.#crashIn -= 1;
+    if (this.#crashIn <= 0) {
+      this.#crashIn = Infinity;
+      this.onCrashPoint();
+      return { type: 'crash' };
+    }
+    if (this.#failing?.kinds.has(kind) !== true) return undefined;
+    return { type: 'error', code: this.#failing.code, written: this.#chance.below(64) };
+  }
+
+  #schedule(complete: () => void): void {
+    const { syncMs, otherMs } = this.#times;
+    const isSync = this.#kind === 'sync' || this.#kind === 'syncDirectory';
+    const takesUs = this.#chance.exponential((isSync ? syncMs : otherMs) * 1000);
+    const stalledUs = Math.max(0, this.#stalledUntilUs - this.#world.nowUs);
+    this.#world.after(takesUs + stalledUs, () => this.complete(complete));
+  }
+}

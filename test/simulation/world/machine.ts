@@ -1,0 +1,242 @@
+/** A machine: it outlives the processes that run on it, keeps the disk and the clock, and may lose its power. */
+import { crc32 } from 'node:zlib';
+import type { CoordinatorAnswer, CoordinatorMessage } from '../../../src/protocol/coordination.ts';
+import { createReplica } from '../../../src/replica/index.ts';
+import type { ReplicaLog } from '../../../src/replica/host.ts';
+import type { Replica, ReplicaSettings } from '../../../src/replica/index.ts';
+import { Storage } from '../../../src/storage/index.ts';
+import type { Recovered } from '../../../src/storage/index.ts';
+import type { StorageOptions } from '../../../src/storage/storage.ts';
+import { TcpTransport } from '../../../src/transport/index.ts';
+import type { Chance } from './chance.ts';
+import type { MachineClock } from './clock.ts';
+import type { SimulatedDisk } from './disk.ts';
+import type { SimulatedNetwork } from './network.ts';
+import { Process } from './process.ts';
+import type { World } from './world.ts';
+
+/** One process with what runs in it. */
+export interface Life {
+  readonly machine: Machine;
+  /** Of this machine, from 1. */
+  readonly number: number;
+  readonly process: Process;
+  /** Undefined until the disk has been read. */
+  replica: Replica | undefined;
+}
+
+/** Who is told of everything that an oracle has to know. All are called before what they tell of takes effect. */
+export interface Observer {
+  /** The disk has been read; nothing has been built on it yet. */
+  opened(life: Life, storage: Storage, recovered: Recovered): void;
+  /** The replica has been made and has done nothing. */
+  made(life: Life, replica: Replica): void;
+  answers(life: Life, answers: readonly CoordinatorAnswer[]): void;
+  /** However it came about; nothing of it does anything any more. */
+  ended(life: Life, how: Ending, error?: Error): void;
+}
+
+export type Ending = 'killed' | 'power' | 'fatal' | 'stopped' | 'refused-to-start';
+
+export interface MachineParts {
+  readonly id: number;
+  readonly world: World;
+  readonly chance: Chance;
+  readonly clock: MachineClock;
+  readonly disk: SimulatedDisk;
+  readonly network: SimulatedNetwork;
+  readonly observer: Observer;
+  readonly members: readonly { readonly id: number; readonly role: 'voter' | 'observer' }[];
+  readonly settings: Omit<ReplicaSettings, 'self'>;
+  readonly storage: Partial<StorageOptions>;
+  readonly inputUs: number;
+}
+
+export class Machine {
+  readonly id: number;
+  readonly parts: MachineParts;
+  #life: Life | undefined;
+  #lives = 0;
+  /** Why the last life has ended. */
+  lastEnding: { readonly how: Ending; readonly error?: Error } | undefined;
+
+  constructor(parts: MachineParts) {
+    this.id = parts.id;
+    this.parts = parts;
+  }
+
+  /** The process that runs; undefined when none does. */
+  get life(): Life | undefined {
+    return this.#life;
+  }
+
+  get replica(): Replica | undefined {
+    return this.#life?.replica;
+  }
+
+  get disk(): SimulatedDisk {
+    return this.parts.disk;
+  }
+
+  /** True while a process runs here that clients can reach. */
+  get isReachable(): boolean {
+    return this.replica !== undefined;
+  }
+
+  get isServing(): boolean {
+    const { replica } = this;
+    return replica !== undefined && replica.status().notReady === undefined;
+  }
+
+  /** Turns the power on if it is off, and starts a process. */
+  start(): void {
+    if (this.#life !== undefined) return;
+    const { world, clock, network, inputUs, id, disk } = this.parts;
+    this.#lives += 1;
+    const process = new Process({ id, world, clock, inputUs });
+    const life: Life = { machine: this, number: this.#lives, process, replica: undefined };
+    this.#life = life;
+    network.power(id, true);
+    disk.complete = (done) => process.input(done);
+    disk.onCrashPoint = () => {
+      world.endOfTurn(() => {
+        if (this.#life !== life) return;
+        if (this.parts.chance.happens(0.5)) this.kill();
+        else this.losePower('chance');
+      });
+      process.end();
+    };
+    world.trace.tell(() => `node ${id} starts, life ${life.number}`);
+    this.#boot(life).catch((error: unknown) => {
+      this.#refused(life, error instanceof Error ? error : new Error(String(error)));
+    });
+  }
+
+  /** `kill -9`. */
+  kill(): void {
+    this.#end('killed');
+  }
+
+  losePower(how: 'chance' | 'worst'): void {
+    if (this.#life !== undefined) {
+      this.#end('power');
+    }
+    this.parts.disk.powerLost(how);
+  }
+
+  /** Ends in order, as far as the others let it. */
+  stop(): void {
+    const life = this.#life;
+    if (life?.replica === undefined) {
+      this.kill();
+      return;
+    }
+    life.replica.stop().then(
+      () => this.#ended(life, 'stopped'),
+      (error: unknown) => this.parts.world.fail(error),
+    );
+  }
+
+  /** The process stands still, as under SIGSTOP. */
+  pause(): void {
+    this.#life?.process.pause();
+  }
+
+  resume(): void {
+    this.#life?.process.resume();
+  }
+
+  /** A new, empty disk; the process ends. */
+  wipe(): void {
+    if (this.#life !== undefined) this.kill();
+    this.parts.disk.wiped();
+  }
+
+  submit(messages: readonly CoordinatorMessage[]): void {
+    const life = this.#life;
+    life?.process.input(() => life.replica?.submit(messages));
+  }
+
+  #end(how: 'killed' | 'power'): void {
+    const life = this.#life;
+    if (life !== undefined) this.#ended(life, how);
+  }
+
+  #ended(life: Life, how: Ending, error?: Error): void {
+    if (this.#life !== life) return;
+    this.#life = undefined;
+    this.lastEnding = error === undefined ? { how } : { how, error };
+    life.process.end();
+    const { network, disk, world, observer, id } = this.parts;
+    if (how === 'power') {
+      network.powerLost(life.process);
+    } else {
+      network.processEnded(life.process);
+      disk.killed();
+    }
+    world.trace.tell(
+      () => `node ${id} ends: ${how}${error === undefined ? '' : `, ${error.message}`}`,
+    );
+    observer.ended(life, how, error);
+  }
+
+  #refused(life: Life, error: Error): void {
+    if (this.#life !== life) return;
+    this.#ended(life, 'refused-to-start', error);
+  }
+
+  async #boot(life: Life): Promise<void> {
+    const { chance, disk, observer, settings, storage: storageOptions, members } = this.parts;
+    const { process } = life;
+    const { storage, recovered } = await Storage.open({
+      disk: disk.disk,
+      checksum: (bytes, seed) => crc32(bytes, seed),
+      randomId: () => chance.hex(16),
+      onDamage: members.length > 1 ? 'set-aside' : 'refuse',
+      ...storageOptions,
+    });
+    observer.opened(life, storage, recovered);
+    const replica = await createReplica({
+      settings: { ...settings, self: this.id, url: `http://node${this.id}:8180` },
+      ...{ storage, recovered },
+      clock: process.clock,
+      scheduler: process.scheduler,
+      log: this.#log(),
+      randomBytes: (count) => chance.bytes(count),
+      onFatal: (error) => this.#ended(life, 'fatal', error),
+    });
+    life.replica = replica;
+    observer.made(life, replica);
+    replica.listen((answers) => {
+      if (process.isAlive) observer.answers(life, answers);
+    });
+    replica.start(await this.#openLinks(life, recovered, replica));
+  }
+
+  async #openLinks(life: Life, recovered: Recovered, replica: Replica): Promise<TcpTransport> {
+    const { id } = this;
+    const { chance, network, members } = this.parts;
+    const { incarnation } = recovered.identity;
+    return TcpTransport.open({
+      self: {
+        ...{ id, incarnation, boot: chance.hex(8), url: `http://node${id}:8180` },
+        featureLevel: 1,
+      },
+      clusterId: () => replica.status().clusterId || undefined,
+      members: members.map((member) => ({ ...member, host: `node${member.id}`, port: 1 })),
+      listen: { host: `node${id}`, port: 1 },
+      network: network.of(life.process),
+      scheduler: life.process.transportScheduler,
+      random: chance.real,
+      log: this.#log(),
+    });
+  }
+
+  #log(): ReplicaLog {
+    const { world } = this.parts;
+    const say = (fields: object, text: string): void => {
+      world.trace.tell(() => `node ${this.id}: ${text} ${JSON.stringify(fields)}`);
+    };
+    return { info: say, warn: say };
+  }
+}
