@@ -5,6 +5,7 @@ import type { WebSocketLoad } from '../../loads/websocket.ts';
 import type { ZooKeeperLoad } from '../../loads/zookeeper.ts';
 import type { Measurement } from '../../window.ts';
 import type { PeersCase, PeersContext } from '../context.ts';
+import { otherThan } from '../ensemble.ts';
 import type { Ensemble } from '../ensemble.ts';
 import { putBody, rangeBody } from '../ensembles/etcd.ts';
 
@@ -25,13 +26,19 @@ async function runOne(script: string, load: unknown): Promise<Measurement> {
   return measured;
 }
 
-/** Connections go to all three members in turn, as those of many clients would. */
+interface Wanted {
+  readonly operation: Operation;
+  readonly shape: Shape;
+  readonly seconds: number;
+  /** All three unless said: connections go to them in turn, as those of many clients would. */
+  readonly ports?: readonly number[];
+}
+
 async function measure(
   ensemble: Ensemble,
-  what: { readonly operation: Operation; readonly shape: Shape; readonly seconds: number },
+  { operation, shape, seconds, ports = ensemble.ports }: Wanted,
 ): Promise<Measurement | undefined> {
-  const { operation, shape, seconds } = what;
-  const { pids: serverPid, ports } = ensemble;
+  const { pids: serverPid } = ensemble;
   if (ensemble.system === 'Zoogate') {
     const url = ports.map((port) => `ws://127.0.0.1:${port}/ws`);
     const cases = [{ operation, arrays: shape.outstanding > 1, ...shape }];
@@ -48,8 +55,8 @@ async function measure(
     };
     return runOne('loads/zookeeper.ts', load);
   }
-  if (shape.outstanding > 1) return undefined;
-  const port = ensemble.port(await ensemble.leader());
+  const [port] = ports;
+  if (shape.outstanding > 1 || port === undefined) return undefined;
   return measureHttp(ensemble, { operation, port, connections: shape.connections, seconds });
 }
 
@@ -106,14 +113,20 @@ export const pipelinedCase: PeersCase = async (context) => {
   }
 };
 
+/** A write that comes to a follower makes two more ways: what a client has depends on where it is. */
 export const writerCase: PeersCase = async ({ ensembles, results, figures, rounds, seconds }) => {
-  for (let round = 0; round < rounds; round++) {
-    for (const ensemble of ensembles) {
-      const measured = await measure(ensemble, { operation: 'write', shape: single, seconds });
-      if (measured === undefined) continue;
-      const { system } = ensemble;
-      results.rate(`${system} one writer, one outstanding, ${doorOf[system]}`, measured);
-      figures.add(system, 'one writer', measured.p50Ms);
+  for (const where of ['at the leader', 'at a follower'] as const) {
+    for (let round = 0; round < rounds; round++) {
+      for (const ensemble of ensembles) {
+        const leader = await ensemble.leader();
+        const port = ensemble.port(where === 'at the leader' ? leader : otherThan(leader));
+        const load = { operation: 'write', shape: single, seconds, ports: [port] } as const;
+        const measured = await measure(ensemble, load);
+        if (measured === undefined) continue;
+        const { system } = ensemble;
+        results.rate(`${system} one writer ${where}, ${doorOf[system]}`, measured);
+        figures.add(system, `one writer ${where}`, measured.p50Ms);
+      }
     }
   }
 };
@@ -129,7 +142,6 @@ export const restCase: PeersCase = async ({ ensembles, results, figures, rounds,
         const measured = await measureHttp(ensemble, shape);
         results.rate(`${system} HTTP ${operation}, 64 connections, the leader`, measured);
         figures.add(system, `REST ${operation} rate`, measured.opsPerSecond);
-        figures.add(system, `REST ${operation} CPU`, measured.serverCpuUs);
       }
     }
   }
