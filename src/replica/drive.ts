@@ -10,67 +10,28 @@
  */
 import { assert } from '../protocol/assert.ts';
 import { CoordinationError } from '../protocol/errors.ts';
-import { Fifo } from '../protocol/fifo.ts';
 import type { WriteOperation } from '../protocol/operations.ts';
 import type { Storage } from '../storage/index.ts';
-import type { DownReason, PeerLink, Transport } from '../transport/transport.ts';
-import { encodeTransaction } from '../tree/index.ts';
-import type { Prep, Transaction } from '../tree/index.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { Prep } from '../tree/index.ts';
 import { comparePositions } from '../zab/index.ts';
 import type { BarrierId, LogPosition, LogRecord, Ready, Zab, ZabStatus } from '../zab/index.ts';
+import { Appends } from './appends.ts';
 import { BarrierGroups } from './barrier-groups.ts';
 import type { Core } from './core.ts';
 import { DiskSpace } from './disk-space.ts';
+import type { DriveHooks } from './drive-hooks.ts';
 import type { EventDelivery } from './events.ts';
 import { LogReader } from './log-reader.ts';
 import type { Unapplied } from './log-memory.ts';
 import { noPeers } from './no-peers.ts';
-import { encodeResult } from './remembered.ts';
 import { nobody } from './caller.ts';
 import type { ResolvedCaller } from './caller.ts';
+import { Proposer } from './proposer.ts';
 import type { Installed, SnapshotReceiver } from './snapshot-receiver.ts';
 import type { SnapshotSender } from './snapshot-sender.ts';
 import type { Pending } from './stream.ts';
 import { logTrace } from './trace-log.ts';
-
-/** What this node had proposed as a leader when its role ended, and has not applied. */
-export interface LostRequests {
-  /** In the log of this node at least: a later leader may commit it or not. */
-  readonly unknown: readonly Pending[];
-  /** No disk and no other node has seen it: it is not done, and never will be. */
-  readonly notApplied: readonly Pending[];
-}
-
-/** What the drive tells the request pipeline. The core has nothing left to do whenever one is called. */
-export interface DriveHooks {
-  /** Called before anything leaves for other nodes, so that what speaks of records precedes them. */
-  leaving(): void;
-  /** The record has been applied; `pending` is the request that it answers. */
-  applied(
-    record: LogRecord,
-    transaction: Transaction | undefined,
-    pending: Pending | undefined,
-  ): void;
-  barrierPassed(pending: Pending, position: LogPosition): void;
-  barrierFailed(pending: Pending, outcome: 'void' | 'acks-unreachable'): void;
-  /** After each turn in which something was applied. */
-  advanced(): void;
-  /**
-   * This node leads or follows no longer: what it proposed or forwarded and has not seen applied has an
-   * outcome that it does not know. Told before `roleChanged`, once for each role that is lost.
-   */
-  lost(reason: string, requests: LostRequests): void;
-  /** A role has begun; it does not serve yet. */
-  roleChanged(status: ZabStatus): void;
-  /** The role serves clients from now on: everything before its epoch is applied here. */
-  served(status: ZabStatus): void;
-  /** Another node's state has taken the place of this one's, which was at `before`. */
-  replaced(before: LogPosition): void;
-  /** Bytes of another replica; in the order in which they were sent, also beside its records. */
-  payload(peer: number, bytes: Uint8Array): void;
-  peerUp(peer: PeerLink): void;
-  peerDown(peer: number, why: DownReason): void;
-}
 
 export interface DriveParts {
   readonly core: Core;
@@ -97,12 +58,8 @@ export class Drive {
   readonly #reader: LogReader;
   readonly #onFatal: (error: Error) => void;
   #hooks: DriveHooks | undefined;
-  /** Only while this node leads and serves. */
-  #prep: Prep | undefined;
-  /** What the disk has been given and has not completed, by the tenure of the Ready. */
-  readonly #appends = new Fifo<{ readonly tenure: number; readonly last: LogPosition }>();
-  /** The last record that the disk has been given. */
-  #handedOut: LogPosition;
+  readonly #proposer: Proposer;
+  readonly #appends: Appends;
   #committed: LogPosition;
   readonly #barriers: BarrierGroups;
   /** Of the role that the hooks know of. */
@@ -125,10 +82,11 @@ export class Drive {
     this.#events = parts.events;
     this.#sender = parts.sender;
     this.#receiver = parts.receiver;
+    this.#proposer = new Proposer(parts.core, parts.zab);
+    this.#appends = new Appends(parts.zab.status.last);
     this.#barriers = new BarrierGroups((options) => this.#zab.barrier(options));
     this.space = new DiskSpace(parts.storage, parts.core.log);
     this.#committed = parts.core.state.applied;
-    this.#handedOut = parts.zab.status.last;
     this.#knowsCluster = parts.storage.clusterId !== undefined;
     this.#onFatal = (error) => {
       this.#stopped = true;
@@ -142,7 +100,7 @@ export class Drive {
       this.checkDisk();
     });
     parts.storage.onDurable((position) => {
-      const tenure = this.#tenureOf(position);
+      const tenure = this.#appends.tenureOf(position);
       if (tenure !== undefined) this.#input(() => this.#zab.durable(tenure, position));
     });
   }
@@ -227,7 +185,7 @@ export class Drive {
 
   /** True while this node leads and may propose. */
   get isLeader(): boolean {
-    return this.#prep !== undefined && !this.#stopped;
+    return this.#proposer.isLeading && !this.#stopped;
   }
 
   /** Who leads by what this node knows, itself included; undefined while it looks. */
@@ -265,12 +223,7 @@ export class Drive {
 
   /** True when nothing more may be proposed until something has been applied. */
   get full(): boolean {
-    const { outstandingTransactionsMax, outstandingBytesMax } = this.#core.settings.limits;
-    return (
-      !this.#zab.hasRoom ||
-      this.outstanding >= outstandingTransactionsMax ||
-      this.outstandingBytes >= outstandingBytesMax
-    );
+    return this.#proposer.full;
   }
 
   /**
@@ -278,25 +231,8 @@ export class Drive {
    * @throws CoordinationError the refusal, which is only true behind a barrier at `last`
    */
   propose(operation: WriteOperation, caller: ResolvedCaller, pending: Pending | undefined): void {
-    const prep = this.#prep;
-    assert(prep !== undefined && !this.#stopped, 'only an established leader proposes');
-    assert(!this.full, 'the bound on outstanding transactions is checked before');
-    const zxid = this.#zab.nextZxid;
-    const time = this.#core.clock.wallMs();
-    const { transaction, result } = prep.judge({ operation, caller, zxid, time });
-    const idempotency = pending?.message.idempotency;
-    const final =
-      idempotency === undefined
-        ? transaction
-        : { ...transaction, idempotency: { ...idempotency, result: encodeResult(result) } };
-    const record = this.#zab.propose(encodeTransaction(final));
-    this.#core.memory.push({ record, transaction: final, pending });
-    this.#core.counters.proposals++;
-    if (pending !== undefined) {
-      pending.proposed = true;
-      pending.result = result;
-      pending.zxid = zxid;
-    }
+    assert(!this.#stopped, 'who stops proposes nothing more');
+    this.#proposer.propose(operation, caller, pending);
     this.schedule();
   }
 
@@ -352,16 +288,7 @@ export class Drive {
 
   /** Requests that wait for a commit or a barrier beyond their deadline. */
   overdue(nowMs: number): readonly Pending[] {
-    const overdue: Pending[] = [];
-    const { memory } = this.#core;
-    for (let index = 0; index < memory.unapplied; index++) {
-      const pending = memory.peekAt(index)?.pending;
-      if (pending === undefined || pending.phase === 'over') continue;
-      if (pending.deadlineMs > nowMs) break;
-      overdue.push(pending);
-    }
-    overdue.push(...this.#barriers.overdue(nowMs));
-    return overdue;
+    return [...this.#proposer.overdue(nowMs), ...this.#barriers.overdue(nowMs)];
   }
 
   /** For what makes the state grow. @throws CoordinationError QUOTAEXCEEDED on a nearly full disk */
@@ -421,7 +348,7 @@ export class Drive {
   #close(tenure: number): void {
     this.#tenure = tenure;
     this.#serving = false;
-    this.#prep = undefined;
+    this.#proposer.end();
     this.#endTransfers();
   }
 
@@ -433,7 +360,7 @@ export class Drive {
 
   /** The old role is lost with all that waited in it; the new one begins. */
   #enter(ready: Ready, forgotten: readonly Unapplied[]): void {
-    const requests = this.#abandon(forgotten);
+    const requests = this.#proposer.abandon(forgotten, this.#appends.handedOut);
     const wasLooking = this.#role === 'looking';
     const status = this.#zab.status;
     this.#role = status.role;
@@ -444,38 +371,13 @@ export class Drive {
     this.#hooks?.roleChanged(status);
   }
 
-  /** Takes the requests away from records that a later leader will decide on. */
-  #abandon(forgotten: readonly Unapplied[]): LostRequests {
-    const unknown: Pending[] = [];
-    const notApplied: Pending[] = [];
-    const { memory } = this.#core;
-    for (let index = 0; index < memory.unapplied; index++) {
-      const entry = memory.peekAt(index);
-      if (entry?.pending === undefined) continue;
-      unknown.push(entry.pending);
-      entry.pending = undefined;
-    }
-    for (const { record, pending } of forgotten) {
-      if (pending === undefined) continue;
-      (comparePositions(record, this.#handedOut) > 0 ? notApplied : unknown).push(pending);
-    }
-    return { unknown, notApplied };
-  }
-
   #forget(position: LogPosition): readonly Unapplied[] {
     assert(comparePositions(position, this.#committed) >= 0, 'what is committed is not forgotten');
     return this.#core.memory.forgetAfter(position);
   }
 
-  /** What the disk still completes of what is cut away belongs to nobody. */
   #truncate(position: LogPosition): void {
-    const appends = this.#appends.drain();
-    for (const { tenure, last } of appends) {
-      const isCut = comparePositions(last, position) > 0;
-      this.#appends.push({ tenure, last: isCut ? position : last });
-      if (isCut) break;
-    }
-    this.#handedOut = position;
+    this.#appends.truncateAfter(position);
     this.#storage.truncateAfter(position).catch(this.#onFatal);
   }
 
@@ -488,23 +390,9 @@ export class Drive {
     }
     const last = records.at(-1);
     assert(last !== undefined, 'something is appended');
-    this.#handedOut = { epoch: last.epoch, zxid: last.zxid };
-    this.#appends.push({ tenure, last: this.#handedOut });
+    this.#appends.push(tenure, last);
     const isUnpromised = last.epoch > this.#storage.promisedEpoch;
     this.#storage.append(records, { asLearner: isUnpromised && !this.#zab.status.voter });
-  }
-
-  /**
-   * The tenure in which the record at `position` was handed out: a completion that outlives its tenure
-   * speaks of a record that may have been replaced since. Undefined where nothing was handed out.
-   */
-  #tenureOf(position: LogPosition): number | undefined {
-    for (;;) {
-      const append = this.#appends.peek();
-      if (append === undefined) return undefined;
-      if (comparePositions(append.last, position) >= 0) return append.tenure;
-      this.#appends.shift();
-    }
   }
 
   #commitTo(committed: LogPosition): void {
@@ -529,7 +417,7 @@ export class Drive {
     const { record } = entry;
     const transaction = this.#core.state.apply(record, entry.transaction);
     this.#core.memory.applied();
-    this.#prep?.applied(record.zxid);
+    this.#proposer.applied(record.zxid);
     this.#core.counters.transactionsApplied++;
     // Events first: they precede every answer that could show the change.
     if (transaction !== undefined) this.#events.deliver(record.zxid, transaction);
@@ -565,13 +453,7 @@ export class Drive {
     if (!status.serving || epochStart === undefined) return;
     if (comparePositions(this.#core.state.applied, epochStart) < 0) return;
     this.#serving = true;
-    if (status.role === 'leading') {
-      assert(
-        this.#core.memory.unapplied === 0,
-        'nothing is proposed before the epoch is established',
-      );
-      this.#prep = this.#makePrep();
-    }
+    if (status.role === 'leading') this.#proposer.begin(this.#makePrep());
     this.#rememberCluster().catch(this.#onFatal);
     this.#hooks?.served(status);
   }
@@ -593,9 +475,8 @@ export class Drive {
       forgotten.every(({ pending }) => pending === undefined),
       'whose role is over waits no longer',
     );
-    this.#appends.drain();
+    this.#appends.replace(at.position);
     this.#committed = at.position;
-    this.#handedOut = at.position;
     const epochRecord = state.epochRecord?.payload;
     const { position, chain } = at;
     this.#zab.snapshotInstalled(tenure, { position, chain, epochStarts, epochRecord });

@@ -18,7 +18,7 @@ import type { LogPosition, LogRecord, Zab, ZabStatus } from '../zab/index.ts';
 import { absentText, isStranger, strangerText } from './absent.ts';
 import { Core } from './core.ts';
 import { Drive } from './drive.ts';
-import type { DriveHooks, LostRequests } from './drive.ts';
+import type { DriveHooks, LostRequests } from './drive-hooks.ts';
 import { EventDelivery } from './events.ts';
 import type { Clock, ReplicaLog, ReplicaMetrics, ReplicaSettings, Scheduler } from './host.ts';
 import type { LogMemory } from './log-memory.ts';

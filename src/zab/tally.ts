@@ -26,8 +26,8 @@ export class Tally {
   }
 
   /**
-   * A quorum has been heard from since then, this node always.
-   * @param atFirst where a voter has not been heard from
+   * A quorum has been heard from since then; `self` is heard now.
+   * @param atFirst for voters that have never been heard from
    */
   lastHeardMs(self: number, nowMs: number, atFirst: number): number {
     return quorumValue(this.#verifiers, (voter) => {

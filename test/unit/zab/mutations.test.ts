@@ -2,9 +2,10 @@
 import { expect, test } from 'vitest';
 import { loadMutated } from '../../support/mutations/load-mutated.ts';
 import { zabMutations } from '../../support/mutations/zab.ts';
+import type { ZabMutationName } from '../../support/mutations/zab.ts';
 import * as original from './world/chaos.ts';
 
-const found = new Set<string>([
+const found = new Set<ZabMutationName>([
   'ackBeforeDurable',
   'countLeaderBeforeFsync',
   'countBeforeEpochRecord',
