@@ -174,7 +174,7 @@ export class Acceptance implements Authority {
 }
 
 /** The session is created for a stream, which is attached to it from the start. */
-function isAttaching({ stream, origin }: Pending): boolean {
-  if (origin === undefined) return stream !== undefined;
+function isAttaching({ operation, origin }: Pending): boolean {
+  if (origin === undefined) return operation.type === 'attach';
   return origin.message.type === 'write' && origin.message.attaches === true;
 }

@@ -136,7 +136,7 @@ export class Forwarder implements Authority {
     const { idempotency, acks } = message;
     const { session, identities } = caller;
     const ofStream = stream !== undefined && session !== 0;
-    const attaches = operation.type === 'createSession' && stream !== undefined;
+    const attaches = pending.operation.type === 'attach';
     // Its answer promises how long the session lives, and only a confirmed sign of life does.
     if (stream === undefined && session !== 0 && !this.#lives.isFresh(session)) {
       this.#lives.touchUrgently(session);

@@ -1,6 +1,7 @@
 /** From what the disk holds to a running replica. */
 import { crc32 } from 'node:zlib';
 import type { Recovered, Storage } from '../storage/index.ts';
+import { formatProblem } from '../tree/index.ts';
 import { decodeEpochRecord, noPosition, recordOfFrame, Zab } from '../zab/index.ts';
 import type { LogRecord, ZabStatus } from '../zab/index.ts';
 import type { Clock, ReplicaLog, ReplicaSettings, Scheduler } from './host.ts';
@@ -102,6 +103,12 @@ function withStored(
   return [epochRecord, ...inLog.filter(({ zxid }) => zxid > epochRecord.zxid)];
 }
 
+/** Said at the start: what cannot be applied is found before anything is added to it. */
+function requireKnown({ zxid, payload }: LogRecord): void {
+  const problem = formatProblem(payload);
+  if (problem !== undefined) throw new Error(`log: the transaction at ${String(zxid)}: ${problem}`);
+}
+
 async function loadState(state: StateMachine, recovered: Recovered): Promise<number> {
   const { snapshot } = recovered;
   if (snapshot === undefined) {
@@ -129,6 +136,7 @@ async function readLog(
     for (const record of batch) {
       const kept = recordOfFrame(record.bytes.slice());
       if (kept.kind === 'epoch') epochRecords.push({ zxid: kept.zxid, payload: kept.payload });
+      else requireKnown(kept);
       if (record.zxid > snapshotZxid) {
         unapplied.push(kept);
         continue;

@@ -50,15 +50,21 @@ export function encodeTransaction(transaction: Transaction): Uint8Array {
   return writer.take();
 }
 
+/** Why the bytes of a transaction are of another version, without reading on; undefined where they are not. */
+export function formatProblem(bytes: Uint8Array): string | undefined {
+  const [format] = bytes;
+  return format === FORMAT ? undefined : `format ${String(format)} is not known to this version`;
+}
+
 /**
  * The data of the changes share the memory of `bytes`.
  * @throws Error when the bytes are no transaction of a known format
  */
 export function decodeTransaction(bytes: Uint8Array): Transaction {
   const reader = new ByteReader(bytes, 'transaction');
-  const format = reader.byte();
-  if (format !== FORMAT)
-    throw reader.malformed(`format ${String(format)} is not known to this version`);
+  reader.byte();
+  const problem = formatProblem(bytes);
+  if (problem !== undefined) throw reader.malformed(problem);
   const time = reader.number();
   const session = reader.number();
   const changes: Change[] = [];

@@ -2,7 +2,7 @@
 export { nodeOverheadBytes } from './store.ts';
 export { Tree } from './tree.ts';
 export type { TreeSnapshot } from './snapshot.ts';
-export { decodeTransaction, encodeTransaction } from './codec.ts';
+export { decodeTransaction, encodeTransaction, formatProblem } from './codec.ts';
 export { Prep } from './prep.ts';
 export { canRead, isSuper, permits } from './permissions.ts';
 export { readAcl, readChildren, readExists, readGet, readMulti, type Reader } from './reads.ts';

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { CoordinatorAnswer, SessionCredential } from '../../../src/protocol/coordination.ts';
 import type { AttachOperation, Operation } from '../../../src/protocol/operations.ts';
 import { parsePath } from '../../../src/protocol/path.ts';
+import { MemoryDisk } from '../../support/memory-disk.ts';
 import { ManualReplica } from './manual-replica.ts';
 
 type Session = AttachOperation['session'];
@@ -95,6 +96,46 @@ describe('two connections that resume one session in the same turn', () => {
     request(node, 3, attach(credential));
     await node.settle();
     expect(told(node.take(), 3)).toEqual(['result']);
+  });
+});
+
+describe('a connection of the leader that another one has taken the session from', () => {
+  it('has no write taken from the moment in which the other asks', async () => {
+    const node = await ManualReplica.start();
+    const credential = await newSession(node);
+    open(node, 1, 2);
+    request(node, 1, attach(credential));
+    await node.settle();
+    const put = { type: 'put', data: new Uint8Array(0) } as const;
+    request(node, 1, { ...put, path: parsePath('/before') }, 2);
+    request(node, 2, attach(credential));
+    node.take();
+    request(node, 1, { ...put, path: parsePath('/after') }, 3);
+    expect(told(node.take(), 1), 'what it has in the log is decided without it').toEqual(['moved']);
+    await node.settle();
+    const answers = node.take();
+    expect(told(answers, 1)).toEqual([]);
+    expect(answers).toMatchObject([{ stream: 2, type: 'result', zxid: credential.id + 3 }]);
+    for (const path of ['/before', '/after'] as const) {
+      request(node, 2, { type: 'exists', path: parsePath(path) }, 2);
+    }
+    expect(told(node.take(), 2)).toEqual(['result', 'NONODE']);
+  });
+});
+
+describe('a nearly full disk', () => {
+  it('refuses growth, and lets everybody come back to a session', async () => {
+    const room = { capacityBytes: 64 * 1024 * 1024 };
+    const disk = new MemoryDisk(room);
+    const node = await ManualReplica.start({ disk });
+    const credential = await newSession(node);
+    room.capacityBytes -= (await disk.freeBytes()) - 100 * 1024;
+    await node.pass(6000);
+    open(node, 1);
+    request(node, 1, attach(credential));
+    request(node, 1, { type: 'put', path: parsePath('/a'), data: new Uint8Array(0) }, 2);
+    await node.settle();
+    expect(told(node.take(), 1)).toEqual(['result', 'QUOTAEXCEEDED']);
   });
 });
 

@@ -1,6 +1,6 @@
 /** A learner so slow that its leader sends a snapshot past the records of what it has forwarded. */
 import { afterEach, expect, it } from 'vitest';
-import type { Operation } from '../../../../src/protocol/operations.ts';
+import type { Operation, SessionResult } from '../../../../src/protocol/operations.ts';
 import { parsePath } from '../../../../src/protocol/path.ts';
 import { InProcessEnsemble } from '../../../support/in-process-ensemble.ts';
 
@@ -18,6 +18,45 @@ async function writeMany(count: number): Promise<void> {
     if (n % 10 === 0) await ensemble.pass(1);
   }
 }
+
+/** Two streams of the slow learner ask for sessions of their own, and the leader's for the first of these. */
+it('leaves a session to the newest of the attachments that a snapshot overtakes', async () => {
+  ensemble = await InProcessEnsemble.start({ limits: { ringTransactionsMax: 8 } });
+  const leader = ensemble.theLeader;
+  const [learner] = ensemble.learners;
+  if (learner === undefined) throw new Error('three nodes have learners');
+  const newSession = async (): Promise<SessionResult> => {
+    const answer = await leader.request({ type: 'newSession', timeoutMs: 60_000 });
+    if (answer.type !== 'result') throw new Error('no session');
+    return answer.result as SessionResult;
+  };
+  const [contended, quiet] = [await newSession(), await newSession()];
+  await ensemble.untilEqual();
+  const attach = (stream: number, session: SessionResult): void => {
+    const node = stream === 9 ? leader : learner;
+    node.submit({ type: 'open', stream, identities: [] });
+    const operation: Operation = { type: 'attach', session, identities: [], watches: [] };
+    node.submit({ type: 'request', stream, id: stream, operation });
+  };
+  ensemble.mesh.delay(learner.id, leader.id, 400);
+  await writeMany(60);
+  attach(7, contended);
+  attach(8, quiet);
+  await ensemble.pass(150);
+  await writeMany(250);
+  await ensemble.pass(300);
+  await writeMany(50);
+  expect(learner.take(), 'their records wait in the log of the leader').toEqual([]);
+  attach(9, contended);
+  await writeMany(100);
+  await ensemble.pass(3000);
+  expect(learner.log.join('\n')).toContain('has been installed');
+  expect(learner.take()).toMatchObject([
+    { type: 'session', stream: 7, state: 'moved' },
+    { type: 'result', id: 8, result: { resumed: true } },
+  ]);
+  expect(leader.take()).toMatchObject([{ type: 'result', id: 9 }]);
+});
 
 it('answers the writes that a snapshot overtakes as done, in their order', async () => {
   ensemble = await InProcessEnsemble.start({ limits: { ringTransactionsMax: 8 } });
