@@ -152,6 +152,8 @@ export type CoordinatorAnswer =
 export interface MemberStatus {
   readonly id: number;
   readonly role: 'participant' | 'observer';
+  /** Counts for majorities: an observer never does, nor a participant that has lost its data directory. */
+  readonly votes: boolean;
   readonly state: 'leading' | 'following' | 'observing' | 'looking' | 'down';
   readonly peer: string | null;
   readonly url: string | null;

@@ -1,7 +1,9 @@
 /** What a node says of itself and of the ensemble, as `GET /ensemble` and the health checks show it. */
 import type { CoordinatorStatus, MemberStatus } from '../protocol/coordination.ts';
 import type { Zxid } from '../protocol/model.ts';
+import type { PeerLink } from '../transport/transport.ts';
 import type { ZabStatus } from '../zab/index.ts';
+import { isStranger } from './absent.ts';
 import type { AvailabilityState } from './availability.ts';
 import type { Core } from './core.ts';
 import type { MemberSettings } from './host.ts';
@@ -15,7 +17,7 @@ export interface StatusParts {
   /** The others as the leader has last heard of them. */
   readonly seen: readonly MemberView[];
   /** The members that are connected now. */
-  readonly links: { has(id: number): boolean };
+  readonly links: ReadonlyMap<number, Pick<PeerLink, 'incarnation'>>;
   /** Where the clients of each node connect, by its links. */
   readonly urls: ReadonlyMap<number, string>;
   /** What is known to be committed in the ensemble. */
@@ -62,7 +64,16 @@ function memberStatus(member: MemberSettings, parts: StatusParts): MemberStatus 
   const zxid = isSelf ? ownZxid : (seen?.zxid ?? 0);
   const url = isSelf ? settings.url : parts.urls.get(id);
   const lag = Math.max(0, parts.committed - zxid);
-  return { id, role, state, peer, url: url ?? null, zxid, lag };
+  const votes = votesOf(member, parts);
+  return { id, role, votes, state, peer, url: url ?? null, zxid, lag };
+}
+
+/** One that is not connected is taken for the life that the configuration names: it may come back as it. */
+function votesOf({ id, role }: MemberSettings, { core, zab, links }: StatusParts): boolean {
+  if (role === 'observer') return false;
+  if (id === core.settings.self) return zab.voter;
+  const link = links.get(id);
+  return link === undefined || !isStranger(id, link.incarnation, zab.members);
 }
 
 /** What the leader says; else what this node itself can tell from its links. */

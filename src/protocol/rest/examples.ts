@@ -97,6 +97,7 @@ export const examples = {
       {
         id: 1,
         role: 'participant',
+        votes: true,
         state: 'leading',
         peer: null,
         url: 'http://127.0.0.1:8181',

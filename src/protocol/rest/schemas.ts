@@ -170,6 +170,10 @@ export const MemberSchema = Exactly(
   {
     id: memberId,
     role: StringEnum(['participant', 'observer']),
+    votes: Type.Boolean({
+      description:
+        'Whether it counts for majorities. A participant whose data directory was lost does not.',
+    }),
     state: StringEnum(['leading', 'following', 'observing', 'looking', 'down']),
     peer: nullable(Type.String()),
     url: nullable(Type.String()),

@@ -18,6 +18,9 @@ describe('a voter whose data directory is lost', () => {
     for (const id of [2, 3]) {
       expect(ensemble.node(id).log.join('\n')).toContain(warning('node 1'));
     }
+    for (const { status } of ensemble.nodes) {
+      expect(status.members.map(({ votes }) => votes)).toEqual([false, true, true]);
+    }
   });
 
   it('is named as the reason where only its vote would make a majority', async () => {
