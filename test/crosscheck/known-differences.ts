@@ -4,7 +4,8 @@
  * exactly what ZooKeeper showed into exactly what Zoogate must show; everything else is a difference.
  *
  * Three things need no entry. By pattern, not by value, are compared zxids (failed writes of ZooKeeper use
- * some up), session ids and times. The stat of what a multi creates is told by Zoogate only.
+ * some up, and reconnects to a session of Zoogate), session ids and times. The stat of what a multi creates
+ * is told by Zoogate only.
  */
 import { parseSequentialPrefix, pathProblem } from '../../src/protocol/path.ts';
 import { ttlMaxMs } from '../../src/protocol/limits.ts';
