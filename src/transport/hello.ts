@@ -7,7 +7,7 @@ import { count, fields, FormatError, oneOf, optional, readJson, shown, text } fr
 import { allocateHead, frameHeaderBytes } from './frames.ts';
 import type { PeerLink } from './transport.ts';
 
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 const magic = 'ZGAT';
 const FIXED_BYTES = 6;

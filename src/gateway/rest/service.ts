@@ -27,9 +27,7 @@ export function serviceHandlers(documents: Documents): Handlers<ServiceId> {
       const envelope = touched ?? { zxid: appliedZxid, ...(readOnly && { readOnly }) };
       return jsonAnswer(envelopeHeaders(settings, envelope), {
         ...{ clusterId, configZxid, epoch, leader, readOnly },
-        members: members.map(({ id, role, state, peer, url, zxid, lag }) => ({
-          ...{ id, role, state, peer, url, zxid, lag },
-        })),
+        members,
         self: server,
       });
     },

@@ -125,8 +125,8 @@ describe('the port for members', () => {
     const chunks: Buffer[] = [];
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     await once(socket, 'close');
-    expect(Buffer.concat(chunks).toString()).toMatch(/speaks version 1 .+ version 99/);
-    await logged(cluster, 1, /speaks version 1 .+ version 99/);
+    expect(Buffer.concat(chunks).toString()).toMatch(/speaks version 2 .+ version 99/);
+    await logged(cluster, 1, /speaks version 2 .+ version 99/);
     await takesWrite(cluster, 1);
   });
 

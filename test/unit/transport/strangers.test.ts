@@ -39,7 +39,7 @@ describe('bytes of a stranger on the port for members', () => {
     ['a hello with a wrong checksum', spoiltHello],
     ['a message before any hello', frame(channels.zab, Buffer.from([4]))],
     ['a hello of somebody else', frame(channels.hello, 'HELO....')],
-    ['a hello that is no JSON', frame(channels.hello, Buffer.from('ZGAT\u0001\u0000{"id":'))],
+    ['a hello that is no JSON', frame(channels.hello, Buffer.from('ZGAT\u0002\u0000{"id":'))],
     ['a hello with a field of the wrong type', helloFrame({ id: '2' as unknown as number })],
     ['a hello with an endless name', helloFrame({ boot: 'x'.repeat(200) })],
   ])('%s ends its connection, is logged once, and disturbs nobody', async (_, bytes) => {
@@ -116,9 +116,9 @@ describe('a hello that does not fit', () => {
 
   it('of another version is refused without a look at the rest', async () => {
     const one = await startOne();
-    const { ended } = await callAsStranger(one.port, helloFrame({ id: -1 }, 2));
+    const { ended } = await callAsStranger(one.port, helloFrame({ id: -1 }, 3));
     expect(rejectsIn(await ended)).toEqual([
-      expect.stringMatching(/^Node 1 speaks version 1 .+ the other end version 2: run releases/),
+      expect.stringMatching(/^Node 1 speaks version 2 .+ the other end version 3: run releases/),
     ]);
   });
 
