@@ -335,7 +335,8 @@ export class LeaderDesk {
       pending.caller = { identities: message.identities, session: message.session };
     }
     const { requestTimeoutMs } = this.#core.settings.limits;
-    pending.deadlineMs = this.#core.clock.monotonicMs() + requestTimeoutMs;
+    pending.askedMs = this.#core.clock.monotonicMs();
+    pending.deadlineMs = pending.askedMs + requestTimeoutMs;
     return pending;
   }
 

@@ -41,6 +41,11 @@ export class SessionLives {
   /** Timeouts in force that are shorter than those of creation: negotiated on another node. */
   readonly #shorter = new Map<SessionId, number>();
   #rotatedMs: number;
+  /**
+   * While this node leads: a moment at which it certainly did. A leader that stood still may have been
+   * replaced without knowing, and what it has heard since then prolongs nothing under its successor.
+   */
+  #assuredMs = -Infinity;
 
   constructor(parts: LivesParts) {
     this.#core = parts.core;
@@ -52,6 +57,7 @@ export class SessionLives {
   /** The epoch of this node is established: every session starts with a fresh, full timeout. */
   lead(): void {
     this.#leading = true;
+    this.#assuredMs = -Infinity;
     this.#expiry.restart(this.#core.state.sessions, this.#core.clock.monotonicMs());
     this.#heard.clear();
     this.#urgent.clear();
@@ -82,6 +88,7 @@ export class SessionLives {
 
   /** The next barrier takes this sign of life along, so that its passing confirms it. */
   touchUrgently(id: SessionId): void {
+    if (this.#leading) return;
     this.#urgent.set(id, this.#core.clock.monotonicMs());
   }
 
@@ -132,16 +139,34 @@ export class SessionLives {
    */
   expiresInMs(id: SessionId): number | undefined {
     const nowMs = this.#core.clock.monotonicMs();
-    if (this.#leading) return this.#expiry.expiresInMs(id, nowMs) ?? 0;
+    if (this.#leading) {
+      const hereMs = this.#expiry.expiresInMs(id, nowMs) ?? 0;
+      return Math.max(0, Math.min(hereMs, this.#survivesMs(id, nowMs)));
+    }
     const atMs = this.#confirmed.get(id) ?? this.#confirmedBefore.get(id);
     const timeoutMs = this.#shorter.get(id) ?? this.#core.state.sessions.timeoutOf(id);
     if (atMs === undefined || timeoutMs === undefined) return undefined;
     return Math.max(0, atMs + timeoutMs - nowMs);
   }
 
-  /** True where a promise of at least half the timeout can be made without asking the leader. */
+  /**
+   * For how long the session lives whoever leads: the next leader gives it a full timeout, from a moment
+   * on that is later than any at which this one was confirmed.
+   */
+  #survivesMs(id: SessionId, nowMs: number): number {
+    const { settings, state } = this.#core;
+    const timeoutMs = Math.min(this.timeoutOf(id) ?? 0, state.sessions.timeoutOf(id) ?? 0);
+    const isAlone = settings.voters.length === 1;
+    return (isAlone ? nowMs : this.#assuredMs) + timeoutMs - nowMs;
+  }
+
+  /** This node led at `atMs`: a quorum has confirmed it, or committed what it proposed then or later. */
+  assured(atMs: number): void {
+    if (atMs > this.#assuredMs) this.#assuredMs = atMs;
+  }
+
+  /** True where a promise of at least half the timeout can be made without asking the others. */
   isFresh(id: SessionId): boolean {
-    if (this.#leading) return true;
     const timeoutMs = this.#core.state.sessions.timeoutOf(id) ?? 0;
     return (this.expiresInMs(id) ?? 0) * 2 >= timeoutMs;
   }

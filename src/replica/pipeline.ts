@@ -38,6 +38,7 @@ import {
   needOf,
   noLeader,
   endsStream,
+  hasItsResult,
   errorOf,
   refusalWithout,
   sessionAskedFor,
@@ -265,6 +266,7 @@ export class Pipeline {
 
   #start(pending: Pending): void {
     pending.phase = 'waiting';
+    pending.askedMs = this.#nowMs;
     pending.deadlineMs = this.#nowMs + this.#core.settings.limits.requestTimeoutMs;
     const minZxid = minZxidOf(pending.message);
     if (minZxid <= this.#core.zxid) {
@@ -294,6 +296,7 @@ export class Pipeline {
     pending.confirmed = false;
     pending.seeksSession = false;
     // Its own deadline bounded that wait; what comes now has its own time.
+    pending.askedMs = this.#nowMs;
     pending.deadlineMs = this.#nowMs + this.#core.settings.limits.requestTimeoutMs;
     this.#begin(pending);
     if (pending.stream !== undefined) this.#advance(pending.stream);
@@ -359,10 +362,10 @@ export class Pipeline {
     }
   }
 
-  /** Only the leader knows how long a session lives, and the answer promises it. */
+  /** Only who certainly leads knows how long a session lives, and the answer promises it. */
   #mustConfirm({ operation, stream, caller }: Pending): boolean {
-    if (this.#authority !== this.#forwarder || this.#availability.state !== 'serving') return false;
-    if (operation.type === 'sessionInfo') return true;
+    if (this.#availability.state !== 'serving') return false;
+    if (operation.type === 'sessionInfo') return this.#core.settings.voters.length > 1;
     return stream === undefined && caller.session !== 0 && !this.#lives.isFresh(caller.session);
   }
 
@@ -492,8 +495,7 @@ export class Pipeline {
 
   /** Undefined for what has ended its stream. */
   #resultOf(pending: Pending): Result | undefined {
-    const { operation, stream } = pending;
-    const { caller } = pending;
+    const { operation, stream, caller } = pending;
     switch (operation.type) {
       case 'watch':
         return this.#watch(operation, { caller, stream });
@@ -608,9 +610,4 @@ export class Pipeline {
     this.#becomeReady(pending);
     if (stream !== undefined && !stream.ended) this.#advance(stream);
   }
-}
-
-/** False for reads, which are executed when their turn comes, and for what a session's record leaves to do. */
-function hasItsResult({ result, operation }: Pending): boolean {
-  return result !== undefined && operation.type !== 'attach' && operation.type !== 'newSession';
 }

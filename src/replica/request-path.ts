@@ -242,7 +242,10 @@ export class RequestPath {
   applied(zxid: Zxid, transaction: Transaction | undefined, pending: Pending | undefined): void {
     if (transaction !== undefined) this.#sessionsApplied(zxid, transaction);
     this.#marks.applied(zxid);
-    if (pending !== undefined) this.#acceptance.applied(pending);
+    if (pending !== undefined) {
+      this.#acceptance.applied(pending);
+      this.#lives.assured(pending.askedMs);
+    }
     if (pending?.origin === undefined) this.#pipeline.applied(zxid, pending);
     else pending.applied = true;
     if (this.#role?.name === 'learner') this.#forwarder.applied(zxid);
@@ -262,6 +265,7 @@ export class RequestPath {
   }
 
   barrierPassed(pending: Pending, { zxid }: LogPosition): void {
+    this.#lives.assured(pending.askedMs);
     if (pending.origin === undefined) this.#pipeline.confirmed(pending, zxid);
     else if (pending.phase !== 'over') this.#desk.passed(pending, zxid);
   }

@@ -191,3 +191,8 @@ export function overdueError(pending: Pending): ErrorBody {
   if (pending.proposed) return { code: 'OPERATIONTIMEOUT', detail: 'no commit in time' };
   return { code: 'CONNECTIONLOSS', detail: 'no quorum confirmed in time', retryAfterMs: 1000 };
 }
+
+/** False for reads, which are executed when their turn comes, and for what a session's record leaves to do. */
+export function hasItsResult({ result, operation }: Pending): boolean {
+  return result !== undefined && operation.type !== 'attach' && operation.type !== 'newSession';
+}

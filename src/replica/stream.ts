@@ -242,7 +242,8 @@ export class Pending {
   error: ErrorBody | undefined;
   /** Zxid of the answer; 0 = that of the state when it is answered. */
   zxid: Zxid = 0;
-  /** Monotonic time at which its wait ends. */
+  /** Monotonic times: not after what it waits for was asked for, and when its wait ends. */
+  askedMs = 0;
   deadlineMs = 0;
 
   constructor(message: RequestMessage, stream: Stream | undefined) {

@@ -136,6 +136,18 @@ export class InProcessEnsemble {
     return this.startNode(id, node.disk.kill(this.options.disk?.(id)));
   }
 
+  /** The node's process stands still, as under SIGSTOP: nobody is told. */
+  pause(id: number): void {
+    this.mesh.pause(id);
+    this.node(id).isPaused = true;
+  }
+
+  /** It goes on: what has come meanwhile arrives, and its timers run late, when time next passes. */
+  resume(id: number): void {
+    this.mesh.resume(id);
+    this.node(id).isPaused = false;
+  }
+
   /** Separates a node from all others. */
   isolate(id: number): void {
     for (const other of this.members) if (other !== id) this.mesh.cut(id, other);
@@ -234,6 +246,7 @@ export class EnsembleNode {
   readonly log: readonly string[];
   /** What it said of what it found at its start. */
   readonly alarms: readonly string[];
+  isPaused = false;
   readonly #world: NodeWorld;
   readonly #ensemble: InProcessEnsemble;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
@@ -387,11 +400,11 @@ export class EnsembleNode {
 
   /** Runs what it has deferred. @returns whether there was anything */
   turn(): boolean {
-    return this.#world.turn();
+    return !this.isPaused && this.#world.turn();
   }
 
   runTimers(nowMs: number): void {
-    this.#world.runTimers(nowMs);
+    if (!this.isPaused) this.#world.runTimers(nowMs);
   }
 
   #take(answer: CoordinatorAnswer): void {

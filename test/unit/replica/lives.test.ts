@@ -10,16 +10,18 @@ let sessions: SessionTable;
 let expiry: ExpiryQueue;
 let generations: Generations;
 let lives: SessionLives;
+let voters: number[];
 
 beforeEach(() => {
   nowMs = 1000;
+  voters = [1];
   sessions = new SessionTable();
   expiry = new ExpiryQueue({ tickMs: 2000 });
   generations = new Generations({ sessions });
   const core = {
     clock: { monotonicMs: () => nowMs, wallMs: () => nowMs },
     state: { sessions },
-    settings: { sessionTimeoutMaxMs: 60_000 },
+    settings: { sessionTimeoutMaxMs: 60_000, voters },
   } as unknown as Core;
   lives = new SessionLives({ core, expiry, generations });
   for (const id of [1, 2]) sessions.create(id, { timeoutMs: 4000, secretHash: new Uint8Array(32) });
@@ -141,13 +143,13 @@ describe('the leader', () => {
 
   it('follows what the newest attachment has negotiated as long as that lasts', () => {
     const generation = 7;
-    generations.raise(1, { generation, timeoutMs: 9000 });
-    lives.renegotiated(1, 9000);
-    expect(lives.expiresInMs(1)).toBe(9000);
+    generations.raise(1, { generation, timeoutMs: 3000 });
+    lives.renegotiated(1, 3000);
+    expect(lives.expiresInMs(1)).toBe(3000);
     nowMs += 1000;
-    expect(lives.expiresInMs(1), 'it was no sign of life').toBe(8000);
+    expect(lives.expiresInMs(1), 'it was no sign of life').toBe(2000);
     lives.touchAgo(1, 0);
-    expect(lives.expiresInMs(1)).toBe(9000);
+    expect(lives.expiresInMs(1)).toBe(3000);
     generations.detach(1, generation);
     lives.touchAgo(1, 0);
     expect(lives.expiresInMs(1)).toBe(4000);
@@ -159,5 +161,20 @@ describe('the leader', () => {
     expect(lives.isLive(1)).toBe(false);
     expect(lives.touchAlone(1)).toBe(false);
     expect(lives.expiresInMs(1)).toBe(0);
+  });
+
+  it('promises what a successor keeps: a full timeout from a moment on at which it certainly led', () => {
+    voters.push(2, 3);
+    lives.lead();
+    expect(lives.expiresInMs(1), 'nobody has confirmed it').toBe(0);
+    expect(lives.isFresh(1)).toBe(false);
+    lives.assured(nowMs);
+    nowMs += 1500;
+    lives.touchAlone(1);
+    expect(lives.expiresInMs(1)).toBe(2500);
+    lives.assured(nowMs - 500);
+    expect(lives.expiresInMs(1)).toBe(3500);
+    lives.assured(nowMs - 800);
+    expect(lives.expiresInMs(1), 'never takes back').toBe(3500);
   });
 });
