@@ -14,6 +14,8 @@ export class Faults {
   readonly #random: Random;
   /** How often each kind has been done. */
   readonly counts = new Map<string, number>();
+  /** What was done when, by the clock of `performance.now`; an end that is missing has not come. */
+  readonly done: { readonly name: string; readonly fromMs: number; untilMs: number }[] = [];
 
   constructor(cluster: Cluster, random: Random) {
     this.#cluster = cluster;
@@ -25,7 +27,10 @@ export class Faults {
     while (!isOver()) {
       const fault = this.#choose();
       this.counts.set(fault.name, (this.counts.get(fault.name) ?? 0) + 1);
+      const done = { name: fault.name, fromMs: performance.now(), untilMs: Infinity };
+      this.done.push(done);
       await fault.run();
+      done.untilMs = performance.now();
       await pause(this.#below(900));
     }
   }

@@ -17,7 +17,7 @@ function show(report: ChaosReport): string {
     `  lock tenures:         ${report.locks}`,
     `  histories linearized: ${report.linearized}, given up: ${report.undecided}`,
     `  elections:            ${report.elections}`,
-    `  longest write outage: ${Math.round(report.longestOutageMs)} ms`,
+    `  longest write outage: ${Math.round(report.longestOutageMs)} ms, under: ${report.longestOutageUnder.join(', ')}`,
     `  faults:`,
     ...faults,
     `  violations:           ${report.violations.length}`,

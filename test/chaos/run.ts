@@ -27,6 +27,8 @@ export interface ChaosReport {
   /** Leaders that came to lead, by their epochs. */
   elections: number;
   longestOutageMs: number;
+  /** What was being done to the ensemble meanwhile, and right before. */
+  longestOutageUnder: readonly string[];
   violations: string[];
 }
 
@@ -81,8 +83,13 @@ async function oneWindow({ cluster, faults, report, window, ...at }: Window): Pr
   await trial.progress(30);
   add(report, await trial.verify());
   report.elections += (await epochOf(cluster)) - before;
-  const outageMs = longestOutage(trial.recorder.operations);
-  report.longestOutageMs = Math.max(report.longestOutageMs, outageMs);
+  const outage = longestOutage(trial.recorder.operations);
+  if (outage.ms > report.longestOutageMs) {
+    report.longestOutageMs = outage.ms;
+    report.longestOutageUnder = faults.done
+      .filter(({ fromMs, untilMs }) => fromMs < outage.untilMs && untilMs > outage.fromMs - 1000)
+      .map(({ name }) => name);
+  }
   await checkMonuments(cluster, window);
   await tidy(cluster, root);
 }
@@ -132,17 +139,23 @@ async function epochOf(cluster: Cluster): Promise<number> {
   return (await cluster.node(leader).status()).epoch;
 }
 
+interface Outage {
+  readonly ms: number;
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
 /** The longest time in which nobody's write succeeded. */
-function longestOutage(operations: readonly Operation[]): number {
+function longestOutage(operations: readonly Operation[]): Outage {
   const successes = operations
     .flatMap(({ request, answer }) =>
       isWrite(request) && answer?.outcome === 'ok' ? [answer.returnedMs] : [],
     )
     .sort((a, b) => a - b);
-  let longest = 0;
+  let longest = { ms: 0, fromMs: 0, untilMs: 0 };
   let last = successes[0] ?? 0;
   for (const atMs of successes) {
-    longest = Math.max(longest, atMs - last);
+    if (atMs - last > longest.ms) longest = { ms: atMs - last, fromMs: last, untilMs: atMs };
     last = atMs;
   }
   return longest;
@@ -152,6 +165,7 @@ function emptyReport(): ChaosReport {
   return {
     ...{ windows: 0, operations: 0, uncertain: 0, uncertainApplied: 0, transactions: 0 },
     ...{ events: 0, locks: 0, linearized: 0, undecided: 0, elections: 0, longestOutageMs: 0 },
+    longestOutageUnder: [],
     ...{ faults: new Map<string, number>(), violations: [] },
   };
 }
