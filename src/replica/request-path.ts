@@ -246,8 +246,10 @@ export class RequestPath {
       this.#acceptance.applied(pending);
       this.#lives.assured(pending.askedMs);
     }
-    if (pending?.origin === undefined) this.#pipeline.applied(zxid, pending);
-    else pending.applied = true;
+    const isForwarded = pending?.origin !== undefined;
+    if (isForwarded) pending.applied = true;
+    // Whoever asked for the record, requests of this node may wait for its zxid.
+    this.#pipeline.applied(zxid, isForwarded ? undefined : pending);
     if (this.#role?.name === 'learner') this.#forwarder.applied(zxid);
   }
 

@@ -48,6 +48,14 @@ describe('a write to a learner', () => {
     expect(learner.status.appliedZxid).toBeGreaterThanOrEqual(zxid);
   });
 
+  it('lets a request of the leader go on that waits for its zxid', async () => {
+    const { theLeader } = ensemble;
+    const minZxid = theLeader.status.appliedZxid + 1;
+    const read = theLeader.ask({ type: 'exists', path: a }, { minZxid });
+    expect(await learner.put('/a', 'one')).toMatchObject({ type: 'result', zxid: minZxid });
+    await expect(read).resolves.toMatchObject({ type: 'result', zxid: minZxid });
+  });
+
   it('waits for as many disks as it asks for, and says when there are not so many', async () => {
     expect(await learner.request(put('one'), { acks: 'all' })).toMatchObject({ type: 'result' });
     expect(await learner.request(put('two'), { acks: 4 })).toMatchObject({
