@@ -54,6 +54,8 @@ export class Faults {
   readonly #swarm: Swarm;
   #wiped = new Set<number>();
   #isOver = false;
+  /** Told before the disk of a node is replaced by an empty one. */
+  onWipe: (id: number) => void = () => undefined;
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -178,6 +180,7 @@ export class Faults {
         return;
       this.#wiped.add(machine.id);
     }
+    this.onWipe(machine.id);
     machine.wipe();
   }
 

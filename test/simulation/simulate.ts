@@ -52,5 +52,5 @@ export async function simulate(options: SimulateOptions): Promise<Outcome> {
 async function run(world: World, options: SimulateOptions): Promise<void> {
   const swarm = { ...drawSwarm(world.chance), ...options.swarm };
   const simulation = new Simulation(world, swarm);
-  await simulation.run(options.untilMs ?? Infinity);
+  await simulation.run(options.untilMs ?? Infinity).catch((error: unknown) => world.fail(error));
 }

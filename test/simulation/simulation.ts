@@ -1,45 +1,89 @@
 /** One run: an ensemble, what is done to it, who uses it, and who watches. */
+import { Commits } from './checkers/commits.ts';
+import { Logs } from './checkers/logs.ts';
 import { Cluster } from './cluster.ts';
 import { drawPlan, Faults } from './faults.ts';
+import { Liveness } from './liveness.ts';
 import type { Swarm } from './swarm.ts';
-import type { Ending, Life } from './world/machine.ts';
+import type { Ending, Life, Machine } from './world/machine.ts';
 import type { World } from './world/world.ts';
+import { Clients } from './workload/clients.ts';
 
 export class Simulation {
   readonly #world: World;
   readonly #swarm: Swarm;
   readonly #cluster: Cluster;
   readonly #faults: Faults;
+  readonly #commits = new Commits();
+  readonly #logs: Logs;
+  readonly #clients: Clients;
+  /** Those that are started again when they have ended. */
+  #supervised: readonly Machine[];
 
   constructor(world: World, swarm: Swarm) {
     this.#world = world;
     this.#swarm = swarm;
     this.#cluster = new Cluster(world, swarm, {
-      opened: () => undefined,
-      made: () => undefined,
-      answers: () => undefined,
+      opened: (life, storage, recovered) => {
+        this.#logs.opened(life, recovered);
+        this.#logs.attend(life, storage);
+      },
+      made: (life, replica) => this.#logs.follow(life, replica),
+      answers: (life, answers) => this.#clients.take(life, answers),
       ended: (life, how, error) => this.#ended(life, how, error),
     });
+    this.#supervised = this.#cluster.machines;
     this.#faults = new Faults(this.#cluster);
+    this.#logs = new Logs(this.#commits, swarm.voters);
+    this.#clients = new Clients(this.#cluster, this.#commits);
+    this.#faults.onWipe = (id) => this.#logs.excuse(id);
+    this.#commits.onCommit = (committed) => this.#clients.committed(committed);
+    this.#logs.onProposed = (life, record) => this.#clients.sessions.proposed(life, record);
   }
 
   async run(untilMs: number): Promise<void> {
+    await this.#live(untilMs);
+    if (this.#world.failure !== undefined || untilMs <= this.#swarm.safetyMs) return;
+    this.#faults.end();
+    const { wiped } = this.#faults;
+    const parts = { cluster: this.#cluster, clients: this.#clients, commits: this.#commits, wiped };
+    const liveness = new Liveness(parts);
+    this.#supervised = liveness.core;
+    liveness.begin();
+    await liveness.run();
+    this.#tellState();
+  }
+
+  async #live(untilMs: number): Promise<void> {
     const world = this.#world;
     const chance = world.chance.fork('start');
     for (const machine of this.#cluster.machines) {
       world.afterMs(chance.exponential(200), () => machine.start());
     }
+    this.#clients.begin();
     this.#faults.begin(drawPlan(this.#swarm, world.chance));
     await world.run(Math.min(this.#swarm.safetyMs, untilMs));
-    world.trace.tell(() => this.#cluster.describe());
+    this.#tellState();
+  }
+
+  #tellState(): void {
+    this.#world.trace.tell(
+      () =>
+        `${this.#cluster.describe()}; ` +
+        `${this.#clients.answered} answers, ${this.#commits.last} records`,
+    );
   }
 
   /** A supervisor starts what has ended. */
-  #ended({ machine }: Life, how: Ending, error?: Error): void {
+  #ended(life: Life, how: Ending, error?: Error): void {
+    const { machine } = life;
+    this.#clients.ended(life);
     if (how === 'refused-to-start' && !isDiskError(error)) this.#world.fail(error);
     const chance = this.#world.chance.fork(`restart ${this.#world.nowUs}`);
     const afterMs = chance.exponential(this.#swarm.faults.healMs);
-    this.#world.afterMs(afterMs, () => machine.start());
+    this.#world.afterMs(afterMs, () => {
+      if (this.#supervised.includes(machine)) machine.start();
+    });
   }
 }
 

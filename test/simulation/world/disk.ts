@@ -90,6 +90,13 @@ export class SimulatedDisk {
     this.#crashIn = operations;
   }
 
+  /** From here on nothing is wrong with it. */
+  repair(): void {
+    this.#calm();
+    this.#stalledUntilUs = 0;
+    this.capacityBytes = Number.MAX_SAFE_INTEGER;
+  }
+
   #calm(): void {
     this.#failing = undefined;
     this.#crashIn = Infinity;

@@ -52,6 +52,10 @@ export class World {
     return this.#failure;
   }
 
+  hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** Ends the simulation: an invariant is broken, or code has thrown what it must not. */
   fail(error: unknown): void {
     this.#failure ??= error instanceof Error ? error : new Error(String(error));

@@ -1,0 +1,150 @@
+/**
+ * The ledger: every committed transaction, entered when the first node applies it, with the state after it. What
+ * a transaction says must be what ZooKeeper's arithmetic makes of the state before (I-20 to I-25).
+ */
+import { decodeTransaction } from '../../../src/tree/index.ts';
+import type { Change, SetChange, Transaction } from '../../../src/tree/index.ts';
+import type { LogRecord } from '../../../src/zab/types.ts';
+import { violated } from '../world/world.ts';
+import { Draft, History, split, statOf } from './history.ts';
+import { same } from './same.ts';
+
+export interface Committed {
+  readonly zxid: number;
+  readonly epoch: number;
+  readonly chain: number;
+  /** Undefined for an epoch record. */
+  readonly transaction: Transaction | undefined;
+  /** Of the whole replicated state after it; empty until a node has said it. */
+  digest: string;
+}
+
+export class Commits {
+  readonly history = new History();
+  readonly #records: Committed[] = [];
+  /** By session: the transactions that have attached a stream to it, in their order. */
+  readonly #generations = new Map<number, number[]>();
+  /** Told of each as it is entered. */
+  onCommit: (committed: Committed) => void = () => undefined;
+
+  /** The zxid of the last one. */
+  get last(): number {
+    return this.#records.length;
+  }
+
+  /** The transaction that had attached the newest stream of a session at a zxid; 0 when there was none. */
+  generationAt(session: number, zxid: number): number {
+    return this.#generations.get(session)?.findLast((generation) => generation <= zxid) ?? 0;
+  }
+
+  at(zxid: number): Committed | undefined {
+    return this.#records[zxid - 1];
+  }
+
+  /** A node has applied a record: it is the next one, or the one that stands here. */
+  applied({ zxid, epoch, chain, kind, payload }: LogRecord): void {
+    const known = this.at(zxid);
+    if (known !== undefined) {
+      if (known.chain === chain && known.epoch === epoch) return;
+      violated(
+        `I-2: record ${zxid} of epoch ${epoch} is applied, committed was one of ${known.epoch}`,
+      );
+    }
+    if (zxid !== this.last + 1) violated(`I-2: record ${zxid} is applied after ${this.last}`);
+    const before = this.at(zxid - 1);
+    if (epoch < (before?.epoch ?? 0))
+      violated(`I-4: epoch ${epoch} is applied after a greater one`);
+    const transaction = kind === 'epoch' ? undefined : decodeTransaction(payload.slice());
+    const committed: Committed = { zxid, epoch, chain, transaction, digest: '' };
+    if (transaction !== undefined) this.#enact(zxid, transaction);
+    this.#records.push(committed);
+    this.onCommit(committed);
+  }
+
+  /** All nodes must say the same of the state at a zxid. */
+  digestSeen(zxid: number, digest: string): void {
+    const committed = this.at(zxid);
+    if (committed === undefined) return;
+    if (committed.digest === '') committed.digest = digest;
+    same(digest, committed.digest, () => `I-13: the digest at ${zxid}`);
+  }
+
+  #enact(zxid: number, { time, session, changes }: Transaction): void {
+    const { history } = this;
+    const draft = new Draft(history, { base: zxid - 1, zxid, time });
+    if (session !== 0 && !draft.isLive(session)) {
+      violated(`I-21: transaction ${zxid} is of session ${session}, which is not open`);
+    }
+    const [first] = changes;
+    if (first?.type === 'closeSession') this.#checkClose(zxid, first.session, changes.slice(1));
+    for (const change of changes) this.#change(draft, change, zxid);
+    for (const [path, node] of draft.changed) history.write(zxid, path, node);
+  }
+
+  #change(draft: Draft, change: Change, zxid: number): void {
+    switch (change.type) {
+      case 'create':
+        this.#checkCreate(draft, change);
+        draft.create(change.path, { ...change, owner: change.ephemeralOwner });
+        same(
+          change.parentCversion,
+          draft.get(split(change.path).parent)?.created,
+          () => `I-24: the counter of the parent of ${change.path} at ${zxid}`,
+        );
+        break;
+      case 'set':
+        draft.set(change.path, change.data);
+        checkSet(draft, change, zxid);
+        break;
+      case 'delete':
+        if (draft.children(change.path).length > 0) {
+          violated(`I-25: ${change.path} is deleted at ${zxid} and has children`);
+        }
+        draft.remove(change.path);
+        break;
+      case 'createSession':
+        this.history.openSession(zxid);
+        this.#generations.set(zxid, [zxid]);
+        break;
+      case 'attachSession':
+        if (!draft.isLive(change.session)) {
+          violated(`I-21: session ${change.session} is taken over at ${zxid} and is not open`);
+        }
+        this.#generations.get(change.session)?.push(zxid);
+        break;
+      case 'closeSession':
+        this.history.closeSession(change.session, zxid);
+        break;
+      default:
+        violated(`${change.type} is nothing that the workload asks for`);
+    }
+  }
+
+  #checkCreate(draft: Draft, change: Change & { type: 'create' }): void {
+    const { path, ephemeralOwner } = change;
+    if (draft.get(path) !== undefined) violated(`I-25: ${path} is created and is there`);
+    if (draft.get(split(path).parent)?.kind === 'ephemeral') {
+      violated(`I-25: ${path} is created below an ephemeral`);
+    }
+    if (ephemeralOwner !== 0 && !draft.isLive(ephemeralOwner)) {
+      violated(`I-20: ${path} is of session ${ephemeralOwner}, which is not open`);
+    }
+  }
+
+  #checkClose(zxid: number, session: number, rest: readonly Change[]): void {
+    const deleted = rest.map((change) => (change.type === 'delete' ? change.path : change.type));
+    same(
+      deleted.sort(),
+      this.history.ephemeralsAt(session, zxid - 1),
+      () => `I-20: what session ${session} leaves behind at ${zxid}`,
+    );
+  }
+}
+
+function checkSet(draft: Draft, change: SetChange, zxid: number): void {
+  const node = draft.get(change.path) ?? violated(`${change.path} is not there`);
+  const { czxid, ctime, pzxid, cversion, aversion, numChildren, kind, version } = change;
+  const stat = statOf(node);
+  const said = { ...stat, czxid, ctime, pzxid, cversion, aversion, numChildren, kind, version };
+  same(said, stat, () => `I-25: the stat of ${change.path} at ${zxid}`);
+}

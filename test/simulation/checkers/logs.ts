@@ -1,0 +1,281 @@
+/**
+ * What stands in the log of every node, by what its storage was told, and what that means for the ensemble:
+ * agreement of logs, quorums, promises, and that a disk has what it was said to have.
+ */
+import type { CoordinatorStatus } from '../../../src/protocol/coordination.ts';
+import type { Replica } from '../../../src/replica/index.ts';
+import type { Recovered, Storage } from '../../../src/storage/index.ts';
+import type { EpochPromise, LogPosition, LogRecord } from '../../../src/zab/types.ts';
+import { comparePositions, noPosition } from '../../../src/zab/types.ts';
+import type { ZabStatus } from '../../../src/zab/index.ts';
+import type { Life } from '../world/machine.ts';
+import { violated } from '../world/world.ts';
+import type { Commits } from './commits.ts';
+
+interface Entry {
+  readonly epoch: number;
+  readonly chain: number;
+}
+
+/** The log of one node: what a snapshot stands for, and the records behind it. */
+interface Log {
+  base: Entry & { readonly zxid: number };
+  entries: Entry[];
+}
+
+interface NodeState {
+  log: Log;
+  /** What the files may still hold while they are being changed. */
+  former: Log[];
+  durable: LogPosition;
+  /** On the disk. */
+  promise: EpochPromise | undefined;
+  applied: number;
+  /** Its disk was damaged or replaced: it may have less than it had. */
+  isExcused: boolean;
+}
+
+/** A digest stands for all that was done before: to look at some of them finds as much. */
+const DIGEST_EVERY = 8;
+
+const emptyLog = (): Log => ({ base: { zxid: 0, epoch: 0, chain: 0 }, entries: [] });
+
+export class Logs {
+  readonly #commits: Commits;
+  readonly #voters: readonly number[];
+  readonly #nodes = new Map<number, NodeState>();
+  /** The chain of every record that was ever in a log, by epoch and zxid. */
+  readonly #chains = new Map<string, number>();
+  readonly #established = new Map<number, string>();
+  /** A record that no log had before: told while the process that proposes it hands it to its disk. */
+  onProposed: (life: Life, record: LogRecord) => void = () => undefined;
+
+  constructor(commits: Commits, voters: readonly number[]) {
+    this.#commits = commits;
+    this.#voters = voters;
+  }
+
+  /** The disk of a node is damaged or gone: what it comes back with is excused once. */
+  excuse(id: number): void {
+    this.#node(id).isExcused = true;
+  }
+
+  opened({ machine }: Life, recovered: Recovered): void {
+    const node = this.#node(machine.id);
+    this.#checkRecovered(machine.id, node, recovered);
+    const { position } = recovered.last;
+    this.#restart(node, recovered);
+    node.durable = position;
+    node.former = [];
+    node.promise = recovered.promise;
+    node.isExcused = false;
+  }
+
+  /** Follows what the node's storage is told; called before it is used. */
+  attend(life: Life, storage: Storage): void {
+    const node = this.#node(life.machine.id);
+    const { append, truncateAfter, install, writePromise } = storage;
+    storage.append = (records, options) => {
+      for (const record of records) this.#append(life, node, record);
+      append.call(storage, records, options);
+    };
+    storage.truncateAfter = (position) => {
+      const former = this.#truncate(life, node, position);
+      return truncateAfter.call(storage, position).then(() => forget(node, former));
+    };
+    storage.install = (snapshot, at) => {
+      const former = this.#install(node, at.position, at.chain);
+      return install.call(storage, snapshot, at).then(() => forget(node, former));
+    };
+    storage.writePromise = (promise) => {
+      if (promise.epoch < (node.promise?.epoch ?? 0)) {
+        violated(`I-8: node ${life.machine.id} promises ${promise.epoch} after a greater epoch`);
+      }
+      return writePromise.call(storage, promise).then(() => {
+        node.promise = promise;
+      });
+    };
+    storage.onDurable((position) => {
+      node.durable = position;
+    });
+  }
+
+  /** Follows what the node applies; called before it is started. */
+  follow(life: Life, replica: Replica): void {
+    const node = this.#node(life.machine.id);
+    node.applied = replica.status().appliedZxid;
+    this.#checkApplied(life, node, replica);
+    const { applied, replaced, served } = replica;
+    replica.applied = (record, transaction, pending) => {
+      this.#apply(life, node, { record, replica });
+      applied.call(replica, record, transaction, pending);
+    };
+    replica.replaced = (before) => {
+      node.applied = replica.status().appliedZxid;
+      this.#checkApplied(life, node, replica);
+      replaced.call(replica, before);
+    };
+    replica.served = (status) => {
+      this.#served(life, node, status);
+      served.call(replica, status);
+    };
+  }
+
+  /** What a worst loss of power would leave, held against what was said. */
+  checkCrashImage(id: number, recovered: Recovered): void {
+    this.#checkRecovered(id, this.#node(id), recovered);
+  }
+
+  describe(): CoordinatorStatus['appliedZxid'][] {
+    return [...this.#nodes.values()].map(({ applied }) => applied);
+  }
+
+  #node(id: number): NodeState {
+    let node = this.#nodes.get(id);
+    if (node === undefined) {
+      const nothing = { durable: noPosition, promise: undefined, applied: 0, isExcused: false };
+      node = { log: emptyLog(), former: [], ...nothing };
+      this.#nodes.set(id, node);
+    }
+    return node;
+  }
+
+  #append(life: Life, node: NodeState, record: LogRecord): void {
+    const { log } = node;
+    const { zxid, epoch, chain } = record;
+    const last = lastOf(log);
+    const id = life.machine.id;
+    if (zxid !== last.zxid + 1) violated(`I-3: node ${id} appends ${zxid} after ${last.zxid}`);
+    if (epoch < last.epoch) violated(`I-4: node ${id} appends epoch ${epoch} after ${last.epoch}`);
+    const key = `${epoch}/${zxid}`;
+    const known = this.#chains.get(key);
+    if (known === undefined) {
+      this.#chains.set(key, chain);
+      this.onProposed(life, record);
+    } else if (known !== chain) {
+      violated(`I-6: node ${id} appends another record at epoch ${epoch} zxid ${zxid}`);
+    }
+    log.entries.push({ epoch, chain });
+  }
+
+  #truncate(life: Life, node: NodeState, { zxid }: LogPosition): Log {
+    const former = node.log;
+    for (let at = zxid + 1; at <= Math.min(lastOf(former).zxid, this.#commits.last); at += 1) {
+      if (entryAt(former, at)?.chain === this.#commits.at(at)?.chain) {
+        violated(`I-12: node ${life.machine.id} truncates after ${zxid}, and ${at} is committed`);
+      }
+    }
+    node.former.push(former);
+    const { base, entries } = former;
+    node.log = { base, entries: entries.slice(0, zxid - base.zxid) };
+    if (node.durable.zxid > zxid) node.durable = { epoch: lastOf(node.log).epoch, zxid };
+    return former;
+  }
+
+  #install(node: NodeState, { zxid, epoch }: LogPosition, chain: number): Log {
+    const committed = this.#commits.at(zxid);
+    if (committed?.chain !== chain)
+      violated(`I-12: a snapshot of ${zxid} is not of what is committed`);
+    const former = node.log;
+    node.former.push(former);
+    node.log = { base: { zxid, epoch, chain }, entries: [] };
+    // What it had acknowledged is in the snapshot, or in the former log until that is there.
+    node.durable = { zxid, epoch };
+    return former;
+  }
+
+  #apply(
+    life: Life,
+    node: NodeState,
+    { record, replica }: { record: LogRecord; replica: Replica },
+  ): void {
+    const { zxid, chain } = record;
+    const { id } = life.machine;
+    if (zxid !== node.applied + 1)
+      violated(`I-2: node ${id} applies ${zxid} after ${node.applied}`);
+    if (zxid > node.durable.zxid) violated(`I-14: node ${id} applies ${zxid}, not durable there`);
+    if (zxid > this.#commits.last) this.#checkQuorum(zxid, chain);
+    this.#commits.applied(record);
+    node.applied = zxid;
+    if (zxid % DIGEST_EVERY === 0) this.#commits.digestSeen(zxid, replica.metrics().digest);
+  }
+
+  /** I-10: a quorum of voters has it on disk when the first node takes it for committed. */
+  #checkQuorum(zxid: number, chain: number): void {
+    const holders = this.#voters.filter((id) => {
+      const { log, durable } = this.#node(id);
+      return durable.zxid >= zxid && entryAt(log, zxid)?.chain === chain;
+    });
+    if (holders.length * 2 > this.#voters.length) return;
+    violated(`I-10: record ${zxid} is committed, and only ${holders.join(', ')} have it on disk`);
+  }
+
+  #served({ machine, number }: Life, { log }: NodeState, status: ZabStatus): void {
+    if (status.role !== 'leading') return;
+    const who = `node ${machine.id} in life ${number}`;
+    const other = this.#established.get(status.epoch);
+    if (other !== undefined && other !== who) {
+      violated(`I-7: epoch ${status.epoch} is led by ${who} and was by ${other}`);
+    }
+    this.#established.set(status.epoch, who);
+    const { last } = this.#commits;
+    if (last > 0 && entryAt(log, last)?.chain !== this.#commits.at(last)?.chain) {
+      violated(`I-11: ${who} leads epoch ${status.epoch} without the committed record ${last}`);
+    }
+  }
+
+  #checkApplied({ machine }: Life, { applied }: NodeState, replica: Replica): void {
+    if (applied > this.#commits.last) {
+      violated(`I-12: node ${machine.id} holds the state of ${applied}, which is not committed`);
+    }
+    if (applied > 0) this.#commits.digestSeen(applied, replica.metrics().digest);
+  }
+
+  /** I-17, I-19: a disk has what it was said to have, and nothing that was taken away. */
+  #checkRecovered(id: number, node: NodeState, { last, promise, recovering }: Recovered): void {
+    if (node.isExcused || recovering) return;
+    const { position, chain } = last;
+    if (comparePositions(position, node.durable) < 0 && node.former.length === 0) {
+      const { epoch, zxid } = node.durable;
+      violated(
+        `I-9: node ${id} had ${epoch}/${zxid} on disk and comes back at ${position.epoch}/${position.zxid}`,
+      );
+    }
+    const isKnown = [node.log, ...node.former].some(
+      (log) => position.zxid === 0 || entryAt(log, position.zxid)?.chain === chain,
+    );
+    if (!isKnown) violated(`I-17: node ${id} comes back with another record at ${position.zxid}`);
+    if ((promise?.epoch ?? 0) < (node.promise?.epoch ?? 0)) {
+      violated(`I-8: node ${id} had promised ${node.promise?.epoch ?? 0} and forgot it`);
+    }
+  }
+
+  /** From here on its log is what was found. */
+  #restart(node: NodeState, { last }: Recovered): void {
+    const { zxid } = last.position;
+    const found = [node.log, ...node.former].find(
+      (log) => entryAt(log, zxid)?.chain === last.chain && zxid >= log.base.zxid,
+    );
+    if (found === undefined) {
+      const { epoch } = last.position;
+      node.log = { base: { zxid, epoch, chain: last.chain }, entries: [] };
+    } else {
+      node.log = { base: found.base, entries: found.entries.slice(0, zxid - found.base.zxid) };
+    }
+  }
+}
+
+function lastOf({ base, entries }: Log): Entry & { readonly zxid: number } {
+  const last = entries.at(-1);
+  return last === undefined ? base : { ...last, zxid: base.zxid + entries.length };
+}
+
+/** Of what a snapshot stands for only the last is known, and all before it is committed. */
+function entryAt({ base, entries }: Log, zxid: number): Entry | undefined {
+  return zxid === base.zxid ? base : entries[zxid - base.zxid - 1];
+}
+
+function forget(node: NodeState, former: Log): void {
+  const index = node.former.indexOf(former);
+  node.former.splice(0, index + 1);
+}

@@ -1,0 +1,132 @@
+/**
+ * After the faults a core of the ensemble that holds a quorum is healed, and everything else fails for good: it
+ * must come to serve within bounded time, answer everything, and hold no further election. So what works only
+ * because everything heals is found.
+ */
+import type { Commits } from './checkers/commits.ts';
+import { same } from './checkers/same.ts';
+import type { Cluster } from './cluster.ts';
+import type { Chance } from './world/chance.ts';
+import type { Machine } from './world/machine.ts';
+import { violated } from './world/world.ts';
+import type { Clients } from './workload/clients.ts';
+
+/** Within so long the core serves, milliseconds: a candidate that nobody follows gives up after 20 s. */
+const CONVERGENCE_MS = 60_000;
+
+/** It is used for so long, and then left alone for so long, milliseconds. */
+const USE_MS = 5000;
+const QUIET_MS = 8000;
+
+export interface LivenessParts {
+  readonly cluster: Cluster;
+  readonly clients: Clients;
+  readonly commits: Commits;
+  /** Voters whose data is gone: they do not count. */
+  readonly wiped: ReadonlySet<number>;
+}
+
+export class Liveness {
+  readonly core: readonly Machine[];
+  readonly #parts: LivenessParts;
+  readonly #chance: Chance;
+
+  constructor(parts: LivenessParts) {
+    this.#parts = parts;
+    this.#chance = parts.cluster.world.chance.fork('liveness');
+    this.core = this.#chooseCore();
+  }
+
+  /** Heals the core and ends the rest. */
+  begin(): void {
+    const { cluster, clients } = this.#parts;
+    const { world } = cluster;
+    world.trace.tell(() => `the core is ${this.core.map(({ id }) => id).join(', ')}`);
+    for (const machine of cluster.machines) {
+      if (this.core.includes(machine)) heal(machine);
+      else this.#giveUp(machine);
+    }
+    cluster.calmLinks(this.core);
+    clients.keepTo(this.core);
+  }
+
+  /** @throws Violation where the core does not do what it must */
+  async run(): Promise<void> {
+    const { cluster, clients } = this.#parts;
+    const { world } = cluster;
+    await world.run(world.nowMs + CONVERGENCE_MS, () => this.#hasConverged());
+    if (world.hasFailed()) return;
+    if (!this.#hasConverged()) violated(`liveness: no convergence: ${cluster.describe()}`);
+    const epoch = this.#epoch();
+    await world.run(world.nowMs + USE_MS);
+    clients.isQuiet = true;
+    await world.run(world.nowMs + QUIET_MS / 2);
+    for (const client of clients.all) client.check();
+    await world.run(world.nowMs + QUIET_MS / 2);
+    if (world.hasFailed()) return;
+    same(this.#epoch(), epoch, () => 'liveness: the epoch after a quiet time');
+    this.#checkEnd();
+  }
+
+  /** As many voters as a quorum needs at least, and anybody else or not. */
+  #chooseCore(): readonly Machine[] {
+    const { cluster, wiped } = this.#parts;
+    const { voters, machines } = cluster;
+    const quorum = Math.floor(voters.length / 2) + 1;
+    const able = this.#chance.shuffled(voters.filter(({ id }) => !wiped.has(id)));
+    const chosen = able.slice(0, this.#chance.between(quorum, able.length));
+    const others = machines.filter(
+      (machine) => !able.includes(machine) && this.#chance.happens(0.5),
+    );
+    return [...chosen, ...others].sort((a, b) => a.id - b.id);
+  }
+
+  #giveUp(machine: Machine): void {
+    const { network, machines } = this.#parts.cluster;
+    switch (this.#chance.below(4)) {
+      case 0:
+        machine.kill();
+        break;
+      case 1:
+        machine.losePower('chance');
+        break;
+      case 2:
+        machine.pause();
+        break;
+      default:
+        for (const { id } of machines) {
+          if (id === machine.id) continue;
+          network.cut(machine.id, id);
+          network.cut(id, machine.id);
+        }
+    }
+  }
+
+  #hasConverged(): boolean {
+    if (!this.core.every((machine) => machine.isServing)) return false;
+    const leaders = new Set(this.core.map(({ replica }) => replica?.status().leader));
+    return leaders.size === 1 && this.core.some(({ id }) => leaders.has(id));
+  }
+
+  #epoch(): number | undefined {
+    return this.core[0]?.replica?.status().epoch;
+  }
+
+  #checkEnd(): void {
+    const { cluster, clients, commits } = this.#parts;
+    for (const { id, replica } of this.core) {
+      const applied = replica?.status().appliedZxid;
+      same(applied, commits.last, () => `liveness: where node ${id} is (${cluster.describe()})`);
+      commits.digestSeen(commits.last, replica?.metrics().digest ?? '');
+    }
+    for (const client of clients.all) {
+      same(client.unanswered, 0, () => `liveness: unanswered requests of client ${client.id}`);
+    }
+  }
+}
+
+function heal(machine: Machine): void {
+  machine.disk.repair();
+  machine.resume();
+  machine.start();
+}
