@@ -27,9 +27,11 @@ export async function simulateMany(options: FleetOptions): Promise<FleetResult> 
   const failed: SeedResult[] = [];
   let passed = 0;
   let simulatedMs = 0;
+  let cpuMs = 0;
   let next = from;
   const take = (result: SeedResult): void => {
     simulatedMs += result.simulatedMs;
+    cpuMs += result.cpuMs;
     if (result.failure === undefined) passed += 1;
     else {
       failed.push(result);
@@ -39,7 +41,7 @@ export async function simulateMany(options: FleetOptions): Promise<FleetResult> 
   const draw = (): number | undefined => (isOver() ? undefined : next++);
   await Promise.all(Array.from({ length: jobs }, () => employ(draw, take)));
   const tookS = (performance.now() - startedMs) / 1000;
-  const pace = simulatedMs / 1000 / tookS / jobs;
+  const pace = simulatedMs / Math.max(1, cpuMs);
   console.log(
     `${passed} seeds passed, ${failed.length} failed (${from} to ${next - 1}); ` +
       `${(simulatedMs / 1000).toFixed(0)} s simulated in ${tookS.toFixed(0)} s, ${pace.toFixed(0)} a second of one core`,

@@ -137,7 +137,7 @@ function drawFaults(own: Chance): FaultSwarm {
 function drawWorkload(own: Chance): WorkloadSwarm {
   return {
     clients: own.between(2, 6),
-    thinkMs: own.pick([5, 30, 100, 300, 1000]),
+    thinkMs: own.pick([10, 100, 300, 300, 1000, 1000]),
     pipeline: own.pick([1, 4, 16, 64]),
     names: own.pick([3, 10, 40]),
     dataBytes: own.pick([0, 10, 10, 300]),

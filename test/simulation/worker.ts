@@ -6,13 +6,18 @@ export interface SeedResult {
   readonly failure: string | undefined;
   readonly traceHash: string;
   readonly simulatedMs: number;
+  /** Time of a core that it took. */
+  readonly cpuMs: number;
 }
 
 process.on('message', (seed: number) => {
+  const before = process.cpuUsage();
   simulate({ seed }).then(
     ({ failure, traceHash, simulatedMs }) => {
-      const result: SeedResult = { seed, failure: failure?.message, traceHash, simulatedMs };
-      process.send?.(result);
+      const { user, system } = process.cpuUsage(before);
+      const cpuMs = (user + system) / 1000;
+      const failed = failure?.message;
+      process.send?.({ seed, failure: failed, traceHash, simulatedMs, cpuMs } satisfies SeedResult);
     },
     (error: unknown) => {
       throw error;
