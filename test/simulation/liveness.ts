@@ -63,6 +63,8 @@ export class Liveness {
     await world.run(world.nowMs + QUIET_MS / 2);
     for (const client of clients.all) client.check();
     await world.run(world.nowMs + QUIET_MS / 2);
+    // Housekeeping may be at work at any moment.
+    await world.run(world.nowMs + QUIET_MS / 4, () => this.#isAtRest());
     if (world.hasFailed()) return;
     same(this.#epoch(), epoch, () => 'liveness: the epoch after a quiet time');
     this.#checkEnd();
@@ -110,6 +112,14 @@ export class Liveness {
 
   #epoch(): number | undefined {
     return this.core[0]?.replica?.status().epoch;
+  }
+
+  #isAtRest(): boolean {
+    const { clients, commits } = this.#parts;
+    const isAnswered = clients.all.every(({ unanswered }) => unanswered === 0);
+    return (
+      isAnswered && this.core.every(({ replica }) => replica?.status().appliedZxid === commits.last)
+    );
   }
 
   #checkEnd(): void {

@@ -5,9 +5,13 @@ import { Cluster } from './cluster.ts';
 import { drawPlan, Faults } from './faults.ts';
 import { Liveness } from './liveness.ts';
 import type { Swarm } from './swarm.ts';
+import type { Chance } from './world/chance.ts';
 import type { Ending, Life, Machine } from './world/machine.ts';
 import type { World } from './world/world.ts';
 import { Clients } from './workload/clients.ts';
+
+/** Mean time between two looks at a disk, milliseconds. */
+const EXAMINE_MS = 2000;
 
 export class Simulation {
   readonly #world: World;
@@ -60,6 +64,7 @@ export class Simulation {
     for (const machine of this.#cluster.machines) {
       world.afterMs(chance.exponential(200), () => machine.start());
     }
+    this.#examineDisks(world.chance.fork('examine'));
     this.#clients.begin();
     this.#faults.begin(drawPlan(this.#swarm, world.chance));
     await world.run(Math.min(this.#swarm.safetyMs, untilMs));
@@ -72,6 +77,23 @@ export class Simulation {
         `${this.#cluster.describe()}; ` +
         `${this.#clients.answered} answers, ${this.#commits.last} records`,
     );
+  }
+
+  /** Now and then: what a disk would have if the power went now, against what its node has said. */
+  #examineDisks(chance: Chance): void {
+    const world = this.#world;
+    world.afterMs(chance.exponential(EXAMINE_MS), () => {
+      const machine = chance.pick(this.#cluster.machines);
+      if (machine.replica !== undefined) {
+        machine.crashImage().then(
+          (recovered) => {
+            world.attempt(() => this.#logs.checkCrashImage(machine.id, recovered));
+          },
+          (error: unknown) => world.fail(error),
+        );
+      }
+      this.#examineDisks(chance);
+    });
   }
 
   /** A supervisor starts what has ended. */

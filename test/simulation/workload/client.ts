@@ -17,8 +17,11 @@ import { drawAlone, drawOnStream } from './operations.ts';
 import type { Drawing, Known } from './operations.ts';
 import type { Clients } from './clients.ts';
 
-/** A client gives a node up that has not answered for so long, milliseconds. */
-const PATIENCE_MS = 12_000;
+/**
+ * A node that has not answered for so long will not answer, milliseconds: longer than the waits of a request for
+ * a zxid, for its session and for its commit together.
+ */
+const PATIENCE_MS = 18_000;
 
 export class Client {
   readonly id: number;
@@ -110,16 +113,16 @@ export class Client {
       return;
     }
     if (stream.open.length > 0 && nowMs - stream.headSinceMs > PATIENCE_MS) {
+      this.#all.gaveUp(stream);
       this.#close(stream);
       return;
     }
-    if (!stream.isAttached) return;
+    if (!stream.isAttached || this.#all.isQuiet) return;
     if (this.#chance.happens(this.#workload.restless)) {
       this.#close(stream);
       return;
     }
     if (this.#chance.happens(this.#workload.slowReaders)) this.#flow(stream, !stream.isBlocked);
-    if (this.#all.isQuiet) return;
     if (this.#chance.happens(0.1)) this.#askAlone();
     else if (stream.open.length < this.#workload.pipeline) this.#askOnStream();
   }

@@ -148,6 +148,14 @@ export class Clients {
     this.sessions.connected(stream, timeoutMs, generation);
   }
 
+  /** Whatever happens to the others, a process that runs answers everybody who reads what it says. */
+  gaveUp({ life, headSinceMs, isBlocked, open: [head] }: Conversation): void {
+    if (isBlocked || head === undefined || life.process.stoodStillMs > headSinceMs) return;
+    violated(
+      `liveness: ${what(head)} has no answer from node ${life.machine.id} since ${headSinceMs} ms`,
+    );
+  }
+
   requireAtLeast(stream: Conversation, zxid: number, least: number): void {
     if (zxid >= least) return;
     violated(`C-5: ${nameOf(stream)} is connected at ${zxid} and has named ${least}`);

@@ -8,6 +8,7 @@ import { Storage } from '../../../src/storage/index.ts';
 import type { Recovered } from '../../../src/storage/index.ts';
 import type { StorageOptions } from '../../../src/storage/storage.ts';
 import { TcpTransport } from '../../../src/transport/index.ts';
+import type { MemoryDisk } from '../../support/memory-disk.ts';
 import type { Chance } from './chance.ts';
 import type { MachineClock } from './clock.ts';
 import type { SimulatedDisk } from './disk.ts';
@@ -112,6 +113,14 @@ export class Machine {
     });
   }
 
+  /** What a process would find on the disk after the worst loss of power now; nothing is changed by asking. */
+  async crashImage(): Promise<Recovered> {
+    const { chance, disk } = this.parts;
+    const own = chance.fork('crash image');
+    const { recovered } = await this.#openStorage(disk.crashImage(), own);
+    return recovered;
+  }
+
   /** `kill -9`. */
   kill(): void {
     this.#end('killed');
@@ -186,15 +195,9 @@ export class Machine {
   }
 
   async #boot(life: Life): Promise<void> {
-    const { chance, disk, observer, settings, storage: storageOptions, members } = this.parts;
+    const { chance, disk, observer, settings } = this.parts;
     const { process } = life;
-    const { storage, recovered } = await Storage.open({
-      disk: disk.disk,
-      checksum: (bytes, seed) => crc32(bytes, seed),
-      randomId: () => chance.hex(16),
-      onDamage: members.length > 1 ? 'set-aside' : 'refuse',
-      ...storageOptions,
-    });
+    const { storage, recovered } = await this.#openStorage(disk.disk, chance);
     observer.opened(life, storage, recovered);
     const replica = await createReplica({
       settings: { ...settings, self: this.id, url: `http://node${this.id}:8180` },
@@ -211,6 +214,17 @@ export class Machine {
       if (process.isAlive) observer.answers(life, answers);
     });
     replica.start(await this.#openLinks(life, recovered, replica));
+  }
+
+  #openStorage(disk: MemoryDisk, chance: Chance): ReturnType<typeof Storage.open> {
+    const { members, storage } = this.parts;
+    return Storage.open({
+      disk,
+      checksum: (bytes, seed) => crc32(bytes, seed),
+      randomId: () => chance.hex(16),
+      onDamage: members.length > 1 ? 'set-aside' : 'refuse',
+      ...storage,
+    });
   }
 
   async #openLinks(life: Life, recovered: Recovered, replica: Replica): Promise<TcpTransport> {

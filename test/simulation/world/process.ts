@@ -29,6 +29,7 @@ export class Process implements Host {
   #deferred: (() => void)[] = [];
   #isAlive = true;
   #isPaused = false;
+  #stoodStillUs = 0;
   #busyUntilUs = 0;
   #isWaking = false;
 
@@ -56,8 +57,9 @@ export class Process implements Host {
     return this.#isAlive;
   }
 
-  get isPaused(): boolean {
-    return this.#isPaused;
+  /** Until when it has stood still, the last time, milliseconds; Infinity while it does. */
+  get stoodStillMs(): number {
+    return this.#isPaused ? Infinity : this.#stoodStillUs / 1000;
   }
 
   input(task: () => void): void {
@@ -77,6 +79,7 @@ export class Process implements Host {
   }
 
   resume(): void {
+    if (this.#isPaused) this.#stoodStillUs = this.#parts.world.nowUs;
     this.#isPaused = false;
     this.#wake();
   }

@@ -88,7 +88,7 @@ export class World {
       this.#nowUs = entry.atUs;
       this.#events += 1;
       this.trace.mix(entry.atUs);
-      this.#do(task);
+      this.attempt(task);
       await this.#settle();
     }
     if (this.#failure === undefined && !until()) this.#nowUs = Math.max(this.#nowUs, endUs);
@@ -100,13 +100,14 @@ export class World {
       while (this.#endOfTurn.length > 0) {
         const tasks = this.#endOfTurn;
         this.#endOfTurn = [];
-        for (const task of tasks) this.#do(task);
+        for (const task of tasks) this.attempt(task);
       }
       await promises();
     } while (this.#endOfTurn.length > 0);
   }
 
-  #do(task: () => void): void {
+  /** Does something outside the agenda; what it throws ends the simulation. */
+  attempt(task: () => void): void {
     if (this.#failure !== undefined) return;
     try {
       task();
