@@ -8,7 +8,7 @@ import type { Placement } from './zxid-order.ts';
 
 export function checkStreams(
   operations: readonly Operation[],
-  { placed, timeline }: Placement & { readonly timeline: Timeline },
+  { placed, guessed, timeline }: Placement & { readonly timeline: Timeline },
   findings: Findings,
 ): void {
   const streams = new Map<string, Operation[]>();
@@ -22,7 +22,7 @@ export function checkStreams(
   for (const stream of streams.values()) {
     stream.sort((a, b) => a.id - b.id);
     checkAnswers(stream, findings);
-    checkEffects(stream, { placed, timeline, findings });
+    checkEffects(stream, { placed, guessed, timeline, findings });
   }
 }
 
@@ -64,17 +64,18 @@ function checkAnswers(stream: readonly Operation[], findings: Findings): void {
 
 interface Effects {
   readonly placed: ReadonlyMap<Operation, number>;
+  readonly guessed: ReadonlySet<Operation>;
   readonly timeline: Timeline;
   readonly findings: Findings;
 }
 
 /** Writes take effect in the order in which they were sent, and none behind one that may not have. */
 function checkEffects(stream: readonly Operation[], effects: Effects): void {
-  const { placed, findings } = effects;
+  const { placed, guessed, findings } = effects;
   let last: Operation | undefined;
   const lost: Operation[] = [];
   for (const operation of stream) {
-    if (!isWrite(operation.request)) continue;
+    if (!isWrite(operation.request) || guessed.has(operation)) continue;
     const zxid = placed.get(operation);
     if (zxid === undefined) {
       if (isUncertain(operation) || operation.answer?.outcome === 'not-applied') {

@@ -21,6 +21,8 @@ import type { NodeState, Timeline } from './timeline.ts';
 export interface Placement {
   /** The zxid of each write that is in the ledger, also of those whose client never learnt it. */
   readonly placed: ReadonlyMap<Operation, number>;
+  /** Those of them whose transaction may as well be another's: deletions leave no text. */
+  readonly guessed: ReadonlySet<Operation>;
   /** Transactions that nobody asked for: the ends of sessions, by session. */
   readonly sessionEnds: ReadonlyMap<number, number>;
 }
@@ -30,6 +32,7 @@ export class ZxidOrder {
   readonly #timeline: Timeline;
   readonly #findings: Findings;
   readonly #placed = new Map<Operation, number>();
+  readonly #guessed = new Set<Operation>();
   readonly #byZxid = new Map<number, Operation>();
   readonly #sessionEnds = new Map<number, number>();
   /** The greatest zxid that had been answered to anybody when the operation was sent. */
@@ -45,7 +48,7 @@ export class ZxidOrder {
   }
 
   get placement(): Placement {
-    return { placed: this.#placed, sessionEnds: this.#sessionEnds };
+    return { placed: this.#placed, guessed: this.#guessed, sessionEnds: this.#sessionEnds };
   }
 
   #placeAnswered(operation: Operation): void {
@@ -103,8 +106,11 @@ export class ZxidOrder {
     this.#place(operation, zxid);
   }
 
-  /** An uncertain deletion that can have made this entry; the choice among equals does not matter. */
-  #deletionOf({ zxid, changes }: LedgerEntry, deletions: Operation[]): Operation | undefined {
+  /** An uncertain deletion that can have made this entry, and has not been taken for another's. */
+  #deletionOf(
+    { zxid, changes }: LedgerEntry,
+    deletions: readonly Operation[],
+  ): Operation | undefined {
     const fits = (operation: Operation): boolean => {
       const { request } = operation;
       if ((this.#floors.get(operation) ?? 0) >= zxid) return false;
@@ -116,8 +122,10 @@ export class ZxidOrder {
         members.every((member) => isMet(this.#timeline.at(member.path, zxid - 1), member))
       );
     };
-    const found = deletions.findIndex(fits);
-    return found < 0 ? undefined : deletions.splice(found, 1)[0];
+    const fitting = deletions.filter(fits);
+    const found = fitting.find((operation) => !this.#placed.has(operation));
+    if (found !== undefined && fitting.length > 1) this.#guessed.add(found);
+    return found;
   }
 
   /** All ephemerals of one session, and nothing else, in one transaction. */
