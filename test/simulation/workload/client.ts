@@ -213,8 +213,7 @@ export class Client {
     if (stream.open.length === 0) stream.headSinceMs = world.nowMs;
     stream.open.push(request);
     this.#all.asked(request);
-    this.#all.sessions.heardOn(stream);
-    this.#send(stream.life, [message]);
+    this.#send(stream.life, [message], () => this.#all.sessions.heardOn(stream));
     return request;
   }
 
@@ -240,12 +239,13 @@ export class Client {
     };
     this.#alone.add(request);
     this.#all.askedAlone(request, life);
-    if (grant !== undefined) this.#all.sessions.heard(grant.id, life);
-    life.machine.submit([message]);
+    life.machine.submit([message], () => {
+      if (grant !== undefined) this.#all.sessions.heard(grant.id, life);
+    });
   }
 
-  #send(life: Life, messages: Parameters<Machine['submit']>[0]): void {
-    if (life.machine.life === life) life.machine.submit(messages);
+  #send(life: Life, ...given: Parameters<Machine['submit']>): void {
+    if (life.machine.life === life) life.machine.submit(...given);
   }
 
   #answered(stream: Conversation, answer: Answer): void {

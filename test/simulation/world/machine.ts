@@ -161,9 +161,13 @@ export class Machine {
     this.parts.disk.wiped();
   }
 
-  submit(messages: readonly CoordinatorMessage[]): void {
+  /** @param onTaken told when the process takes them, which may be later than they come */
+  submit(messages: readonly CoordinatorMessage[], onTaken?: () => void): void {
     const life = this.#life;
-    life?.process.input(() => life.replica?.submit(messages));
+    life?.process.input(() => {
+      onTaken?.();
+      life.replica?.submit(messages);
+    });
   }
 
   #end(how: 'killed' | 'power'): void {
