@@ -264,6 +264,8 @@ describe('the order of zxids', () => {
 describe('streams', () => {
   const two = (): Story =>
     new Story().entry(2, created('/t/a', 'one')).entry(3, created('/t/b', 'two'));
+  const one = (): Story =>
+    new Story().entry(2, created('/t/a', 'one')).entry(3, { type: 'NodeDeleted', path: '/t/a' });
   const stream = 's';
   const bad: Record<string, [Story, string]> = {
     'writes out of order': [
@@ -283,6 +285,13 @@ describe('streams', () => {
         .op(create('/t/a', 'one'), { answer: { zxid: 2 } })
         .op(create('/t/x', 'lost'), { stream })
         .op(create('/t/b', 'two'), { stream }),
+      'order',
+    ],
+    'a deletion behind a write that was lost': [
+      one()
+        .op(create('/t/a', 'one'), { answer: { zxid: 2 } })
+        .op(create('/t/x', 'lost'), { stream })
+        .op({ type: 'delete', path: '/t/a' }, { stream }),
       'order',
     ],
     'a position that goes back on a stream': [
@@ -311,6 +320,15 @@ describe('streams', () => {
       .op(create('/t/a', 'one'), { stream, answer: { zxid: 2 } })
       .op(create('/t/a', 'again'), { stream })
       .op(create('/t/b', 'two'), { stream });
+    expect(story.found()).toEqual([]);
+  });
+
+  test('does not take a deletion for that of a stream where it may be another client’s', () => {
+    const story = one()
+      .op(create('/t/a', 'one'), { answer: { zxid: 2 } })
+      .op(create('/t/x', 'lost'), { stream })
+      .op({ type: 'delete', path: '/t/a' }, { stream })
+      .op({ type: 'delete', path: '/t/a' });
     expect(story.found()).toEqual([]);
   });
 
