@@ -72,9 +72,10 @@ export class Liveness {
 
   /** As many voters as a quorum needs at least, and anybody else or not. */
   #chooseCore(): readonly Machine[] {
-    const { cluster, wiped } = this.#parts;
+    const { cluster, wiped, commits } = this.#parts;
     const { voters, machines } = cluster;
-    const quorum = Math.floor(voters.length / 2) + 1;
+    // An ensemble is born only of all its voters.
+    const quorum = commits.last === 0 ? voters.length : Math.floor(voters.length / 2) + 1;
     const able = this.#chance.shuffled(voters.filter(({ id }) => !wiped.has(id)));
     const chosen = able.slice(0, this.#chance.between(quorum, able.length));
     const others = machines.filter(
