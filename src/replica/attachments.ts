@@ -112,7 +112,6 @@ export class Attachments {
     const { operation, stream } = pending;
     assert(operation.type === 'attach', 'only an attach attaches');
     assert(stream !== undefined, 'an attach comes on a stream');
-    stream.attaching = 0;
     // Others may have taken the room since it was asked for.
     this.#reads.requireWatchRoom(stream, operation.watches.length);
     const { session } = operation;
@@ -125,6 +124,7 @@ export class Attachments {
       return undefined;
     }
     const timeoutMs = this.#timeoutFor(id, operation.timeoutMs);
+    stream.attaching = 0;
     stream.bind({ id, timeoutMs });
     this.#core.attached.set(id, stream);
     this.#lives.touch(id, timeoutMs);

@@ -220,4 +220,20 @@ describe('an attach with more watches than there may be', () => {
     expect([...told(answers, 1), ...told(answers, 2)].sort()).toEqual(['QUOTAEXCEEDED', 'result']);
     expect(node.replica.metrics().watches).toBe(3);
   });
+
+  it('leaves its session to nobody, where another has taken the room meanwhile', async () => {
+    const node = await ManualReplica.start({ limits: { watchesMax: 4 } });
+    const credential = await newSession(node);
+    open(node, 1, 2);
+    request(node, 1, attach('new', { watches }));
+    request(node, 2, attach(credential, { watches }));
+    await node.settle();
+    const answers = node.take();
+    expect([...told(answers, 1), ...told(answers, 2)]).toEqual(['result', 'QUOTAEXCEEDED']);
+    node.submit({ type: 'close', stream: 2 });
+    open(node, 3);
+    request(node, 3, { type: 'sessionInfo', session: credential.id });
+    await node.settle();
+    expect(node.take()).toMatchObject([{ result: { connected: false } }]);
+  });
 });
