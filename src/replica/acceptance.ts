@@ -103,8 +103,9 @@ export class Acceptance implements Authority {
 
   /** The request's stream has the newest attachment of the session, by the record that was made for it. */
   #raise(pending: Pending, session: SessionId, timeoutMs: number): void {
-    const { zxid: generation, stream } = pending;
-    this.#generations.raise(session, { generation, timeoutMs });
+    const { zxid: generation, stream, origin } = pending;
+    const node = origin?.link.node ?? this.#core.settings.self;
+    this.#generations.raise(session, { generation, timeoutMs, node });
     stream?.give(session, generation);
   }
 

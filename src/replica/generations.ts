@@ -15,6 +15,8 @@ export interface Holder {
   readonly generation: Zxid;
   /** As negotiated for this attachment, milliseconds. */
   readonly timeoutMs: number;
+  /** The stream's; undefined once that node is lost, and with it all news of the stream. */
+  readonly node: number | undefined;
 }
 
 /** What the leader asks of the replicated state, which another may take the place of. */
@@ -71,7 +73,7 @@ export class Generations {
     return newest === generation;
   }
 
-  /** As its newest attachment has negotiated it; undefined when no stream is attached. */
+  /** As its newest attachment has negotiated it; undefined when that stream has ended. */
   timeoutOf(session: SessionId): number | undefined {
     return this.#holders.get(session)?.timeoutMs;
   }
@@ -81,9 +83,19 @@ export class Generations {
     if (this.#holders.get(session)?.generation === generation) this.#holders.delete(session);
   }
 
+  /**
+   * The node is lost, or tells anew which streams it has: those that it had may have ended unheard. What
+   * they have negotiated stays in force, since their clients count on it until they come back.
+   */
+  leave(node: number): void {
+    for (const [session, holder] of this.#holders) {
+      if (holder.node === node) this.#holders.set(session, { ...holder, node: undefined });
+    }
+  }
+
   /** True when a stream is attached to the session, on whatever node. */
   isAttached(session: SessionId): boolean {
-    return this.#holders.has(session);
+    return this.#holders.get(session)?.node !== undefined;
   }
 
   /** The session has ended. */

@@ -100,6 +100,7 @@ export class LeaderDesk {
     this.#links.get(node)?.close();
     this.#links.delete(node);
     this.#applied.delete(node);
+    this.#generations.leave(node);
   }
 
   /** A frame of a learner, of so many bytes. */
@@ -315,10 +316,12 @@ export class LeaderDesk {
   }
 
   #register(link: LearnerLink, { sessions }: RegisterMessage): void {
+    const { node } = link;
+    this.#generations.leave(node);
     for (const { session, generation, timeoutMs } of sessions) {
       // Its end is in the log by now, and the learner will hear of it.
       if (!this.#core.state.sessions.has(session)) continue;
-      if (this.#generations.register(session, { generation, timeoutMs })) {
+      if (this.#generations.register(session, { generation, timeoutMs, node })) {
         this.#lives.renegotiated(session, timeoutMs);
       } else {
         this.#say(link, { type: 'moved', session, generation });

@@ -357,8 +357,9 @@ export class RequestPath {
 
   /** The streams of the leader itself are attached like those of the others. */
   #registerOwn(): void {
+    const node = this.#core.settings.self;
     for (const { session, generation, timeoutMs } of this.#attachments.registrations()) {
-      const isNewest = this.#generations.register(session, { generation, timeoutMs });
+      const isNewest = this.#generations.register(session, { generation, timeoutMs, node });
       assert(isNewest, 'an older stream ends where the record of the newer one is applied');
       this.#lives.renegotiated(session, timeoutMs);
     }

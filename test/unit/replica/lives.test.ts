@@ -143,7 +143,7 @@ describe('the leader', () => {
 
   it('follows what the newest attachment has negotiated as long as that lasts', () => {
     const generation = 7;
-    generations.raise(1, { generation, timeoutMs: 3000 });
+    generations.raise(1, { generation, timeoutMs: 3000, node: 1 });
     lives.renegotiated(1, 3000);
     expect(lives.expiresInMs(1)).toBe(3000);
     nowMs += 1000;
