@@ -1,7 +1,6 @@
 /** Many seeds, one after another in as many processes as there are cores. */
-import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { employ } from './crew.ts';
 import type { SeedResult } from './worker.ts';
 
 export interface FleetOptions {
@@ -16,8 +15,6 @@ export interface FleetResult {
   readonly passed: number;
   readonly failed: readonly SeedResult[];
 }
-
-const worker = fileURLToPath(new URL('./worker.ts', import.meta.url));
 
 /** Runs seeds from `from` on until the time is over, and says how many passed. */
 export async function simulateMany(options: FleetOptions): Promise<FleetResult> {
@@ -39,7 +36,7 @@ export async function simulateMany(options: FleetOptions): Promise<FleetResult> 
     }
   };
   const draw = (): number | undefined => (isOver() ? undefined : next++);
-  await Promise.all(Array.from({ length: jobs }, () => employ(draw, take)));
+  await Promise.all(Array.from({ length: jobs }, () => employ({ draw, take })));
   const tookS = (performance.now() - startedMs) / 1000;
   const pace = simulatedMs / Math.max(1, cpuMs);
   console.log(
@@ -47,27 +44,4 @@ export async function simulateMany(options: FleetOptions): Promise<FleetResult> 
       `${(simulatedMs / 1000).toFixed(0)} s simulated in ${tookS.toFixed(0)} s, ${pace.toFixed(0)} a second of one core`,
   );
   return { passed, failed };
-}
-
-/** One process that runs seeds as long as there are any. */
-function employ(draw: () => number | undefined, take: (result: SeedResult) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = fork(worker);
-    let current: number | undefined;
-    const goOn = (): void => {
-      current = draw();
-      if (current === undefined) child.disconnect();
-      else child.send(current);
-    };
-    child.on('message', (message) => {
-      take(message as SeedResult);
-      goOn();
-    });
-    child.on('error', reject);
-    child.on('exit', (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`the process of seed ${current ?? 0} has ended with ${String(code)}`));
-    });
-    goOn();
-  });
 }

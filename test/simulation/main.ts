@@ -1,15 +1,21 @@
-/** `npm run simulate`: one seed with its trace, or as many as a time allows on all cores. */
+/** `npm run simulate`: one seed with its trace, as many as a time allows on all cores, or the mutants. */
 import { parseArgs } from 'node:util';
 import { simulate } from './simulate.ts';
 import { simulateMany } from './fleet.ts';
+import { hunt } from './hunt.ts';
+import type { Finding } from './hunt.ts';
+import { mutants } from './mutants/index.ts';
+import { MutantTable } from './mutants/table.ts';
 
 /** Of the trace, before what a run has found. */
 const LINES_KEPT = 80;
 
 const usage = `npm run simulate -- --seed N [--trace] [--until MS]
-npm run simulate -- --seconds S [--from SEED] [--jobs N]`;
+npm run simulate -- --seconds S [--from SEED] [--jobs N]
+npm run simulate -- --mutants [NAME …] [--missing] [--seeds N] [--seconds S] [--jobs N]`;
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     seed: { type: 'string' },
     trace: { type: 'boolean', default: false },
@@ -17,22 +23,45 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     from: { type: 'string', default: '1' },
     jobs: { type: 'string' },
+    mutants: { type: 'boolean', default: false },
+    missing: { type: 'boolean', default: false },
+    seeds: { type: 'string', default: '10000' },
     help: { type: 'boolean', default: false },
   },
 });
 
-if (values.help || (values.seed === undefined && values.seconds === undefined)) {
-  console.log(usage);
+const jobs = values.jobs === undefined ? {} : { jobs: Number(values.jobs) };
+
+if (values.mutants) {
+  await measure(positionals);
 } else if (values.seed !== undefined) {
   await one(Number(values.seed));
+} else if (values.seconds !== undefined && !values.help) {
+  const [seconds, from] = [Number(values.seconds), Number(values.from)];
+  const { failed } = await simulateMany({ seconds, from, ...jobs });
+  process.exitCode = failed.length === 0 ? 0 : 1;
 } else {
-  const jobs = values.jobs === undefined ? undefined : Number(values.jobs);
-  const result = await simulateMany({
-    seconds: Number(values.seconds),
-    from: Number(values.from),
-    ...(jobs !== undefined && { jobs }),
+  console.log(usage);
+}
+
+/** Looks for the mutants of these names, or for all, and enters what it finds into the table. */
+async function measure(names: readonly string[]): Promise<void> {
+  const table = new MutantTable(mutants);
+  const stray = names.find((name) => !mutants.some((mutant) => mutant.name === name));
+  if (stray !== undefined) throw new Error(`there is no mutant ${stray}`);
+  const { unknown } = table;
+  const wanted = mutants.filter(({ name }) => {
+    if (names.length > 0) return names.includes(name);
+    return !values.missing || unknown.includes(name);
   });
-  process.exitCode = result.failed.length === 0 ? 0 : 1;
+  const [seeds, seconds] = [Number(values.seeds), Number(values.seconds ?? '3600')];
+  const onFinding = async (finding: Finding): Promise<void> => {
+    const { name, seed, failure, tried } = finding;
+    const how = seed === undefined ? `not found in ${tried} seeds` : `seed ${seed}: ${failure}`;
+    console.log(`${name}: ${how}`);
+    await table.enter(finding);
+  };
+  await hunt({ mutants: wanted, seeds, seconds, ...jobs, onFinding });
 }
 
 async function one(seed: number): Promise<void> {

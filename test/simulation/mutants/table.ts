@@ -1,0 +1,93 @@
+/** `MUTANTS.md`: what the simulator finds, and after how many seeds. Measured again by a command, a part at a time. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { format } from 'prettier';
+import type { Mutation } from '../../support/mutations/mutation.ts';
+import type { Finding } from '../hunt.ts';
+
+const file = new URL('../MUTANTS.md', import.meta.url);
+
+const NOT_MEASURED = 'not measured';
+
+/** Characters of what was found that the table shows. */
+const FAILURE_CHARACTERS = 90;
+
+interface Row {
+  readonly found: string;
+  readonly by: string;
+}
+
+export class MutantTable {
+  readonly #mutants: readonly Mutation[];
+  readonly #rows: Map<string, Row>;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(mutants: readonly Mutation[]) {
+    this.#mutants = mutants;
+    this.#rows = readRows();
+  }
+
+  /** Names of those of which nothing is known. */
+  get unknown(): readonly string[] {
+    const names = this.#mutants.map(({ name }) => name);
+    return names.filter((name) => !this.#rows.has(name));
+  }
+
+  /** Writes the whole file, one state of it after the other. */
+  enter(finding: Finding): Promise<void> {
+    this.#rows.set(finding.name, rowOf(finding));
+    this.#writing = this.#writing.then(async () => {
+      writeFileSync(file, await format(this.#text(), { parser: 'markdown', printWidth: 100 }));
+    });
+    return this.#writing;
+  }
+
+  #text(): string {
+    const lines = this.#mutants.map(({ name, rule }) => {
+      const { found, by } = this.#rows.get(name) ?? { found: NOT_MEASURED, by: '' };
+      return `| \`${name}\` | ${rule} | ${found} | ${by} |`;
+    });
+    const count = (kind: RegExp): number => lines.filter((line) => kind.test(line)).length;
+    const [missed, unmeasured] = [count(/not found in/), count(/not measured/)];
+    return [
+      '# What the simulator finds',
+      '',
+      'Each mutant is the code with one fault in it, which breaks one rule. It is run with seeds from 1 on until',
+      'an invariant is broken; a seed that fails without the fault does not count. Measured again by',
+      '`npm run simulate -- --mutants`, or `-- --mutants NAME` for one of them; `--missing` measures those that are',
+      'not measured. The mutants are in `mutants/` and in `../support/mutations/zab.ts`.',
+      '',
+      `${lines.length} mutants: ${lines.length - missed - unmeasured} found, ${missed} not found, ${unmeasured} not measured.`,
+      '',
+      '| mutant | rule that it breaks | found at seed | by |',
+      '| --- | --- | --- | --- |',
+      ...lines,
+      '',
+    ].join('\n');
+  }
+}
+
+function rowOf({ seed, failure, tried }: Finding): Row {
+  if (seed === undefined) return { found: `not found in ${tried} seeds`, by: '' };
+  const [line = ''] = failure.replaceAll('|', '/').split('\n');
+  return { found: String(seed), by: line.slice(0, FAILURE_CHARACTERS) };
+}
+
+function readRows(): Map<string, Row> {
+  const rows = new Map<string, Row>();
+  for (const line of readText().split('\n')) {
+    const [, name = '', , found, by = ''] = line.split('|').map((cell) => cell.trim());
+    const known = /^`(\w+)`$/.exec(name)?.[1];
+    if (known === undefined || found === undefined || found === NOT_MEASURED) continue;
+    rows.set(known, { found, by });
+  }
+  return rows;
+}
+
+function readText(): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
