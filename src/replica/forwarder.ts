@@ -222,8 +222,11 @@ export class Forwarder implements Authority {
       if (head === undefined || head.zxid > zxid) return;
       this.#proposed.shift();
       assert(head.zxid === zxid, 'a write is answered by its own record');
-      this.#bytes -= head.request.bytes;
-      this.#hooks?.applied(zxid, head.request.pending);
+      const { pending, bytes, sentMs } = head.request;
+      this.#bytes -= bytes;
+      // A quorum had this leader when it was sent, or later: what was only proposed says nothing of that.
+      if (pending.stream === undefined) this.#lives.confirmAgain(pending.caller.session, sentMs);
+      this.#hooks?.applied(zxid, pending);
     }
   }
 
@@ -357,9 +360,6 @@ export class Forwarder implements Authority {
     pending.awaitsAcks = message.awaitsAcks === true;
     this.#given(pending);
     if (pending.awaitsAcks) this.#awaitingAcks.set(message.id, pending);
-    if (pending.stream === undefined) {
-      this.#lives.confirmAgain(pending.caller.session, request.sentMs);
-    }
     this.#proposed.push({ zxid: message.zxid, request });
     // The record may have come with an earlier read of the socket.
     if (message.zxid <= this.#core.zxid) this.applied(message.zxid);
