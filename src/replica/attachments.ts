@@ -172,6 +172,7 @@ export class Attachments {
 
   /** An `attachSession` has been applied: whatever an older stream of this node still holds is not done. */
   sessionAttached(id: SessionId, generation: Zxid): void {
+    this.#lives.reattached(id);
     const stream = this.#core.attached.get(id);
     if (stream !== undefined && stream.generation < generation) this.moved(stream);
   }
@@ -214,6 +215,7 @@ export class Attachments {
 
   /** Another node's state has taken the place of this one's: sessions may have ended or moved unseen. */
   replaced(): void {
+    this.#lives.replaced();
     const { attached, state } = this.#core;
     for (const session of [...attached.keys()]) {
       const generation = state.sessions.generationOf(session);

@@ -38,7 +38,7 @@ export class SessionLives {
   /** The last sign of life that the leader has confirmed; the older map goes when all in it is over. */
   #confirmed = new Map<SessionId, number>();
   #confirmedBefore = new Map<SessionId, number>();
-  /** Timeouts in force that are shorter than those of creation: negotiated on another node. */
+  /** Timeouts that are or may be in force, shorter than those of creation: negotiated on another node. */
   readonly #shorter = new Map<SessionId, number>();
   #rotatedMs: number;
   /**
@@ -111,6 +111,21 @@ export class SessionLives {
     if (this.#leading) this.touch(id, timeoutMs);
   }
 
+  /**
+   * A session's `attachSession` has been applied. What it has negotiated is the leader's to know: until that
+   * tells this node, it promises by the shortest timeout that there may be.
+   */
+  reattached(id: SessionId): void {
+    if (this.#leading || !this.#isConfirmed(id)) return;
+    this.#shorter.set(id, this.#core.settings.sessionTimeoutMinMs);
+  }
+
+  /** Another node's state has taken the place of this one's, past attachments that were not seen. */
+  replaced(): void {
+    this.#confirmed.clear();
+    this.#confirmedBefore.clear();
+  }
+
   /** A session's `closeSession` has been applied. */
   ended(id: SessionId): void {
     this.#expiry.remove(id);
@@ -144,9 +159,10 @@ export class SessionLives {
       return Math.max(0, Math.min(hereMs, this.#survivesMs(id, nowMs)));
     }
     const atMs = this.#confirmed.get(id) ?? this.#confirmedBefore.get(id);
-    const timeoutMs = this.#shorter.get(id) ?? this.#core.state.sessions.timeoutOf(id);
+    const timeoutMs = this.#core.state.sessions.timeoutOf(id);
     if (atMs === undefined || timeoutMs === undefined) return undefined;
-    return Math.max(0, atMs + timeoutMs - nowMs);
+    const sureMs = Math.min(timeoutMs, this.#shorter.get(id) ?? Infinity);
+    return Math.max(0, atMs + sureMs - nowMs);
   }
 
   /**
@@ -179,15 +195,22 @@ export class SessionLives {
 
   /** The same, where it is not known for how long it prolongs the session unless it was confirmed before. */
   confirmAgain(id: SessionId, atMs: number): void {
-    if (this.#confirmed.has(id) || this.#confirmedBefore.has(id)) this.confirm(id, atMs);
+    if (this.#isConfirmed(id)) this.confirm(id, atMs);
   }
 
-  /** Of a session that another node asks about; undefined unless it is shorter than at its creation. */
+  #isConfirmed(id: SessionId): boolean {
+    return this.#confirmed.has(id) || this.#confirmedBefore.has(id);
+  }
+
+  /**
+   * Of a session that another node has told a sign of life of; undefined unless it is shorter than at its
+   * creation. The sign may have been counted by what a stream had negotiated that has ended since.
+   */
   shorterTimeoutOf(id: SessionId): number | undefined {
-    const timeoutMs = this.timeoutOf(id);
-    return timeoutMs !== undefined && timeoutMs < (this.#core.state.sessions.timeoutOf(id) ?? 0)
-      ? timeoutMs
-      : undefined;
+    const inForceMs = this.timeoutOf(id);
+    if (inForceMs === undefined) return undefined;
+    const timeoutMs = Math.min(inForceMs, this.#expiry.timeoutOf(id) ?? Infinity);
+    return timeoutMs < (this.#core.state.sessions.timeoutOf(id) ?? 0) ? timeoutMs : undefined;
   }
 
   /** What the leader is to be told now: everything, or what requests wait for. */

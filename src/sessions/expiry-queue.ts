@@ -152,6 +152,12 @@ export class ExpiryQueue {
     return Math.max(0, end - time);
   }
 
+  /** By which its last sign of life was counted, milliseconds; undefined for an unknown or closing session. */
+  timeoutOf(id: SessionId): number | undefined {
+    const slot = this.#slots.get(id);
+    return slot === undefined ? undefined : this.#rows.timeouts[slot];
+  }
+
   /** Moves all deadlines: time during which this node could not listen is charged to nobody. */
   extendAll(byMs: number): void {
     assert(byMs >= 0, 'deadlines are never brought forward');

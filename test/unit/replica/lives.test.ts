@@ -21,7 +21,7 @@ beforeEach(() => {
   const core = {
     clock: { monotonicMs: () => nowMs, wallMs: () => nowMs },
     state: { sessions },
-    settings: { sessionTimeoutMaxMs: 60_000, voters },
+    settings: { sessionTimeoutMinMs: 500, sessionTimeoutMaxMs: 60_000, voters },
   } as unknown as Core;
   lives = new SessionLives({ core, expiry, generations });
   for (const id of [1, 2]) sessions.create(id, { timeoutMs: 4000, secretHash: new Uint8Array(32) });
@@ -71,6 +71,28 @@ describe('a learner', () => {
     lives.toldConfirmed({ number, gone: [2], shorter: [] });
     expect(lives.expiresInMs(1)).toBe(4000);
     expect(lives.expiresInMs(2)).toBeUndefined();
+  });
+
+  it('promises by the shortest timeout there may be from an attachment on, until the leader has told it', () => {
+    lives.reattached(1);
+    expect(lives.expiresInMs(1), 'nothing is promised').toBeUndefined();
+    lives.touch(1, 4000);
+    lives.toldConfirmed({ number: lives.tell('all')?.number ?? 0, ...confirmed });
+    expect(lives.expiresInMs(1)).toBe(4000);
+    lives.reattached(1);
+    expect(lives.expiresInMs(1)).toBe(500);
+    expect(lives.isFresh(1)).toBe(false);
+    lives.touch(1, 4000);
+    lives.toldConfirmed({ number: lives.tell('all')?.number ?? 0, ...confirmed });
+    expect(lives.expiresInMs(1)).toBe(4000);
+  });
+
+  it('promises nothing once it has jumped to another state: there may have been attachments', () => {
+    lives.touch(1, 4000);
+    lives.toldConfirmed({ number: lives.tell('all')?.number ?? 0, ...confirmed });
+    lives.replaced();
+    expect(lives.expiresInMs(1)).toBeUndefined();
+    expect(lives.isFresh(1)).toBe(false);
   });
 
   it('promises by a timeout that was negotiated elsewhere where that is shorter', () => {
