@@ -206,10 +206,11 @@ describeOverWebSocket(
       await eventually('the end of its stream', () =>
         door.node.replica.metrics().streams < streams ? true : undefined,
       );
-      // What a member has forwarded by then is taken, though its leader may still be at it.
-      await eventually('the end of what is forwarded', () =>
-        door.node.replica.metrics().forwardedRequests === 0 ? true : undefined,
-      );
+      // What is in the log or forwarded by then is taken, though the disk or the leader may still be at it.
+      await eventually('the end of what is under way', () => {
+        const { forwardedRequests, outstandingTransactions } = door.node.replica.metrics();
+        return forwardedRequests + outstandingTransactions === 0 ? true : undefined;
+      });
       // Others are served, and what the node has not taken by then does not happen later.
       const made = (await client.children(place)).children.length;
       greedy.socket.resume();
