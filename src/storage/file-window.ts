@@ -55,7 +55,7 @@ export class FileWindow {
   #sharedMemory(wanted: number): Uint8Array | undefined {
     if (!this.#isShared) return undefined;
     if (this.#memory === undefined || this.#memory.length < wanted) {
-      this.#memory = new Uint8Array(Math.max(wanted, WINDOW_BYTES));
+      this.#memory = new Uint8Array(Math.max(wanted, Math.min(WINDOW_BYTES, this.size)));
     }
     return this.#memory;
   }

@@ -1,7 +1,8 @@
 /**
  * Memory for names, data and child lists: slots of some 128 sizes in pages of 1 MiB, so that a million
  * small values are a few hundred allocations of the machine, none of them seen by the garbage collector,
- * and growth never copies. Values above 64 KiB get memory of their own.
+ * and growth never copies, but for the first page of a size, which begins small: a tree of a few znodes
+ * needs no megabytes. Values above 64 KiB get memory of their own.
  *
  * A slot is known by a handle: a positive number for a slot, a negative one for a value of its own, 0
  * for none. Whoever holds a handle also knows the length, from which the slot's size follows.
@@ -10,6 +11,9 @@ import { assert } from '../protocol/assert.ts';
 import { copyBytes } from './slab.ts';
 
 const PAGE_BYTES = 1024 * 1024;
+/** The first page of a size begins with so much, and grows by the factor until it is a whole one. */
+const FIRST_PAGE_BYTES = 2048;
+const FIRST_PAGE_GROWTH = 8;
 /** Handles count units of 8 bytes, so that every slot can also be read as 32-bit words. */
 const GRANULE_BITS = 3;
 const PAGE_GRANULE_BITS = 17;
@@ -54,8 +58,9 @@ function sizeClassOf(length: number): number {
 
 /** A page of slots of one size; its free slots are a list within themselves. */
 interface Page {
-  readonly bytes: Uint8Array;
-  readonly words: Int32Array;
+  /** Replaced when the page grows: whoever asks for the memory of a handle uses it before the next allocation. */
+  bytes: Uint8Array;
+  words: Int32Array;
   readonly index: number;
   sizeClass: number;
   used: number;
@@ -79,10 +84,12 @@ export class BytePool {
   private readonly emptyPages: Page[] = [];
   /** For each size the pages that have room, the one in use first. */
   private readonly withRoom: (Page | undefined)[] = slotSizes.map(() => undefined);
+  /** The sizes that have had a page. */
+  private readonly begun = new Uint8Array(slotSizes.length);
 
   constructor() {
     // Page 0 is never used, so that no slot has the handle 0.
-    this.pages.push(makePage(0, 0));
+    this.pages.push(makePage({ index: 0, sizeClass: 0, bytes: 0 }));
   }
 
   /** @returns a handle to at least `length` bytes of undefined content; 0 for length 0 */
@@ -189,7 +196,13 @@ export class BytePool {
 
   private addPage(sizeClass: number): Page {
     assert(this.pages.length < PAGES_MAX, 'byte pool: out of handles');
-    const page = makePage(this.pages.length, sizeClass);
+    const isFirst = this.begun[sizeClass] === 0;
+    this.begun[sizeClass] = 1;
+    const page = makePage({
+      index: this.pages.length,
+      sizeClass,
+      bytes: isFirst ? FIRST_PAGE_BYTES : PAGE_BYTES,
+    });
     this.pages.push(page);
     return page;
   }
@@ -211,8 +224,9 @@ export class BytePool {
   }
 }
 
-function makePage(index: number, sizeClass: number): Page {
-  const bytes = new Uint8Array(index === 0 ? 0 : PAGE_BYTES);
+function makePage(given: { index: number; sizeClass: number; bytes: number }): Page {
+  const { index, sizeClass } = given;
+  const bytes = new Uint8Array(given.bytes);
   const words = new Int32Array(bytes.buffer);
   return {
     bytes,
@@ -244,5 +258,16 @@ function takeSlot(page: Page): number {
   }
   const granule = page.fresh;
   page.fresh += slotGranules(page);
+  if (page.fresh > page.words.length >>> 1) grow(page);
   return granule;
+}
+
+/** Until the slots that have been taken of it fit. */
+function grow(page: Page): void {
+  let length = page.bytes.length;
+  while (length < page.fresh << GRANULE_BITS) length *= FIRST_PAGE_GROWTH;
+  const bytes = new Uint8Array(Math.min(length, PAGE_BYTES));
+  bytes.set(page.bytes);
+  page.bytes = bytes;
+  page.words = new Int32Array(bytes.buffer);
 }

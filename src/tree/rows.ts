@@ -1,6 +1,6 @@
 /**
  * One row of numbers for each znode, 112 bytes, in pages of 16,384 rows: growth adds a page and never
- * copies. A row is found by its number (the node id, from 1; 0 means none). The first words of a row are
+ * copies, but for the first page, which begins small. A row is found by its number (the node id, from 1; 0 means none). The first words of a row are
  * the replicated ones, in one piece, so that the digest is a hash over them; the rest is this process's
  * own bookkeeping.
  */
@@ -14,6 +14,9 @@ export const noNode: NodeId = 0;
 const PAGE_BITS = 14;
 const PAGE_ROWS = 1 << PAGE_BITS;
 const PAGE_MASK = PAGE_ROWS - 1;
+/** The first page begins with so many rows, and grows by the factor until it is a whole one. */
+const FIRST_PAGE_ROWS = 32;
+const FIRST_PAGE_GROWTH = 8;
 
 const ROW_WORDS = 28;
 const ROW_DOUBLES = 14;
@@ -85,6 +88,7 @@ export function packNameInfo(info: NameInfo): number {
 export class Rows {
   private readonly words: Int32Array[] = [];
   private readonly doubles: Float64Array[] = [];
+  private firstPageRows = FIRST_PAGE_ROWS;
   private firstFree: NodeId = noNode;
   /** The lowest number that was never used. */
   private end: NodeId = 1;
@@ -104,6 +108,7 @@ export class Rows {
     }
     const id = this.end;
     if (id >>> PAGE_BITS === this.words.length) this.addPage();
+    else if (id === this.firstPageRows) this.growFirstPage();
     this.end += 1;
     return id;
   }
@@ -142,7 +147,7 @@ export class Rows {
     this.doublePage(id)[(id & PAGE_MASK) * ROW_DOUBLES + field] = value;
   }
 
-  /** The memory of the row, from `wordOffset(id)` on. */
+  /** The memory of the row, from `wordOffset(id)` on, until the next row is allocated. */
   page(id: NodeId): Int32Array {
     const page = this.words[id >>> PAGE_BITS];
     assert(page !== undefined, 'rows: no such row');
@@ -176,8 +181,18 @@ export class Rows {
   }
 
   private addPage(): void {
-    const doubles = new Float64Array(PAGE_ROWS * ROW_DOUBLES);
+    const rows = this.words.length === 0 ? FIRST_PAGE_ROWS : PAGE_ROWS;
+    const doubles = new Float64Array(rows * ROW_DOUBLES);
     this.doubles.push(doubles);
     this.words.push(new Int32Array(doubles.buffer));
+  }
+
+  private growFirstPage(): void {
+    if (this.firstPageRows === PAGE_ROWS) return;
+    this.firstPageRows = Math.min(PAGE_ROWS, this.firstPageRows * FIRST_PAGE_GROWTH);
+    const doubles = new Float64Array(this.firstPageRows * ROW_DOUBLES);
+    doubles.set(this.doubles[0] ?? []);
+    this.doubles[0] = doubles;
+    this.words[0] = new Int32Array(doubles.buffer);
   }
 }

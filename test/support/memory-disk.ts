@@ -230,7 +230,7 @@ export class MemoryDisk implements Disk {
   }
 
   async freeBytes(): Promise<number> {
-    return (this.#options.capacityBytes ?? Number.MAX_SAFE_INTEGER) - this.#usedBytes();
+    return this.#freeBytes();
   }
 
   async close(): Promise<void> {
@@ -240,7 +240,7 @@ export class MemoryDisk implements Disk {
   /** Writes as much as there is room for. */
   writeTo(file: MemoryFile, offset: number, bytes: Uint8Array): void {
     const grows = Math.max(0, offset + bytes.length - file.size);
-    const free = (this.#options.capacityBytes ?? Infinity) - this.#usedBytes();
+    const free = grows === 0 ? 0 : this.#freeBytes();
     const written = grows <= free ? bytes.length : Math.max(0, bytes.length - (grows - free));
     file.write(offset, bytes.subarray(0, written));
     if (written < bytes.length) throw errorOf('ENOSPC', 'write');
@@ -324,6 +324,10 @@ export class MemoryDisk implements Disk {
   #changeNames(change: NameChange): void {
     applyNames(this.#state.names, change);
     this.#state.pendingNames.push(change);
+  }
+
+  #freeBytes(): number {
+    return (this.#options.capacityBytes ?? Number.MAX_SAFE_INTEGER) - this.#usedBytes();
   }
 
   #usedBytes(): number {

@@ -10,6 +10,8 @@ type Change =
 
 class Content {
   #bytes = new Uint8Array(0);
+  /** Another content uses the same memory: whoever changes something first makes its own. */
+  #isShared = false;
   size = 0;
 
   get bytes(): Uint8Array {
@@ -18,28 +20,38 @@ class Content {
 
   apply(change: Change): void {
     if (change.type === 'truncate') {
+      this.#reserve(change.length);
       this.#bytes.fill(0, Math.min(change.length, this.size), this.size);
-      this.#grow(change.length);
       this.size = change.length;
       return;
     }
     const end = change.offset + change.bytes.length;
-    this.#grow(end);
+    this.#reserve(end);
     this.#bytes.set(change.bytes, change.offset);
     this.size = Math.max(this.size, end);
   }
 
+  flipBit(offset: number, bit: number): void {
+    this.#reserve(this.size);
+    this.#bytes[offset] = (this.#bytes[offset] ?? 0) ^ (1 << bit);
+  }
+
   copy(): Content {
     const copy = new Content();
-    copy.apply({ type: 'write', offset: 0, bytes: this.bytes });
+    copy.#bytes = this.#bytes;
+    copy.size = this.size;
+    copy.#isShared = this.#isShared = true;
     return copy;
   }
 
-  #grow(size: number): void {
-    if (size <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(size, 2 * this.#bytes.length));
-    grown.set(this.#bytes);
+  /** Memory of its own, for so many bytes at least. */
+  #reserve(size: number): void {
+    const { length } = this.#bytes;
+    if (size <= length && !this.#isShared) return;
+    const grown = new Uint8Array(size <= length ? length : Math.max(size, 2 * length));
+    grown.set(this.bytes);
     this.#bytes = grown;
+    this.#isShared = false;
   }
 }
 
@@ -76,7 +88,7 @@ export class MemoryFile {
 
   flipBit(offset: number, bit: number): void {
     for (const content of [this.#current, this.#durable]) {
-      if (offset < content.size) content.bytes[offset] = (content.bytes[offset] ?? 0) ^ (1 << bit);
+      if (offset < content.size) content.flipBit(offset, bit);
     }
   }
 
