@@ -32,7 +32,9 @@ export async function simulateMany(options: FleetOptions): Promise<FleetResult> 
     if (result.failure === undefined) passed += 1;
     else {
       failed.push(result);
-      console.log(`seed ${result.seed} fails: ${result.failure}`);
+      console.log(
+        `seed ${result.seed} fails: ${result.failure}; npm run simulate -- --seed ${result.seed}`,
+      );
     }
   };
   const draw = (): number | undefined => (isOver() ? undefined : next++);

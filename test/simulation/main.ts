@@ -1,6 +1,8 @@
 /** `npm run simulate`: one seed with its trace, as many as a time allows on all cores, or the mutants. */
 import { parseArgs } from 'node:util';
+import { keepSchedule, minimise, readSchedule, textOfFault } from './schedule.ts';
 import { simulate } from './simulate.ts';
+import type { Outcome, SimulateOptions } from './simulate.ts';
 import { simulateMany } from './fleet.ts';
 import { hunt } from './hunt.ts';
 import type { Finding } from './hunt.ts';
@@ -10,7 +12,8 @@ import { MutantTable } from './mutants/table.ts';
 /** Of the trace, before what a run has found. */
 const LINES_KEPT = 80;
 
-const usage = `npm run simulate -- --seed N [--trace] [--until MS]
+const usage = `npm run simulate -- --seed N [--trace] [--until MS] [--minimise SECONDS]
+npm run simulate -- --replay FILE [--trace] [--minimise SECONDS]
 npm run simulate -- --seconds S [--from SEED] [--jobs N]
 npm run simulate -- --mutants [NAME …] [--missing] [--seeds N] [--seconds S] [--jobs N]`;
 
@@ -20,6 +23,8 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string' },
     trace: { type: 'boolean', default: false },
     until: { type: 'string' },
+    replay: { type: 'string' },
+    minimise: { type: 'string', default: '120' },
     seconds: { type: 'string' },
     from: { type: 'string', default: '1' },
     jobs: { type: 'string' },
@@ -34,8 +39,11 @@ const jobs = values.jobs === undefined ? {} : { jobs: Number(values.jobs) };
 
 if (values.mutants) {
   await measure(positionals);
+} else if (values.replay !== undefined) {
+  await one(readSchedule(values.replay));
 } else if (values.seed !== undefined) {
-  await one(Number(values.seed));
+  const until = values.until === undefined ? {} : { untilMs: Number(values.until) };
+  await one({ seed: Number(values.seed), ...until });
 } else if (values.seconds !== undefined && !values.help) {
   const [seconds, from] = [Number(values.seconds), Number(values.from)];
   const { failed } = await simulateMany({ seconds, from, ...jobs });
@@ -64,9 +72,9 @@ async function measure(names: readonly string[]): Promise<void> {
   await hunt({ mutants: wanted, seeds, seconds, ...jobs, onFinding });
 }
 
-async function one(seed: number): Promise<void> {
-  const untilMs = values.until === undefined ? undefined : Number(values.until);
-  const limits = untilMs === undefined ? {} : { untilMs };
+/** Plays one run, and when it fails says what is the least of it that fails. */
+async function one(options: SimulateOptions): Promise<void> {
+  const { seed } = options;
   const startedMs = performance.now();
   const lines: string[] = [];
   const keep = (line: string): void => {
@@ -74,11 +82,12 @@ async function one(seed: number): Promise<void> {
     if (lines.length > LINES_KEPT) lines.shift();
   };
   const onLine = values.trace ? (line: string) => console.log(line) : keep;
-  const outcome = await simulate({ seed, ...limits, onLine });
+  const outcome = await simulate({ ...options, onLine });
   const tookMs = performance.now() - startedMs;
-  if (outcome.failure !== undefined) {
+  const { failure } = outcome;
+  if (failure !== undefined) {
     if (!values.trace) console.log(lines.join('\n'));
-    console.log(`seed ${seed} fails: ${outcome.failure.stack ?? outcome.failure.message}`);
+    console.log(`seed ${seed} fails: ${failure.stack ?? failure.message}`);
     process.exitCode = 1;
   }
   const seconds = outcome.simulatedMs / 1000;
@@ -86,4 +95,15 @@ async function one(seed: number): Promise<void> {
     `seed ${seed}: ${seconds.toFixed(1)} s simulated, ${outcome.events} events, in ${tookMs.toFixed(0)} ms`,
   );
   console.log(`trace hash ${outcome.traceHash}`);
+  if (failure !== undefined && options.untilMs === undefined) await shorten(outcome);
+}
+
+async function shorten(outcome: Outcome): Promise<void> {
+  const schedule = await minimise(outcome, Number(values.minimise));
+  const { seed, failure, plan } = schedule;
+  console.log(
+    `\n${plan.length} of ${outcome.plan.length} faults make seed ${seed} fail: ${failure}`,
+  );
+  for (const fault of plan) console.log(`  ${textOfFault(fault)}`);
+  console.log(`npm run simulate -- --replay ${keepSchedule(schedule)}`);
 }

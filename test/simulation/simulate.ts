@@ -2,6 +2,8 @@
  * One seed, one run. Importing this module does nothing; `simulate` is the whole entry, for the command line,
  * for tests, and for whoever wants to see whether a change of the production code is found.
  */
+import type { Fault } from './faults.ts';
+import { drawPlan } from './faults.ts';
 import { Simulation } from './simulation.ts';
 import { drawSwarm } from './swarm.ts';
 import type { Swarm } from './swarm.ts';
@@ -17,6 +19,8 @@ export interface SimulateOptions {
   readonly onLine?: (line: string) => void;
   /** In the place of what the seed would draw. */
   readonly swarm?: Partial<Swarm>;
+  /** What is done to the ensemble, in the place of what the seed would draw. */
+  readonly plan?: readonly Fault[];
 }
 
 export interface Outcome {
@@ -27,6 +31,9 @@ export interface Outcome {
   /** Virtual time, milliseconds. */
   readonly simulatedMs: number;
   readonly events: number;
+  /** What the run was made of, to be played again. */
+  readonly swarm: Swarm;
+  readonly plan: readonly Fault[];
 }
 
 /** Runs one seed to its end, or to the first thing that it finds. */
@@ -37,8 +44,10 @@ export async function simulate(options: SimulateOptions): Promise<Outcome> {
   process.on('unhandledRejection', note);
   const write = onLine && ((line: string) => onLine(`${world.nowMs.toFixed(3)} ${line}`));
   const world: World = new World(seed, new Trace(write));
+  const swarm = { ...drawSwarm(world.chance), ...options.swarm };
+  const plan = options.plan ?? drawPlan(swarm, world.chance);
   try {
-    await guarded(() => run(world, options));
+    await guarded(() => run(world, { swarm, plan, untilMs: options.untilMs ?? Infinity }));
     // What was rejected and nobody has taken is told only now that the event loop turns again.
     await new Promise((resolve) => setImmediate(resolve));
     for (const reason of unhandled) world.fail(reason);
@@ -46,11 +55,13 @@ export async function simulate(options: SimulateOptions): Promise<Outcome> {
     process.off('unhandledRejection', note);
   }
   const { failure, nowMs: simulatedMs, events, trace } = world;
-  return { seed, traceHash: trace.hash, failure, simulatedMs, events };
+  return { seed, traceHash: trace.hash, failure, simulatedMs, events, swarm, plan };
 }
 
-async function run(world: World, options: SimulateOptions): Promise<void> {
-  const swarm = { ...drawSwarm(world.chance), ...options.swarm };
-  const simulation = new Simulation(world, swarm);
-  await simulation.run(options.untilMs ?? Infinity).catch((error: unknown) => world.fail(error));
+async function run(
+  world: World,
+  given: { readonly swarm: Swarm; readonly plan: readonly Fault[]; readonly untilMs: number },
+): Promise<void> {
+  const simulation = new Simulation(world, given.swarm, given.plan);
+  await simulation.run(given.untilMs).catch((error: unknown) => world.fail(error));
 }

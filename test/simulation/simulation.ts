@@ -2,7 +2,8 @@
 import { Commits } from './checkers/commits.ts';
 import { Logs } from './checkers/logs.ts';
 import { Cluster } from './cluster.ts';
-import { drawPlan, Faults } from './faults.ts';
+import type { Fault } from './faults.ts';
+import { Faults } from './faults.ts';
 import { Liveness } from './liveness.ts';
 import type { Swarm } from './swarm.ts';
 import type { Chance } from './world/chance.ts';
@@ -16,6 +17,7 @@ const EXAMINE_MS = 2000;
 export class Simulation {
   readonly #world: World;
   readonly #swarm: Swarm;
+  readonly #plan: readonly Fault[];
   readonly #cluster: Cluster;
   readonly #faults: Faults;
   readonly #commits = new Commits();
@@ -24,8 +26,9 @@ export class Simulation {
   /** Those that are started again when they have ended. */
   #supervised: readonly Machine[];
 
-  constructor(world: World, swarm: Swarm) {
+  constructor(world: World, swarm: Swarm, plan: readonly Fault[]) {
     this.#world = world;
+    this.#plan = plan;
     this.#swarm = swarm;
     this.#cluster = new Cluster(world, swarm, {
       opened: (life, storage, recovered) => {
@@ -66,7 +69,7 @@ export class Simulation {
     }
     this.#examineDisks(world.chance.fork('examine'));
     this.#clients.begin();
-    this.#faults.begin(drawPlan(this.#swarm, world.chance));
+    this.#faults.begin(this.#plan);
     await world.run(Math.min(this.#swarm.safetyMs, untilMs));
     this.#tellState();
   }
