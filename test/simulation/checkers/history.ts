@@ -39,11 +39,11 @@ const reserved: readonly (readonly [path: string, children: number, version: num
 
 export class History {
   readonly #versions = new Map<string, Version[]>();
-  /** By parent: all names that ever stood there. */
-  readonly #names = new Map<string, Set<string>>();
+  /** By parent: the paths that stood there. */
+  readonly #children = new Map<string, Roll>();
   readonly #sessions = new Map<number, { closed: number }>();
-  /** By session: all paths that it ever owned. */
-  readonly #owned = new Map<number, Set<string>>();
+  /** By session: the paths that it owned. */
+  readonly #owned = new Map<number, Roll>();
 
   constructor() {
     const nothing = { data: none, kind: 'persistent', owner: 0, ttlMs: 0, aversion: 0 } as const;
@@ -65,15 +65,14 @@ export class History {
 
   /** Names, sorted. */
   childrenAt(path: string, zxid: number): string[] {
-    const prefix = path === '/' ? '/' : `${path}/`;
-    const names = [...(this.#names.get(path) ?? [])];
-    return names.filter((name) => this.at(prefix + name, zxid) !== undefined).sort();
+    const start = path === '/' ? 1 : path.length + 1;
+    const paths = this.#children.get(path)?.at(zxid) ?? [];
+    return paths.map((child) => child.slice(start));
   }
 
   /** Paths of a session's ephemerals, sorted. */
   ephemeralsAt(session: number, zxid: number): string[] {
-    const owned = [...(this.#owned.get(session) ?? [])];
-    return owned.filter((path) => this.at(path, zxid)?.owner === session).sort();
+    return this.#owned.get(session)?.at(zxid) ?? [];
   }
 
   isLiveAt(session: number, zxid: number): boolean {
@@ -89,12 +88,16 @@ export class History {
   write(zxid: number, path: string, node: Node | undefined): void {
     let versions = this.#versions.get(path);
     if (versions === undefined) this.#versions.set(path, (versions = []));
-    if (versions.at(-1)?.zxid === zxid) versions.pop();
+    const before = versions.at(-1)?.node;
     versions.push({ zxid, node });
-    if (node === undefined || path === '/') return;
-    const { parent, name } = split(path);
-    add(this.#names, parent, name);
-    if (node.owner !== 0) add(this.#owned, node.owner, path);
+    if (path === '/') return;
+    const { parent } = split(path);
+    if (before === undefined) rollOf(this.#children, parent).enter(path, zxid);
+    if (node === undefined) rollOf(this.#children, parent).leave(path, zxid);
+    const [former, owner] = [before?.owner ?? 0, node?.owner ?? 0];
+    if (former === owner) return;
+    if (former !== 0) rollOf(this.#owned, former).leave(path, zxid);
+    if (owner !== 0) rollOf(this.#owned, owner).enter(path, zxid);
   }
 
   openSession(zxid: number): void {
@@ -201,8 +204,39 @@ export function split(path: string): { readonly parent: string; readonly name: s
   return { parent: slash <= 0 ? '/' : path.slice(0, slash), name: path.slice(slash + 1) };
 }
 
-function add<Key>(sets: Map<Key, Set<string>>, key: Key, item: string): void {
-  const set = sets.get(key);
-  if (set === undefined) sets.set(key, new Set([item]));
-  else set.add(item);
+/** Who belonged to something at every zxid. Whoever has left is looked at only by who asks for so old a state. */
+class Roll {
+  /** By path: since which zxid. */
+  readonly #present = new Map<string, number>();
+  /** In the order in which they left. */
+  readonly #left: { readonly path: string; readonly from: number; readonly until: number }[] = [];
+
+  enter(path: string, zxid: number): void {
+    this.#present.set(path, zxid);
+  }
+
+  leave(path: string, zxid: number): void {
+    const from = this.#present.get(path);
+    if (from === undefined) return;
+    this.#present.delete(path);
+    this.#left.push({ path, from, until: zxid });
+  }
+
+  /** Paths, sorted. */
+  at(zxid: number): string[] {
+    const paths: string[] = [];
+    for (const [path, from] of this.#present) if (from <= zxid) paths.push(path);
+    for (let index = this.#left.length - 1; index >= 0; index -= 1) {
+      const former = this.#left[index];
+      if (former === undefined || former.until <= zxid) break;
+      if (former.from <= zxid) paths.push(former.path);
+    }
+    return paths.sort();
+  }
+}
+
+function rollOf<Key>(rolls: Map<Key, Roll>, key: Key): Roll {
+  let roll = rolls.get(key);
+  if (roll === undefined) rolls.set(key, (roll = new Roll()));
+  return roll;
 }
