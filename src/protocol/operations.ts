@@ -96,6 +96,8 @@ export interface CreateSessionOperation {
 export interface AttachSessionOperation {
   readonly type: 'attachSession';
   readonly session: SessionId;
+  /** As negotiated for this attachment and already clamped, milliseconds: the session's from now on. */
+  readonly timeoutMs: number;
 }
 
 /** Ends a session; its ephemerals go in the same transaction. */

@@ -97,7 +97,7 @@ export class Acceptance implements Authority {
     if (!this.#core.state.sessions.has(session)) throw sessionGone(session);
     if (!this.#lives.touch(session, timeoutMs)) throw sessionGone(session);
     this.#requireTurn();
-    this.#drive.propose({ type: 'attachSession', session }, nobody, pending);
+    this.#drive.propose({ type: 'attachSession', session, timeoutMs }, nobody, pending);
     this.#raise(pending, session, timeoutMs);
   }
 

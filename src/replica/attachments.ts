@@ -172,7 +172,6 @@ export class Attachments {
 
   /** An `attachSession` has been applied: whatever an older stream of this node still holds is not done. */
   sessionAttached(id: SessionId, generation: Zxid): void {
-    this.#lives.reattached(id);
     const stream = this.#core.attached.get(id);
     if (stream !== undefined && stream.generation < generation) this.moved(stream);
   }

@@ -4,8 +4,8 @@
  * which one is the newest of those that are applied, on every leader the same. What is proposed and not
  * applied yet stands here, so that older ones are refused from that moment on.
  *
- * Who has the newest attachment now, and what timeout that has negotiated, is known to the leader alone,
- * and told to the next one by those who have it.
+ * Who has the newest attachment now is known to the leader alone, and told to the next one by those who
+ * have it. The timeout that it has negotiated is in the table as well, as soon as its record is applied.
  */
 import type { SessionId, Zxid } from '../protocol/model.ts';
 import type { SessionTable } from '../sessions/index.ts';

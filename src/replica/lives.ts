@@ -111,15 +111,6 @@ export class SessionLives {
     if (this.#leading) this.touch(id, timeoutMs);
   }
 
-  /**
-   * A session's `attachSession` has been applied. What it has negotiated is the leader's to know: until that
-   * tells this node, it promises by the shortest timeout that there may be.
-   */
-  reattached(id: SessionId): void {
-    if (this.#leading || !this.#isConfirmed(id)) return;
-    this.#shorter.set(id, this.#core.settings.sessionTimeoutMinMs);
-  }
-
   /** Another node's state has taken the place of this one's, past attachments that were not seen. */
   replaced(): void {
     this.#confirmed.clear();

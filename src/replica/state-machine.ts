@@ -115,7 +115,7 @@ export class StateMachine {
       const { timeoutMs, secretHash } = first;
       this.sessions.create(zxid, { timeoutMs, secretHash });
     } else if (first?.type === 'attachSession') {
-      this.sessions.attach(first.session, zxid);
+      this.sessions.attach(first.session, { generation: zxid, timeoutMs: first.timeoutMs });
     } else if (first?.type === 'closeSession') {
       this.sessions.close(first.session);
     }

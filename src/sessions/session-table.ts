@@ -60,10 +60,14 @@ export class SessionTable {
   }
 
   /**
-   * Applies `attachSession`: the session's newest attachment is the one of that transaction.
-   * @param generation the transaction's own zxid
+   * Applies `attachSession`: the session's newest attachment is the one of that transaction, and its
+   * timeout the one that was negotiated with it.
+   * @param attachment the transaction's own zxid, and milliseconds
    */
-  attach(id: SessionId, generation: Zxid): void {
+  attach(
+    id: SessionId,
+    { generation, timeoutMs }: { readonly generation: Zxid; readonly timeoutMs: number },
+  ): void {
     const page = this.#pages[this.#pageIndexOf(id)];
     const row = page?.find(id) ?? -1;
     assert(page !== undefined && row >= 0, `there is no session ${String(id)} to attach to`);
@@ -72,7 +76,8 @@ export class SessionTable {
     this.#snapshot?.keep(old);
     this.#digest.remove(old);
     page.generations[row] = generation;
-    this.#digest.add({ ...old, generation });
+    page.timeouts[row] = timeoutMs;
+    this.#digest.add({ ...old, generation, timeoutMs });
   }
 
   /** Applies `closeSession`; false when there was no such session. */

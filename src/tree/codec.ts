@@ -104,6 +104,9 @@ function writeChange(writer: ByteWriter, change: Change): void {
       writer.bytes(change.secretHash);
       return;
     case 'attachSession':
+      writer.number(change.session);
+      writer.number(change.timeoutMs);
+      return;
     case 'closeSession':
       writer.number(change.session);
       return;
@@ -167,7 +170,7 @@ function readChange(reader: ByteReader): Change {
     case Tag.createSession:
       return { type: 'createSession', timeoutMs: reader.number(), secretHash: reader.bytes() };
     case Tag.attachSession:
-      return { type: 'attachSession', session: reader.number() };
+      return { type: 'attachSession', session: reader.number(), timeoutMs: reader.number() };
     case Tag.closeSession:
       return { type: 'closeSession', session: reader.number() };
     default:

@@ -126,7 +126,7 @@ export class Prep {
       case 'createSession':
         return this.createSession(draft, operation);
       case 'attachSession':
-        return this.attachSession(draft, operation.session);
+        return this.attachSession(draft, operation);
       case 'closeSession':
         return this.closeSession(draft, operation.session);
       default:
@@ -151,9 +151,12 @@ export class Prep {
     return {};
   }
 
-  private attachSession(draft: Draft, session: SessionId): Result {
+  private attachSession(
+    draft: Draft,
+    { session, timeoutMs }: { readonly session: SessionId; readonly timeoutMs: number },
+  ): Result {
     this.requireLive(session);
-    draft.changes.push({ type: 'attachSession', session });
+    draft.changes.push({ type: 'attachSession', session, timeoutMs });
     return {};
   }
 

@@ -78,6 +78,8 @@ export interface CreateSessionChange {
 export interface AttachSessionChange {
   readonly type: 'attachSession';
   readonly session: SessionId;
+  /** The session's timeout from here on, milliseconds. */
+  readonly timeoutMs: number;
 }
 
 /** Followed by a `delete` for each of the session's ephemerals: the explicit list. */

@@ -24,7 +24,13 @@ import type { LogRecord } from '../../../src/zab/types.ts';
 import type { MemoryDisk } from '../../support/memory-disk.ts';
 import { LifeOver, fail, same } from './fail.ts';
 import type { Expected, Ledger, Mark, SessionGrant } from './ledger.ts';
-import { segmentBytes, settingsWith, snapshotsRetained, superIdentity } from './settings.ts';
+import {
+  segmentBytes,
+  sessionTimeoutMs,
+  settingsWith,
+  snapshotsRetained,
+  superIdentity,
+} from './settings.ts';
 import { Watcher } from './watcher.ts';
 import type { WatcherMode } from './watcher.ts';
 import { microtasks } from './world.ts';
@@ -237,7 +243,8 @@ export class Life {
     const none = { identities: [], watches: [] };
     const operation: Operation = { type: 'attach', session: { id, secret }, ...none };
     this.#heard.set(id, this.world.moment.monotonicMs);
-    const record = { type: 'attachSession', session: id } as const;
+    const timeoutMs = sessionTimeoutMs;
+    const record = { type: 'attachSession', session: id, timeoutMs } as const;
     const expected = this.ledger.judge(record, { identities: [], session: 0 }, 0);
     this.send({ operation }, { identities: [], stream }, (answer) => {
       const wanted = 'code' in expected ? expected.code : expected.zxid;

@@ -29,18 +29,18 @@ describe('generations of attachments', () => {
   it('are those of the table once they are applied', () => {
     generations.raise(session, { generation: 20, timeoutMs, node });
     generations.raise(session, { generation: 21, timeoutMs, node });
-    sessions.attach(session, 20);
+    sessions.attach(session, { generation: 20, timeoutMs: 4000 });
     generations.applied(session, 20);
     expect(generations.isCurrent(session, 20), 'a newer one is proposed').toBe(false);
-    sessions.attach(session, 21);
+    sessions.attach(session, { generation: 21, timeoutMs: 4000 });
     generations.applied(session, 21);
-    sessions.attach(session, 30);
+    sessions.attach(session, { generation: 30, timeoutMs: 4000 });
     expect(generations.isCurrent(session, 21)).toBe(false);
     expect(generations.isCurrent(session, 30)).toBe(true);
   });
 
   it('are only taken from other nodes where the log has none newer', () => {
-    sessions.attach(session, 20);
+    sessions.attach(session, { generation: 20, timeoutMs: 4000 });
     generations.begin();
     expect(generations.register(session, { generation: session, timeoutMs, node })).toBe(false);
     expect(generations.isAttached(session)).toBe(false);

@@ -21,7 +21,7 @@ beforeEach(() => {
   const core = {
     clock: { monotonicMs: () => nowMs, wallMs: () => nowMs },
     state: { sessions },
-    settings: { sessionTimeoutMinMs: 500, sessionTimeoutMaxMs: 60_000, voters },
+    settings: { sessionTimeoutMaxMs: 60_000, voters },
   } as unknown as Core;
   lives = new SessionLives({ core, expiry, generations });
   for (const id of [1, 2]) sessions.create(id, { timeoutMs: 4000, secretHash: new Uint8Array(32) });
@@ -73,18 +73,13 @@ describe('a learner', () => {
     expect(lives.expiresInMs(2)).toBeUndefined();
   });
 
-  it('promises by the shortest timeout there may be from an attachment on, until the leader has told it', () => {
-    lives.reattached(1);
-    expect(lives.expiresInMs(1), 'nothing is promised').toBeUndefined();
+  it('promises by what an attachment has negotiated from its record on', () => {
     lives.touch(1, 4000);
     lives.toldConfirmed({ number: lives.tell('all')?.number ?? 0, ...confirmed });
-    expect(lives.expiresInMs(1)).toBe(4000);
-    lives.reattached(1);
-    expect(lives.expiresInMs(1)).toBe(500);
-    expect(lives.isFresh(1)).toBe(false);
-    lives.touch(1, 4000);
-    lives.toldConfirmed({ number: lives.tell('all')?.number ?? 0, ...confirmed });
-    expect(lives.expiresInMs(1)).toBe(4000);
+    sessions.attach(1, { generation: 9, timeoutMs: 1500 });
+    expect(lives.expiresInMs(1)).toBe(1500);
+    sessions.attach(1, { generation: 10, timeoutMs: 9000 });
+    expect(lives.expiresInMs(1)).toBe(9000);
   });
 
   it('promises nothing once it has jumped to another state: there may have been attachments', () => {

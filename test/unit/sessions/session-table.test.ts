@@ -52,17 +52,18 @@ describe('session table', () => {
     expect(table.size).toBe(0);
   });
 
-  it('has the zxid of the newest attachment of each session, and a digest of it', () => {
+  it('has the zxid and the timeout of the newest attachment of each session, and a digest of both', () => {
     const table = tableOf([1, 2]);
     const before = table.digest;
-    table.attach(1, 9);
-    expect(table.get(1)).toEqual({ ...terms(1), id: 1, generation: 9 });
+    table.attach(1, { generation: 9, timeoutMs: 5000 });
+    expect(table.get(1)).toEqual({ ...terms(1), id: 1, generation: 9, timeoutMs: 5000 });
     expect(table.generationOf(2)).toBe(2);
     for (const lane of [0, 1]) expect(table.digest[lane]).not.toBe(before[lane]);
     const far = 2 ** 40 + 9;
-    table.attach(1, far);
+    table.attach(1, { generation: far, timeoutMs: 7000 });
     const copy = restored(table.encode());
     expect(copy.generationOf(1)).toBe(far);
+    expect(copy.timeoutOf(1)).toBe(7000);
     expect(copy.digest).toEqual(table.digest);
     table.close(1);
     expect(table.digest).toEqual(tableOf([2]).digest);
@@ -71,12 +72,12 @@ describe('session table', () => {
   it('refuses an attachment to no session, and one that is not newer', () => {
     const table = tableOf([2]);
     expect(() => {
-      table.attach(1, 9);
+      table.attach(1, { generation: 9, timeoutMs: 5000 });
     }).toThrow(InvariantError);
-    table.attach(2, 9);
+    table.attach(2, { generation: 9, timeoutMs: 5000 });
     for (const generation of [2, 8, 9]) {
       expect(() => {
-        table.attach(2, generation);
+        table.attach(2, { generation, timeoutMs: 5000 });
       }).toThrow(InvariantError);
     }
     expect(table.generationOf(2)).toBe(9);
@@ -144,7 +145,7 @@ describe('session table', () => {
             table.create(id, terms(id));
           } else if (action === 'attach' && model.has(id)) {
             model.set(id, 20_000 + at);
-            table.attach(id, 20_000 + at);
+            table.attach(id, { generation: 20_000 + at, timeoutMs: id + at });
           }
         }
         const rows = [...model].sort(([a], [b]) => a - b);
@@ -153,7 +154,8 @@ describe('session table', () => {
         const direct = new SessionTable();
         for (const [id, generation] of rows) {
           direct.create(id, terms(id));
-          if (generation !== id) direct.attach(id, generation);
+          if (generation === id) continue;
+          direct.attach(id, { generation, timeoutMs: id + generation - 20_000 });
         }
         expect(table.digest).toEqual(direct.digest);
       }),
@@ -202,7 +204,7 @@ describe('snapshot of the sessions', () => {
         const table = tableOf(range(1, count + 1));
         let next = 10_000;
         const attach = (id = 0): void => {
-          if (table.has(id)) table.attach(id, next);
+          if (table.has(id)) table.attach(id, { generation: next, timeoutMs: next });
           next += 1;
         };
         for (const id of attachedBefore) attach(id);

@@ -54,7 +54,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   fc.record({ type: fc.constant('delete' as const), path, acl: aclId, parentAcl: aclId }),
   fc.record({ type: fc.constant('setAcl' as const), path, acl: aclId, aversion: int32 }),
   fc.record({ type: fc.constant('createSession' as const), timeoutMs: wide, secretHash: data }),
-  fc.record({ type: fc.constant('attachSession' as const), session: wide }),
+  fc.record({ type: fc.constant('attachSession' as const), session: wide, timeoutMs: wide }),
   fc.record({ type: fc.constant('closeSession' as const), session: wide }),
 );
 

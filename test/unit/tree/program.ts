@@ -173,7 +173,7 @@ const write: fc.Arbitrary<WriteOperation> = fc.oneof(
     weight: 1,
     arbitrary: fc
       .integer({ min: 0, max: 4 })
-      .map((session) => ({ type: 'attachSession' as const, session })),
+      .map((session) => ({ type: 'attachSession' as const, session, timeoutMs: 4000 })),
   },
   {
     weight: 2,

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { createOf, Harness, path, world } from './harness.ts';
 
 const create = { type: 'createSession' as const, timeoutMs: 1, secretHash: new Uint8Array(32) };
-const attach = (session: number) => ({ type: 'attachSession' as const, session });
+const attach = (session: number) => ({
+  ...{ type: 'attachSession' as const, session, timeoutMs: 9000 },
+});
 const close = (session: number) => ({ type: 'closeSession' as const, session });
 const ephemeral = (at: string) => createOf(at, { kind: 'ephemeral' });
 
@@ -81,7 +83,7 @@ describe('a session that is taken over', () => {
     const digest = harness.tree.digest();
     harness.judge(attach(session));
     const [transaction] = harness.apply();
-    expect(transaction?.changes).toEqual([{ type: 'attachSession', session }]);
+    expect(transaction?.changes).toEqual([attach(session)]);
     expect(harness.tree.digest()).toEqual(digest);
     expect(harness.tree.ephemeralsOf(session)).toEqual(['/a']);
   });

@@ -116,3 +116,14 @@ it('takes a write for a sign of life when it is applied: until then its leader m
   for (const id of [here.id, other.id]) ensemble.mesh.release(id, leader.id);
   expect(await ensemble.during(written)).toMatchObject({ type: 'result', expiresInMs: 20_000 });
 });
+
+it('keeps a longer timeout that was negotiated later, whoever leads', async () => {
+  ensemble = await InProcessEnsemble.start();
+  const [leader, here] = nodes();
+  const session = await newSession(here, 10_000);
+  await attach(leader, session, 60_000);
+  const attachedMs = ensemble.nowMs;
+  ensemble.crash(leader.id);
+  await ensemble.until(() => ensemble.leader !== undefined && ensemble.leader.id !== leader.id);
+  expect(await endOf(session.id)).toBeGreaterThanOrEqual(attachedMs + 60_000);
+});

@@ -41,8 +41,8 @@ describe('a record for people', () => {
   });
 
   it('names the session that is taken over', () => {
-    expect(described({ type: 'attachSession', session: 42 })).toEqual([
-      { type: 'attachSession', session: 42 },
+    expect(described({ type: 'attachSession', session: 42, timeoutMs: 6000 })).toEqual([
+      { type: 'attachSession', session: 42, timeoutMs: 6000 },
     ]);
   });
 
