@@ -5,6 +5,8 @@
  * To add a fault: a mean in `FaultSwarm`, and an entry in `deeds`.
  */
 import type { Cluster } from './cluster.ts';
+import { rot } from './rot.ts';
+import type { RotKind } from './rot.ts';
 import type { FaultSwarm, Swarm } from './swarm.ts';
 import type { Chance } from './world/chance.ts';
 import type { Machine } from './world/machine.ts';
@@ -24,8 +26,8 @@ export interface Fault {
   readonly dice: number;
 }
 
-/** How many voters may lose their disk for good in one run: with more, nobody promises anything. */
-function wipesMax(swarm: Swarm): number {
+/** How many voters may lose something that they had acknowledged in one run: with more, nobody promises anything. */
+function lossesMax(swarm: Swarm): number {
   return Math.ceil(swarm.voters.length / 2) - 1;
 }
 
@@ -52,7 +54,7 @@ export function drawPlan(swarm: Swarm, chance: Chance): readonly Fault[] {
 export class Faults {
   readonly #cluster: Cluster;
   readonly #swarm: Swarm;
-  #wiped = new Set<number>();
+  readonly #losers = new Set<number>();
   #isOver = false;
   /** Told before the disk of a node is replaced by an empty one. */
   onWipe: (id: number) => void = () => undefined;
@@ -62,9 +64,9 @@ export class Faults {
     this.#swarm = cluster.swarm;
   }
 
-  /** Voters whose data is gone for good. */
-  get wiped(): ReadonlySet<number> {
-    return this.#wiped;
+  /** Voters whose disk was wiped or damaged: they may not count any more, or not yet again. */
+  get losers(): ReadonlySet<number> {
+    return this.#losers;
   }
 
   begin(plan: readonly Fault[]): void {
@@ -171,17 +173,35 @@ export class Faults {
     this.#later(fault, () => (disk.capacityBytes = Number.MAX_SAFE_INTEGER), 5);
   }
 
+  /** Whether a machine may lose what its node has acknowledged, which is what `losers` remembers. */
+  #mayLose({ id }: Machine): boolean {
+    if (!this.#swarm.voters.includes(id) || this.#losers.has(id)) return true;
+    if (this.#losers.size >= lossesMax(this.#swarm)) return false;
+    // Before the ensemble is born an empty disk is no loss, and after it nobody can tell which it was.
+    if (this.#cluster.machines.every(({ replica }) => replica?.status().appliedZxid === 0))
+      return false;
+    this.#losers.add(id);
+    return true;
+  }
+
   #wipe(machine: Machine): void {
-    const isVoter = this.#swarm.voters.includes(machine.id);
-    if (isVoter && !this.#wiped.has(machine.id)) {
-      if (this.#wiped.size >= wipesMax(this.#swarm)) return;
-      // Before the ensemble is born an empty disk is no loss, and after it nobody can tell which it was.
-      if (this.#cluster.machines.every(({ replica }) => replica?.status().appliedZxid === 0))
-        return;
-      this.#wiped.add(machine.id);
-    }
+    if (!this.#mayLose(machine)) return;
     this.onWipe(machine.id);
     machine.wipe();
+  }
+
+  /** Found at the next start: one of two copies is replaced by the other, and a damaged log is fetched anew. */
+  #rot(machine: Machine, { dice }: Fault): void {
+    const kind: RotKind = dice < 0.4 ? 'copy' : dice < 0.6 ? 'snapshot' : 'log';
+    if (kind !== 'copy' && !this.#mayLose(machine)) return;
+    machine.kill();
+    const { world } = this.#cluster;
+    const suffix = machine.id % 2 === 0 ? 'a' : 'b';
+    const place = { which: (dice * 1000) % 1, where: (dice * 100_000) % 1 };
+    rot(machine.disk.disk, { kind, suffix, ...place }).then(
+      (path) => world.trace.tell(() => `node ${machine.id} rots: ${path ?? 'nothing'}`),
+      (error: unknown) => world.fail(error),
+    );
   }
 
   readonly #deeds: Record<FaultKind, (machine: Machine, fault: Fault) => void> = {
@@ -218,7 +238,7 @@ export class Faults {
     diskFullMs: (machine, fault) => this.#fill(machine, fault),
     clockJumpMs: ({ parts }, { dice }) => parts.clock.jump(Math.floor((dice - 0.5) * 7_200_000)),
     wipeMs: (machine) => this.#wipe(machine),
-    rotMs: () => undefined,
+    rotMs: (machine, fault) => this.#rot(machine, fault),
     snapshotMs: ({ replica }) => void replica?.takeSnapshot().catch(() => undefined),
   };
 }

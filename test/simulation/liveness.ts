@@ -22,8 +22,8 @@ export interface LivenessParts {
   readonly cluster: Cluster;
   readonly clients: Clients;
   readonly commits: Commits;
-  /** Voters whose data is gone: they do not count. */
-  readonly wiped: ReadonlySet<number>;
+  /** Voters that may have lost what they had: they do not count. */
+  readonly losers: ReadonlySet<number>;
 }
 
 export class Liveness {
@@ -72,11 +72,11 @@ export class Liveness {
 
   /** As many voters as a quorum needs at least, and anybody else or not. */
   #chooseCore(): readonly Machine[] {
-    const { cluster, wiped, commits } = this.#parts;
+    const { cluster, losers, commits } = this.#parts;
     const { voters, machines } = cluster;
     // An ensemble is born only of all its voters.
     const quorum = commits.last === 0 ? voters.length : Math.floor(voters.length / 2) + 1;
-    const able = this.#chance.shuffled(voters.filter(({ id }) => !wiped.has(id)));
+    const able = this.#chance.shuffled(voters.filter(({ id }) => !losers.has(id)));
     const chosen = able.slice(0, this.#chance.between(quorum, able.length));
     const others = machines.filter(
       (machine) => !able.includes(machine) && this.#chance.happens(0.5),

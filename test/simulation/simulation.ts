@@ -32,6 +32,9 @@ export class Simulation {
     this.#swarm = swarm;
     this.#cluster = new Cluster(world, swarm, {
       opened: (life, storage, recovered) => {
+        for (const alarm of recovered.alarms) {
+          world.trace.tell(() => `node ${life.machine.id} begins with an alarm: ${alarm}`);
+        }
         this.#logs.opened(life, recovered);
         this.#logs.attend(life, storage);
       },
@@ -52,8 +55,13 @@ export class Simulation {
     await this.#live(untilMs);
     if (this.#world.failure !== undefined || untilMs <= this.#swarm.safetyMs) return;
     this.#faults.end();
-    const { wiped } = this.#faults;
-    const parts = { cluster: this.#cluster, clients: this.#clients, commits: this.#commits, wiped };
+    const { losers } = this.#faults;
+    const parts = {
+      cluster: this.#cluster,
+      clients: this.#clients,
+      commits: this.#commits,
+      losers,
+    };
     const liveness = new Liveness(parts);
     this.#supervised = liveness.core;
     liveness.begin();

@@ -128,7 +128,7 @@ function drawFaults(own: Chance): FaultSwarm {
     diskFullMs: sometimes(20_000, 40_000),
     clockJumpMs: sometimes(3000, 15_000),
     wipeMs: own.happens(0.1) ? 20_000 : 0,
-    rotMs: own.happens(0.15) ? 15_000 : 0,
+    rotMs: own.happens(0.3) ? 8000 : 0,
     snapshotMs: sometimes(3000, 15_000),
     healMs: own.pick([200, 1000, 3000]),
   };

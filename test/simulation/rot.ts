@@ -1,0 +1,84 @@
+/** What a disk may do to bytes that lie on it: bits that turn over, and writes that were said to be done and are not. */
+import { batchMagic, batchHeaderBytes } from '../../src/storage/log-format.ts';
+import type { MemoryDisk } from '../support/memory-disk.ts';
+
+export type RotKind = 'copy' | 'snapshot' | 'log';
+
+export interface Rot {
+  readonly kind: RotKind;
+  /** Which of two copies: the same one on one disk for ever, since of two that are bad nothing is left. */
+  readonly suffix: 'a' | 'b';
+  /** Two numbers in [0, 1): which file, and where in it. */
+  readonly which: number;
+  readonly where: number;
+}
+
+/**
+ * Damages a disk that nobody uses at present. What is damaged of a log has an intact batch behind it: the last
+ * batch alone cannot be told from one that was never finished, and nobody promises to.
+ * @returns the file, or undefined when there was nothing to damage
+ */
+export async function rot(disk: MemoryDisk, { kind, ...at }: Rot): Promise<string | undefined> {
+  switch (kind) {
+    case 'copy':
+      return rotCopy(disk, at);
+    case 'snapshot':
+      return rotSnapshot(disk, at);
+    case 'log':
+      return rotLog(disk, at);
+  }
+}
+
+type Place = Omit<Rot, 'kind'>;
+
+async function rotCopy(disk: MemoryDisk, { suffix, which, where }: Place) {
+  const path = `${which < 0.7 ? 'promise' : 'identity'}.${suffix}`;
+  return (await filesIn(disk, '')).includes(path) ? flip(disk, path, where) : undefined;
+}
+
+async function rotSnapshot(disk: MemoryDisk, { which, where }: Place) {
+  const names = (await filesIn(disk, 'snapshots')).filter((name) => name.endsWith('.snapshot'));
+  const name = names[Math.floor(which * names.length)];
+  return name === undefined ? undefined : flip(disk, `snapshots/${name}`, where);
+}
+
+async function rotLog(disk: MemoryDisk, { which, where }: Place) {
+  const names = (await filesIn(disk, 'log')).filter((name) => name.endsWith('.log'));
+  const name = names[Math.floor(which * names.length)];
+  if (name === undefined) return undefined;
+  const path = `log/${name}`;
+  const bytes = disk.peek(path);
+  const batches = batchesOf(bytes);
+  // The last one may be the mark behind the last batch.
+  const at = Math.floor(where * (batches.length - 2));
+  const [from, until] = [batches[at], batches[at + 1]];
+  if (batches.length < 3 || from === undefined || until === undefined) return undefined;
+  const isLostWrite = (where * 1000) % 1 < 0.3;
+  const damaged = bytes.slice();
+  const middle = from + Math.floor((until - from) * ((where * 100) % 1));
+  if (isLostWrite) damaged.fill(0, from, until);
+  else damaged[middle] = (damaged[middle] ?? 0) ^ 4;
+  disk.poke(path, damaged);
+  return path;
+}
+
+function batchesOf(bytes: Uint8Array): number[] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const found: number[] = [];
+  for (let at = buffer.indexOf(batchMagic); at >= 0;) {
+    found.push(at);
+    at = buffer.indexOf(batchMagic, at + batchHeaderBytes);
+  }
+  return found;
+}
+
+function flip(disk: MemoryDisk, path: string, where: number): string {
+  const { length } = disk.peek(path);
+  if (length > 0) disk.flipBit(path, Math.floor(where * length), Math.floor(where * 8000) % 8);
+  return path;
+}
+
+/** Asks a copy of the disk: the disk itself completes nothing while no process runs. */
+function filesIn(disk: MemoryDisk, directory: string): Promise<readonly string[]> {
+  return disk.fork().list(directory);
+}
