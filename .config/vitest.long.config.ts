@@ -8,7 +8,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
-    include: ['test/long/**/*.test.ts'],
+    include: ['test/{long,simulation}/**/*.test.ts'],
     pool: 'forks',
     fileParallelism: false,
     testTimeout: 300_000,
