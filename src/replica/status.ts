@@ -61,11 +61,17 @@ function memberStatus(member: MemberSettings, parts: StatusParts): MemberStatus 
   const isSelf = id === settings.self;
   const seen = parts.seen.find((view) => view.id === id);
   const state = isSelf ? parts.zab.role : stateOf(id, role, { ...parts, seenAs: seen });
-  const zxid = isSelf ? ownZxid : (seen?.zxid ?? 0);
+  const zxid = isSelf ? ownZxid : zxidOf(id, seen, parts);
   const url = isSelf ? settings.url : parts.urls.get(id);
   const lag = Math.max(0, parts.committed - zxid);
   const votes = votesOf(member, parts);
   return { id, role, votes, state, peer, url: url ?? null, zxid, lag };
+}
+
+/** The leader has what is committed, however long ago it has said where it is. */
+function zxidOf(id: number, seen: MemberView | undefined, { zab, committed }: StatusParts): Zxid {
+  const told = seen?.zxid ?? 0;
+  return zab.leader === id ? Math.max(told, committed) : told;
 }
 
 /** One that is not connected is taken for the life that the configuration names: it may come back as it. */

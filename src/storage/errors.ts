@@ -2,12 +2,16 @@
 
 /** Somebody else works on the data directory. */
 export class DirectoryInUseError extends Error {
+  /** What has it, as `process 4711`. */
+  readonly holder: string;
+
   constructor(directory: string, holder: string) {
     super(
       `data directory ${directory} is in use by ${holder}: ` +
         'stop that process first, or give this node a data directory of its own',
     );
     this.name = 'DirectoryInUseError';
+    this.holder = holder;
   }
 }
 

@@ -7,7 +7,6 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
-import { parseArgs } from 'node:util';
 import { capacity } from './cases/capacity.ts';
 import { peers } from './cases/peers.ts';
 import { rest } from './cases/rest.ts';
@@ -17,7 +16,11 @@ import { writer } from './cases/writer.ts';
 import type { BenchContext, Case } from './context.ts';
 import { makeWorkFolder } from './host.ts';
 import { httpLoadTool } from './loads/wrk.ts';
+import { commandLine } from '../support/command-line.ts';
 import { formatGoal, header, isMet, ratioOf, Results } from './results.ts';
+
+const usage = `usage: npm run bench -- [--quick] [--seconds N] [--only rest,websocket,writer,watchers,idle,capacity,peers]
+  [--peers] [--json FILE]`;
 
 const cases = {
   rest,
@@ -41,7 +44,7 @@ function chosenCases(only: string | undefined, withPeers: boolean): CaseName[] {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = commandLine(usage, {
     options: {
       quick: { type: 'boolean', default: false },
       seconds: { type: 'string' },

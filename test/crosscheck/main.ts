@@ -5,7 +5,7 @@
  * everything that a client can see. `--self` compares ZooKeeper with another ZooKeeper, which shows that
  * the comparison itself finds nothing where there is nothing.
  */
-import { parseArgs } from 'node:util';
+import { commandLine } from '../support/command-line.ts';
 import { directedTimings, runDirected } from './directed.ts';
 import { knownDifferences, type KnownDifference } from './known-differences.ts';
 import { longTimeouts, type SessionTimeouts, type Target } from './observation.ts';
@@ -24,6 +24,9 @@ import { WebSocketTarget } from './websocket-target.ts';
 import { startZoogate } from './zoogate-server.ts';
 import { startZooKeeper, zooKeeperMissing } from './zookeeper-server.ts';
 import { ZooKeeperTarget } from './zookeeper-target.ts';
+
+const usage =
+  'usage: npm run crosscheck -- [--operations 10000] [--seed N] [--door websocket|rest|both] [--keep-going] [--self]';
 
 const stepsPerProgram = 120;
 const shrinkTriesMax = 300;
@@ -219,7 +222,7 @@ function wholeNumber(name: string, text: string): number {
 }
 
 async function main(): Promise<boolean> {
-  const { values } = parseArgs({
+  const { values } = commandLine(usage, {
     options: {
       operations: { type: 'string', default: '10000' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },

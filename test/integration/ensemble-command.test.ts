@@ -1,11 +1,12 @@
 /** `zoogate ensemble`: several nodes in one terminal. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/server/config/index.ts';
+import { lockDirectory } from '../../src/storage/directory-lock.ts';
 import { executable, runZoogate, temporaryDirectory } from '../support/server-process.ts';
 import { until } from '../support/waiting.ts';
 
@@ -148,6 +149,23 @@ describe('an ensemble is refused', () => {
       ].join('\n'),
     );
     expect(existsSync(dataDir)).toBe(false);
+  });
+
+  it('where a process has the data of a node, and its settings stay as they are', async () => {
+    const bases = await freeBases();
+    const dataDir = join(temporaryDirectory(), 'data');
+    const ofNode = join(dataDir, '2');
+    mkdirSync(ofNode, { recursive: true });
+    const lock = await lockDirectory(ofNode);
+    const ports = ['--port-base', `${bases.port}`, '--peer-port-base', `${bases.peerPort}`];
+    const result = await runZoogate(['ensemble', '--data-dir', dataDir, ...ports]);
+    await lock.release();
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toBe(
+      `zoogate: node 2 of this ensemble runs already: data directory ${ofNode} is in use by process ` +
+        `${process.pid}. Stop it, or choose another --data-dir for a second ensemble\n`,
+    );
+    expect(readdirSync(dataDir)).toEqual(['2']);
   });
 
   it('with wrong options, and tells all of them', async () => {

@@ -1,5 +1,5 @@
 /** `npm run simulate`: one seed with its trace, as many as a time allows on all cores, or the mutants. */
-import { parseArgs } from 'node:util';
+import { commandLine } from '../support/command-line.ts';
 import { keepSchedule, minimise, readSchedule, textOfFault } from './schedule.ts';
 import { simulate } from './simulate.ts';
 import type { Outcome, SimulateOptions } from './simulate.ts';
@@ -17,7 +17,7 @@ npm run simulate -- --replay FILE [--trace] [--minimise SECONDS]
 npm run simulate -- --seconds S [--from SEED] [--jobs N]
 npm run simulate -- --mutants [NAME …] [--missing] [--seeds N] [--seconds S] [--jobs N]`;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = commandLine(usage, {
   allowPositionals: true,
   options: {
     seed: { type: 'string' },
@@ -31,7 +31,6 @@ const { values, positionals } = parseArgs({
     mutants: { type: 'boolean', default: false },
     missing: { type: 'boolean', default: false },
     seeds: { type: 'string', default: '10000' },
-    help: { type: 'boolean', default: false },
   },
 });
 
@@ -44,7 +43,7 @@ if (values.mutants) {
 } else if (values.seed !== undefined) {
   const until = values.until === undefined ? {} : { untilMs: Number(values.until) };
   await one({ seed: Number(values.seed), ...until });
-} else if (values.seconds !== undefined && !values.help) {
+} else if (values.seconds !== undefined) {
   const [seconds, from] = [Number(values.seconds), Number(values.from)];
   const { failed } = await simulateMany({ seconds, from, ...jobs });
   process.exitCode = failed.length === 0 ? 0 : 1;

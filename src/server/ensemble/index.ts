@@ -10,7 +10,7 @@ import { Nodes } from './nodes.ts';
 import type { NodeExit } from './nodes.ts';
 import { ensembleHelp, parseEnsembleOptions } from './options.ts';
 import type { EnsembleOptions } from './options.ts';
-import { planNodes, requireFreePorts, writeSettings } from './plan.ts';
+import { planNodes, requireFreeDirectories, requireFreePorts, writeSettings } from './plan.ts';
 import type { PlannedNode } from './plan.ts';
 
 const LOOK_EVERY_MS = 250;
@@ -37,6 +37,7 @@ export async function ensembleCommand(args: readonly string[]): Promise<ExitStat
 async function runEnsemble(options: EnsembleOptions): Promise<ExitStatus> {
   const planned = planNodes(options);
   await requireFreePorts(planned);
+  await requireFreeDirectories(planned);
   await writeSettings(options.dataDir, planned);
   const end = { stopping: false, failed: false };
   const nodes = new Nodes(planned, {

@@ -1,8 +1,11 @@
 /** Which nodes there will be, and where: their settings as files, from which each can be started alone too. */
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { lockDirectory } from '../../storage/directory-lock.ts';
+import { DirectoryInUseError } from '../../storage/errors.ts';
 import { StartError } from '../start-error.ts';
 import type { EnsembleOptions } from './options.ts';
 
@@ -110,6 +113,23 @@ export async function requireFreePorts(nodes: readonly PlannedNode[]): Promise<v
   throw new StartError(
     `these ports of ${HOST} cannot be had; does an ensemble run already?\n${problems.join('\n')}`,
   );
+}
+
+/** @throws StartError where a process has the data of a node: its settings are that process's too */
+export async function requireFreeDirectories(nodes: readonly PlannedNode[]): Promise<void> {
+  for (const { id, dataDir } of nodes) {
+    if (!existsSync(dataDir)) continue;
+    try {
+      const lock = await lockDirectory(dataDir);
+      await lock.release();
+    } catch (error) {
+      if (!(error instanceof DirectoryInUseError)) throw error;
+      throw new StartError(
+        `node ${id} of this ensemble runs already: data directory ${dataDir} is in use by ` +
+          `${error.holder}. Stop it, or choose another --data-dir for a second ensemble`,
+      );
+    }
+  }
 }
 
 function listenProblem(port: number): Promise<string | undefined> {

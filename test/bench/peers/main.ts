@@ -8,8 +8,8 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
-import { parseArgs } from 'node:util';
 import { zooKeeperMissing } from '../../crosscheck/zookeeper-server.ts';
+import { commandLine } from '../../support/command-line.ts';
 import { makeWorkFolder } from '../host.ts';
 import { httpLoadTool } from '../loads/wrk.ts';
 import { formatGoal, header, isMet, ratioOf, Results } from '../results.ts';
@@ -22,6 +22,9 @@ import { etcdMissing, etcdRecipe } from './ensembles/etcd.ts';
 import { zoogateRecipe } from './ensembles/zoogate.ts';
 import { zooKeeperRecipe } from './ensembles/zookeeper.ts';
 import { Figures, goalsOf } from './goals.ts';
+
+const usage = `usage: npm run bench:peers -- [--quick] [--seconds N] [--rounds N] [--trials N] [--missed N]
+  [--only pipelined,writer,rest,outage,hand-off,catch-up] [--systems zoogate,zookeeper,etcd] [--json FILE]`;
 
 const cases: Readonly<Record<string, PeersCase>> = {
   pipelined: pipelinedCase,
@@ -75,7 +78,7 @@ async function startAll(wanted: readonly (readonly [string, Candidate])[], resul
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = commandLine(usage, {
     options: {
       quick: { type: 'boolean', default: false },
       seconds: { type: 'string' },
