@@ -2,11 +2,11 @@
  * Before whom the guarantees are tested: a node of its own, or one member of an ensemble whose members run
  * in this process, with real files and sockets. `ZOOGATE_TEST_THROUGH` says which member.
  */
-import { createServer } from 'node:net';
 import { startInProcess } from '../support/in-process.ts';
 import type { InProcessNode, InProcessOptions } from '../support/in-process.ts';
 import type { Member } from '../../src/server/config/members.ts';
 import { eventually } from './deadline.ts';
+import { freePort } from '../support/free-port.ts';
 
 export type Through = 'leader' | 'follower' | 'observer';
 
@@ -84,13 +84,4 @@ function roleOf({ replica, config }: InProcessNode): Through {
 async function memberOf(id: number): Promise<Member> {
   const role = id === observer ? 'observer' : 'participant';
   return { id, role, host: '127.0.0.1', port: await freePort() };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== 'object' || address === null) throw new Error('a socket without a port');
-  return address.port;
 }

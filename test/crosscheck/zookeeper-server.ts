@@ -2,11 +2,12 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../support/free-port.ts';
 
 /** Where Debian's `zookeeper` and `libzookeeper-java` put it; the manifest names the other jars. */
 const classPath = ['/usr/share/java/zookeeper.jar', '/usr/share/java/slf4j-simple.jar'];
@@ -34,18 +35,6 @@ export function zooKeeperMissing(): string | undefined {
   if (jar !== undefined)
     return `${jar} does not exist (Debian packages zookeeper, libzookeeper-java)`;
   return spawnSync('java', ['-version']).error === undefined ? undefined : 'no java on the path';
-}
-
-/** A port that was free a moment ago: ZooKeeper cannot choose one and say which. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port to be had');
-  return address.port;
 }
 
 export async function startZooKeeper(options: ZooKeeperOptions = {}): Promise<RunningZooKeeper> {

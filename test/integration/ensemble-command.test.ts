@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/server/config/index.ts';
 import { lockDirectory } from '../../src/storage/directory-lock.ts';
+import { freePorts } from '../support/free-port.ts';
 import { executable, runZoogate, temporaryDirectory } from '../support/server-process.ts';
 import { until } from '../support/waiting.ts';
 
@@ -62,21 +63,8 @@ function started({ output }: Ensemble): Promise<true> {
 
 /** Bases of which the ports 1 to 3 are free. */
 async function freeBases(): Promise<{ port: number; peerPort: number }> {
-  const from = 26_000 + Math.floor(Math.random() * 3000);
-  for (let port = from; port < 32_000; port += 20) {
-    const bases = { port, peerPort: port + 10 };
-    const wanted = [1, 2, 3].flatMap((id) => [port + id, bases.peerPort + id]);
-    if ((await Promise.all(wanted.map(isFree))).every(Boolean)) return bases;
-  }
-  throw new Error('there are no free ports');
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
+  const port = await freePorts(20);
+  return { port, peerPort: port + 10 };
 }
 
 describe('an ensemble in one terminal', () => {

@@ -3,7 +3,6 @@
  * them: everything that can happen to machines and cables short of their breaking can be done to it.
  */
 import { mkdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { httpClient } from './http-client.ts';
 import type { Http, HttpAnswer } from './http-client.ts';
@@ -12,6 +11,7 @@ import type { Exit, ServerProcess } from './server-process.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 import type { LinkFault } from './tcp-proxy.ts';
 import { until } from './waiting.ts';
+import { freePort } from './free-port.ts';
 
 export interface ClusterOptions {
   readonly voters: number;
@@ -333,22 +333,3 @@ export class Cluster {
     node.isPaused = false;
   }
 }
-
-/** Below the ports that the system gives to outgoing connections: it stays free while its node is down. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    const server = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    await new Promise((resolve) => server.close(resolve));
-    if (isFree && !taken.has(port)) {
-      taken.add(port);
-      return port;
-    }
-  }
-}
-
-const taken = new Set<number>();

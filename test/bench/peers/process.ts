@@ -1,7 +1,6 @@
 /** A server process of an ensemble: started, killed and started again, and never left behind. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Program {
@@ -71,23 +70,5 @@ export class ServerProcess {
     const timer = setTimeout(() => this.signal('SIGKILL'), stopTimeoutMs);
     await this.ended();
     clearTimeout(timer);
-  }
-}
-
-const taken = new Set<number>();
-
-/** Below the ports that the system gives to outgoing connections: it stays free while its node is down. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    if (taken.has(port)) continue;
-    const server = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    await new Promise((resolve) => void server.close(resolve));
-    taken.add(port);
-    if (isFree) return port;
   }
 }

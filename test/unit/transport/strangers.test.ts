@@ -1,15 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { channels, frameHeaderBytes } from '../../../src/transport/frames.ts';
 import type { Hello } from '../../../src/transport/hello.ts';
+import { freePort } from '../../support/free-port.ts';
 import { frame, goodHello, helloFrame, rejectsIn } from './stranger-frames.ts';
-import {
-  callAsStranger,
-  closeAll,
-  freePort,
-  listenAsStranger,
-  startPair,
-  startTcpNode,
-} from './tcp-node.ts';
+import { callAsStranger, closeAll, listenAsStranger, startPair, startTcpNode } from './tcp-node.ts';
 import type { TcpNode, TcpNodeOptions } from './tcp-node.ts';
 
 afterEach(closeAll);

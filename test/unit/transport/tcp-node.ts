@@ -5,6 +5,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { nodeNetwork, nodeScheduler, TcpTransport } from '../../../src/transport/index.ts';
 import type { TcpTransportOptions, TransportLimits } from '../../../src/transport/index.ts';
 import type { ZabMessage } from '../../../src/zab/index.ts';
+import { freePort } from '../../support/free-port.ts';
 
 export interface TcpNodeOptions {
   readonly id: number;
@@ -115,27 +116,6 @@ export async function startTcpNode(options: TcpNodeOptions): Promise<TcpNode> {
       }
     },
   };
-}
-
-const taken = new Set<number>();
-
-/**
- * Below the ports that the system gives out by itself: one that a stopped node leaves, and that its peers
- * go on calling, must not become the port of another test.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    if (taken.has(port)) continue;
-    taken.add(port);
-    const server = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    await new Promise((resolve) => void server.close(resolve));
-    if (isFree) return port;
-  }
 }
 
 /** Two linked nodes: 2 calls 1. */

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ZabMessage } from '../../../src/zab/index.ts';
-import { closeAll, freePort, startPair, startTcpNode } from './tcp-node.ts';
+import { freePort } from '../../support/free-port.ts';
+import { closeAll, startPair, startTcpNode } from './tcp-node.ts';
 
 afterEach(closeAll);
 

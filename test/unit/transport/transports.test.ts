@@ -1,10 +1,10 @@
 import { nodeNetwork, nodeScheduler, TcpTransport } from '../../../src/transport/index.ts';
 import type { Transport } from '../../../src/transport/index.ts';
+import { freePort } from '../../support/free-port.ts';
 import { MemoryMesh } from '../../support/memory-transport.ts';
 import { seededRandom } from '../../support/random.ts';
 import { transportSuite } from './suite.ts';
 import type { TransportWorld } from './suite.ts';
-import { freePort } from './tcp-node.ts';
 
 const inMemory = async (random?: () => number): Promise<TransportWorld> => {
   const mesh = new MemoryMesh(random === undefined ? {} : { random });

@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { memberIds, type Recipe, type RetryingWriter } from '../ensemble.ts';
 import { HttpClient } from '../http.ts';
-import { freePort } from '../process.ts';
+import { freePort } from '../../../support/free-port.ts';
 
 const keys = 1000;
 const writeTimeoutMs = 1000;

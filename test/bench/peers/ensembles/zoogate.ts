@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { memberIds, type Recipe, type RetryingWriter } from '../ensemble.ts';
 import { HttpClient } from '../http.ts';
-import { freePort } from '../process.ts';
+import { freePort } from '../../../support/free-port.ts';
 
 const entry = fileURLToPath(new URL('../../../../dist/server/main.js', import.meta.url));
 const value = 'x'.repeat(100);

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { JuteWriter } from '../../../crosscheck/jute.ts';
 import { OpCode, ZooKeeperConnection } from '../../../crosscheck/zookeeper-wire.ts';
 import { memberIds, type Recipe, type RetryingWriter } from '../ensemble.ts';
-import { freePort } from '../process.ts';
+import { freePort } from '../../../support/free-port.ts';
 
 const classPath = ['/usr/share/java/zookeeper.jar', '/usr/share/java/slf4j-simple.jar'];
 const keys = 1000;
