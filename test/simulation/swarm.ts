@@ -79,17 +79,19 @@ export function drawSwarm(chance: Chance): Swarm {
   const own = chance.fork('swarm');
   const count = own.pick([3, 3, 3, 3, 5]);
   const voters = Array.from({ length: count }, (_, index) => index + 1);
+  // Most runs are short: many beginnings find more than long lives, which cost as much as ten of them.
+  const safetyMs = own.pick([3000, 5000, 5000, 8000, 8000, 12_000, 20_000, 60_000]);
   return {
     voters,
     observers: own.happens(0.3) ? [count + 1] : [],
-    safetyMs: own.pick([20_000, 40_000, 60_000]),
+    safetyMs,
     syncMs: own.pick([0.2, 1, 1, 5, 20]),
     otherDiskMs: own.pick([0.01, 0.05, 0.5]),
     clockDrift: own.pick([0, 0, 0.001, 0.02]),
     inputUs: own.pick([0, 0, 5, 50]),
     network: drawNetwork(own),
     faults: drawFaults(own),
-    workload: drawWorkload(own),
+    workload: drawWorkload(own, safetyMs),
     limits: drawLimits(own),
     segmentBytes: own.pick([4, 16, 64]) * 1024,
     snapshotEveryTransactions: own.pick([20, 100, 500, 1_000_000]),
@@ -108,9 +110,10 @@ function drawNetwork(own: Chance): NetworkSwarm {
 }
 
 function drawFaults(own: Chance): FaultSwarm {
+  const pace = own.pick([1, 1, 2, 4]);
   // Half of the kinds are left out of a run, lest they drown one another.
   const sometimes = (...meansMs: readonly number[]): number =>
-    own.happens(0.5) ? 0 : own.pick(meansMs);
+    own.happens(0.5) ? 0 : own.pick(meansMs) / pace;
   return {
     killMs: sometimes(2000, 10_000),
     powerMs: sometimes(3000, 10_000),
@@ -134,10 +137,13 @@ function drawFaults(own: Chance): FaultSwarm {
   };
 }
 
-function drawWorkload(own: Chance): WorkloadSwarm {
+function drawWorkload(own: Chance, safetyMs: number): WorkloadSwarm {
+  const clients = own.between(2, 6);
+  // A request costs far more than a quiet second: what a run may cost is drawn, not what a second may.
+  const requests = own.pick([40, 80, 150, 150, 300, 1000]);
   return {
-    clients: own.between(2, 6),
-    thinkMs: own.pick([10, 100, 300, 300, 1000, 1000]),
+    clients,
+    thinkMs: Math.max(5, (safetyMs * clients) / requests),
     pipeline: own.pick([1, 4, 16, 64]),
     names: own.pick([3, 10, 40]),
     dataBytes: own.pick([0, 10, 10, 300]),
