@@ -211,6 +211,11 @@ export class Faults {
       for (const each of others) each.losePower(dice < 0.07 ? 'worst' : 'chance');
     },
     crashPointMs: ({ disk }, { dice }) => disk.crashAt(1 + Math.floor(dice * 60)),
+    crashSendMs: ({ life }, { dice }) => {
+      // One that sends little is to come to it too.
+      const sends = 1 + Math.floor(dice ** 2 * 60);
+      life?.process.crashAtSend(sends, (dice * 1000) % 1 < 0.5);
+    },
     stopMs: (machine) => machine.stop(),
     pauseMs: (machine, fault) => {
       const { life } = machine;

@@ -138,6 +138,7 @@ export class Liveness {
 
 function heal(machine: Machine): void {
   machine.disk.repair();
+  machine.life?.process.crashAtSend(Infinity, true);
   machine.resume();
   machine.start();
 }

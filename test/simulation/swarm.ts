@@ -18,6 +18,7 @@ export interface FaultSwarm {
   readonly killMs: number;
   readonly powerMs: number;
   readonly crashPointMs: number;
+  readonly crashSendMs: number;
   readonly stopMs: number;
   readonly pauseMs: number;
   readonly cutMs: number;
@@ -118,6 +119,7 @@ function drawFaults(own: Chance): FaultSwarm {
     killMs: sometimes(2000, 10_000),
     powerMs: sometimes(3000, 10_000),
     crashPointMs: sometimes(3000, 10_000),
+    crashSendMs: sometimes(2000, 6000),
     stopMs: sometimes(5000, 20_000),
     pauseMs: sometimes(3000, 15_000),
     cutMs: sometimes(2000, 10_000),

@@ -99,7 +99,7 @@ export class Machine {
     this.#life = life;
     network.power(id, true);
     disk.complete = (done) => process.input(done);
-    disk.onCrashPoint = () => {
+    disk.onCrashPoint = process.onCrashPoint = () => {
       world.endOfTurn(() => {
         if (this.#life !== life) return;
         if (this.parts.chance.happens(0.5)) this.kill();

@@ -44,6 +44,8 @@ export interface Host {
   /** Hands input to the process; false when it is gone. */
   input(task: () => void): void;
   readonly isAlive: boolean;
+  /** False when it is no more, and does not write what it is about to. */
+  sends(): boolean;
 }
 
 interface Listening {
@@ -301,7 +303,7 @@ export class Endpoint implements Connection {
   }
 
   write(pieces: readonly Uint8Array[]): void {
-    if (this.#isOver || this.#peer === undefined) return;
+    if (this.#isOver || this.#peer === undefined || !this.host.sends()) return;
     if (this.#peer.isOver) this.#network.unknown(this);
     else this.#peer.inbound.push(Buffer.concat(pieces));
   }
@@ -338,8 +340,8 @@ export class Endpoint implements Connection {
   lose(why: CloseReason): void {
     if (this.#isOver) return;
     this.#finish();
-    const events = this.#events;
-    this.host.input(() => events?.closed(why));
+    // A process that has been asleep accepts it first.
+    this.host.input(() => this.#events?.closed(why));
   }
 
   #finish(): void {

@@ -32,6 +32,10 @@ export class Process implements Host {
   #stoodStillUs = 0;
   #busyUntilUs = 0;
   #isWaking = false;
+  /** Sends until the process stops, and whether the last of them is still made. */
+  #stopAt: { sends: number; readonly isLastSent: boolean } | undefined;
+  /** Told when it is to stop in the middle of what it does. */
+  onCrashPoint: () => void = () => undefined;
 
   constructor(parts: ProcessParts) {
     const { world, clock } = parts;
@@ -72,6 +76,22 @@ export class Process implements Host {
     }
     this.#busyUntilUs = world.nowUs + inputUs;
     task();
+  }
+
+  /** It stops at the n-th time from now that it writes to a connection: what comes after it is never sent. */
+  crashAtSend(sends: number, isLastSent: boolean): void {
+    this.#stopAt = { sends, isLastSent };
+  }
+
+  /** Asked at every write to a connection, in their order. */
+  sends(): boolean {
+    if (!this.#isAlive || this.#stopAt === undefined) return this.#isAlive;
+    this.#stopAt.sends -= 1;
+    if (this.#stopAt.sends > 0) return true;
+    const { isLastSent } = this.#stopAt;
+    this.#stopAt = undefined;
+    this.onCrashPoint();
+    return isLastSent;
   }
 
   pause(): void {
