@@ -14,9 +14,12 @@ import type { Clients } from './workload/clients.ts';
 /** Within so long the core serves, milliseconds: a candidate that nobody follows gives up after 20 s. */
 const CONVERGENCE_MS = 60_000;
 
+/** How often is asked whether it does: after every event would cost more than the events, milliseconds. */
+const LOOK_MS = 50;
+
 /** It is used for so long, and then left alone for so long, milliseconds. */
-const USE_MS = 5000;
-const QUIET_MS = 8000;
+const USE_MS = 3000;
+const QUIET_MS = 6000;
 
 export interface LivenessParts {
   readonly cluster: Cluster;
@@ -54,7 +57,10 @@ export class Liveness {
   async run(): Promise<void> {
     const { cluster, clients } = this.#parts;
     const { world } = cluster;
-    await world.run(world.nowMs + CONVERGENCE_MS, () => this.#hasConverged());
+    const deadlineMs = world.nowMs + CONVERGENCE_MS;
+    while (world.nowMs < deadlineMs && !world.hasFailed() && !this.#hasConverged()) {
+      await world.run(world.nowMs + LOOK_MS);
+    }
     if (world.hasFailed()) return;
     if (!this.#hasConverged()) violated(`liveness: no convergence: ${cluster.describe()}`);
     const epoch = this.#epoch();
@@ -64,7 +70,10 @@ export class Liveness {
     for (const client of clients.all) client.check();
     await world.run(world.nowMs + QUIET_MS / 2);
     // Housekeeping may be at work at any moment.
-    await world.run(world.nowMs + QUIET_MS / 4, () => this.#isAtRest());
+    const restMs = world.nowMs + QUIET_MS / 4;
+    while (world.nowMs < restMs && !world.hasFailed() && !this.#isAtRest()) {
+      await world.run(world.nowMs + 1);
+    }
     if (world.hasFailed()) return;
     same(this.#epoch(), epoch, () => 'liveness: the epoch after a quiet time');
     this.#checkEnd();

@@ -74,14 +74,11 @@ export class World {
     this.#endOfTurn.push(task);
   }
 
-  /**
-   * Lets everything happen that is due by then, and something fails. Returns when the time has come or
-   * `until` holds, which is asked after every event.
-   */
-  async run(untilMs: number, until: () => boolean = () => false): Promise<void> {
+  /** Lets everything happen that is due by then. Returns when the time has come, or something has failed. */
+  async run(untilMs: number): Promise<void> {
     const endUs = untilMs * US_PER_MS;
     await this.#settle();
-    while (this.#failure === undefined && this.#agenda.nextUs <= endUs && !until()) {
+    while (this.#failure === undefined && this.#agenda.nextUs <= endUs) {
       const entry = this.#agenda.take();
       const task = entry?.task;
       if (entry === undefined || task === undefined) continue;
@@ -91,7 +88,7 @@ export class World {
       this.attempt(task);
       await this.#settle();
     }
-    if (this.#failure === undefined && !until()) this.#nowUs = Math.max(this.#nowUs, endUs);
+    if (this.#failure === undefined) this.#nowUs = Math.max(this.#nowUs, endUs);
   }
 
   /** All that follows at once: what stands at the end of the turn, and promises. */
