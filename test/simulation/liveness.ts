@@ -17,9 +17,11 @@ const CONVERGENCE_MS = 60_000;
 /** How often is asked whether it does: after every event would cost more than the events, milliseconds. */
 const LOOK_MS = 50;
 
-/** It is used for so long, and then left alone for so long, milliseconds. */
-const USE_MS = 3000;
-const QUIET_MS = 6000;
+/** It is used for so long, milliseconds. */
+const USE_MS = 1500;
+
+/** It is left alone for as long as an answer may take, twice, and so much longer, milliseconds. */
+const QUIET_MS = 500;
 
 export interface LivenessParts {
   readonly cluster: Cluster;
@@ -66,11 +68,12 @@ export class Liveness {
     const epoch = this.#epoch();
     await world.run(world.nowMs + USE_MS);
     clients.isQuiet = true;
-    await world.run(world.nowMs + QUIET_MS / 2);
+    const answeredMs = cluster.swarm.limits.requestTimeoutMs + QUIET_MS;
+    await world.run(world.nowMs + answeredMs);
     for (const client of clients.all) client.check();
-    await world.run(world.nowMs + QUIET_MS / 2);
+    await world.run(world.nowMs + answeredMs);
     // Housekeeping may be at work at any moment.
-    const restMs = world.nowMs + QUIET_MS / 4;
+    const restMs = world.nowMs + answeredMs / 2;
     while (world.nowMs < restMs && !world.hasFailed() && !this.#isAtRest()) {
       await world.run(world.nowMs + 1);
     }

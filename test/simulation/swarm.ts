@@ -33,6 +33,10 @@ export interface FaultSwarm {
   readonly clockJumpMs: number;
   readonly wipeMs: number;
   readonly rotMs: number;
+  readonly lieMs: number;
+  readonly restoreMs: number;
+  readonly rollingMs: number;
+  readonly blackoutMs: number;
   readonly snapshotMs: number;
   /** Mean time until a node that has ended is started again, a link mended, …, milliseconds. */
   readonly healMs: number;
@@ -81,7 +85,7 @@ export function drawSwarm(chance: Chance): Swarm {
   const count = own.pick([3, 3, 3, 3, 5]);
   const voters = Array.from({ length: count }, (_, index) => index + 1);
   // Most runs are short: many beginnings find more than long lives, which cost as much as ten of them.
-  const safetyMs = own.pick([3000, 5000, 5000, 8000, 8000, 12_000, 20_000, 60_000]);
+  const safetyMs = own.pick([3000, 4000, 5000, 6000, 8000, 12_000, 20_000, 40_000]);
   return {
     voters,
     observers: own.happens(0.3) ? [count + 1] : [],
@@ -133,7 +137,11 @@ function drawFaults(own: Chance): FaultSwarm {
     diskFullMs: sometimes(20_000, 40_000),
     clockJumpMs: sometimes(3000, 15_000),
     wipeMs: own.happens(0.1) ? 20_000 : 0,
-    rotMs: own.happens(0.3) ? 8000 : 0,
+    rotMs: own.happens(0.3) ? own.pick([2000, 8000]) : 0,
+    lieMs: own.happens(0.3) ? own.pick([2000, 8000]) : 0,
+    restoreMs: own.happens(0.3) ? own.pick([2000, 8000]) : 0,
+    rollingMs: own.happens(0.1) ? 5000 : 0,
+    blackoutMs: own.happens(0.15) ? own.pick([2000, 8000]) : 0,
     snapshotMs: sometimes(3000, 15_000),
     healMs: own.pick([200, 1000, 3000]),
   };
@@ -142,7 +150,7 @@ function drawFaults(own: Chance): FaultSwarm {
 function drawWorkload(own: Chance, safetyMs: number): WorkloadSwarm {
   const clients = own.between(2, 6);
   // A request costs far more than a quiet second: what a run may cost is drawn, not what a second may.
-  const requests = own.pick([40, 80, 150, 150, 300, 1000]);
+  const requests = own.pick([30, 60, 100, 150, 250, 600]);
   return {
     clients,
     thinkMs: Math.max(5, (safetyMs * clients) / requests),
@@ -162,7 +170,7 @@ function drawLimits(own: Chance): Limits {
     znodeDataBytesMax: 100_000,
     ringTransactionsMax: own.pick([10, 50, 10_000]),
     idempotencyKeysMax: own.pick([20, 10_000]),
-    requestTimeoutMs: own.pick([1000, 5000]),
+    requestTimeoutMs: own.pick([1000, 1000, 4000]),
     ...(isTight && {
       outstandingTransactionsMax: own.pick([4, 16]),
       forwardedRequestsMax: own.pick([4, 16]),
