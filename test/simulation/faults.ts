@@ -5,6 +5,8 @@
  * To add a fault: a mean in `FaultSwarm`, and an entry in `deeds`.
  */
 import type { Cluster } from './cluster.ts';
+import type { Losses } from './losses.ts';
+import { bringBack, rollingRestart } from './operators.ts';
 import { rot } from './rot.ts';
 import type { RotKind } from './rot.ts';
 import type { FaultSwarm, Swarm } from './swarm.ts';
@@ -24,11 +26,6 @@ export interface Fault {
   readonly lastsMs: number;
   /** A number in [0, 1), for what else a fault has to choose. */
   readonly dice: number;
-}
-
-/** How many voters may lose something that they had acknowledged in one run: with more, nobody promises anything. */
-function lossesMax(swarm: Swarm): number {
-  return Math.ceil(swarm.voters.length / 2) - 1;
 }
 
 export function drawPlan(swarm: Swarm, chance: Chance): readonly Fault[] {
@@ -54,19 +51,16 @@ export function drawPlan(swarm: Swarm, chance: Chance): readonly Fault[] {
 export class Faults {
   readonly #cluster: Cluster;
   readonly #swarm: Swarm;
-  readonly #losers = new Set<number>();
+  readonly #losses: Losses;
   #isOver = false;
-  /** Told before the disk of a node is replaced by an empty one. */
-  onWipe: (id: number) => void = () => undefined;
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, losses: Losses) {
     this.#cluster = cluster;
     this.#swarm = cluster.swarm;
-  }
-
-  /** Voters whose disk was wiped or damaged: they may not count any more, or not yet again. */
-  get losers(): ReadonlySet<number> {
-    return this.#losers;
+    this.#losses = losses;
+    for (const machine of cluster.machines) {
+      machine.disk.mayTakeBack = (how) => losses.mayTakeBack(machine, how);
+    }
   }
 
   begin(plan: readonly Fault[]): void {
@@ -173,27 +167,23 @@ export class Faults {
     this.#later(fault, () => (disk.capacityBytes = Number.MAX_SAFE_INTEGER), 5);
   }
 
-  /** Whether a machine may lose what its node has acknowledged, which is what `losers` remembers. */
-  #mayLose({ id }: Machine): boolean {
-    if (!this.#swarm.voters.includes(id) || this.#losers.has(id)) return true;
-    if (this.#losers.size >= lossesMax(this.#swarm)) return false;
-    // Before the ensemble is born an empty disk is no loss, and after it nobody can tell which it was.
-    if (this.#cluster.machines.every(({ replica }) => replica?.status().appliedZxid === 0))
-      return false;
-    this.#losers.add(id);
-    return true;
+  #wipe(machine: Machine): void {
+    if (this.#losses.mayWipe(machine)) machine.wipe();
   }
 
-  #wipe(machine: Machine): void {
-    if (!this.#mayLose(machine)) return;
-    this.onWipe(machine.id);
-    machine.wipe();
+  /** The disk has lied long enough: the power goes. */
+  #takeBack(machine: Machine, { dice }: Fault): void {
+    const { disk } = machine;
+    if (!disk.isLying) return;
+    if (this.#losses.mayForget(machine)) machine.losePower(dice < 0.5 ? 'worst' : 'chance');
+    else if (dice < 0.2) this.#wipe(machine);
+    else disk.beHonest();
   }
 
   /** Found at the next start: one of two copies is replaced by the other, and a damaged log is fetched anew. */
   #rot(machine: Machine, { dice }: Fault): void {
-    const kind: RotKind = dice < 0.4 ? 'copy' : dice < 0.6 ? 'snapshot' : 'log';
-    if (kind !== 'copy' && !this.#mayLose(machine)) return;
+    const kind = rotKindOf(dice);
+    if (kind !== 'copy' && !this.#losses.mayDamage(machine)) return;
     machine.kill();
     const { world } = this.#cluster;
     const suffix = machine.id % 2 === 0 ? 'a' : 'b';
@@ -242,8 +232,29 @@ export class Faults {
     },
     diskFullMs: (machine, fault) => this.#fill(machine, fault),
     clockJumpMs: ({ parts }, { dice }) => parts.clock.jump(Math.floor((dice - 0.5) * 7_200_000)),
+    lieMs: (machine, fault) => {
+      machine.disk.lie();
+      this.#later(fault, () => this.#takeBack(machine, fault), 2);
+    },
+    restoreMs: (machine, fault) => {
+      const copy = machine.disk.copy();
+      if (this.#losses.voters.has(machine.id) || machine.replica === undefined) return;
+      this.#later(fault, () => bringBack(machine, copy, this.#losses), 3);
+    },
+    rollingMs: (_machine, fault) =>
+      rollingRestart(this.#cluster, fault.lastsMs, () => this.#isOver),
+    blackoutMs: () => {
+      for (const machine of this.#cluster.machines) machine.losePower('chance');
+    },
     wipeMs: (machine) => this.#wipe(machine),
     rotMs: (machine, fault) => this.#rot(machine, fault),
     snapshotMs: ({ replica }) => void replica?.takeSnapshot().catch(() => undefined),
   };
+}
+
+function rotKindOf(dice: number): RotKind {
+  if (dice < 0.3) return 'copy';
+  if (dice < 0.45) return 'snapshot';
+  if (dice < 0.6) return 'missing';
+  return dice < 0.7 ? 'misdirected' : 'log';
 }

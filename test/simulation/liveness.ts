@@ -4,6 +4,7 @@
  * because everything heals is found.
  */
 import type { Commits } from './checkers/commits.ts';
+import type { Logs } from './checkers/logs.ts';
 import { same } from './checkers/same.ts';
 import type { Cluster } from './cluster.ts';
 import type { Chance } from './world/chance.ts';
@@ -27,7 +28,8 @@ export interface LivenessParts {
   readonly cluster: Cluster;
   readonly clients: Clients;
   readonly commits: Commits;
-  /** Voters that may have lost what they had: they do not count. */
+  readonly logs: Logs;
+  /** Voters that do not count, having lost what they had. */
   readonly losers: ReadonlySet<number>;
 }
 
@@ -91,7 +93,7 @@ export class Liveness {
     const able = this.#chance.shuffled(voters.filter(({ id }) => !losers.has(id)));
     const chosen = able.slice(0, this.#chance.between(quorum, able.length));
     const others = machines.filter(
-      (machine) => !able.includes(machine) && this.#chance.happens(0.5),
+      (machine) => !able.includes(machine) && this.#chance.happens(0.7),
     );
     return [...chosen, ...others].sort((a, b) => a.id - b.id);
   }
@@ -136,8 +138,9 @@ export class Liveness {
   }
 
   #checkEnd(): void {
-    const { cluster, clients, commits } = this.#parts;
+    const { cluster, clients, commits, logs } = this.#parts;
     for (const { id, replica } of this.core) {
+      same(logs.isWhole(id), true, () => `liveness: whether node ${id} is whole again`);
       const applied = replica?.status().appliedZxid;
       same(applied, commits.last, () => `liveness: where node ${id} is (${cluster.describe()})`);
       commits.digestSeen(commits.last, replica?.metrics().digest ?? '');

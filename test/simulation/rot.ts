@@ -2,7 +2,7 @@
 import { batchMagic, batchHeaderBytes } from '../../src/storage/log-format.ts';
 import type { MemoryDisk } from '../support/memory-disk.ts';
 
-export type RotKind = 'copy' | 'snapshot' | 'log';
+export type RotKind = 'copy' | 'snapshot' | 'log' | 'missing' | 'misdirected';
 
 export interface Rot {
   readonly kind: RotKind;
@@ -26,6 +26,10 @@ export async function rot(disk: MemoryDisk, { kind, ...at }: Rot): Promise<strin
       return rotSnapshot(disk, at);
     case 'log':
       return rotLog(disk, at);
+    case 'missing':
+      return loseFile(disk, at);
+    case 'misdirected':
+      return misdirect(disk, at);
   }
 }
 
@@ -42,11 +46,41 @@ async function rotSnapshot(disk: MemoryDisk, { which, where }: Place) {
   return name === undefined ? undefined : flip(disk, `snapshots/${name}`, where);
 }
 
-async function rotLog(disk: MemoryDisk, { which, where }: Place) {
+/** Of the log never the last segment, of which nothing else knows; a copy or a snapshot has another in its place. */
+async function loseFile(disk: MemoryDisk, { suffix, which, where }: Place) {
+  const copies = ['promise', 'identity'].map((name) => `${name}.${suffix}`);
+  const present = await filesIn(disk, '');
+  const segments = (await segmentsOf(disk)).slice(0, -1);
+  const snapshots = (await filesIn(disk, 'snapshots')).filter((name) => name.endsWith('.snapshot'));
+  const kinds = [
+    copies.filter((name) => present.includes(name)),
+    segments,
+    snapshots.map((name) => `snapshots/${name}`),
+  ];
+  const candidates = kinds[Math.floor(which * kinds.length)] ?? [];
+  const path = candidates[Math.floor(where * candidates.length)];
+  if (path !== undefined) disk.lose(path);
+  return path;
+}
+
+/** A write of the log has gone to another place: it is missing where it should be, and a copy of the promise is gone. */
+async function misdirect(disk: MemoryDisk, { suffix, ...at }: Place) {
+  const path = await rotLog(disk, { suffix, ...at });
+  const copy = `promise.${suffix}`;
+  if (path === undefined || !(await filesIn(disk, '')).includes(copy)) return path;
+  disk.poke(copy, disk.peek(path).slice(0, disk.peek(copy).length));
+  return path;
+}
+
+async function segmentsOf(disk: MemoryDisk): Promise<readonly string[]> {
   const names = (await filesIn(disk, 'log')).filter((name) => name.endsWith('.log'));
-  const name = names[Math.floor(which * names.length)];
-  if (name === undefined) return undefined;
-  const path = `log/${name}`;
+  return names.map((name) => `log/${name}`);
+}
+
+async function rotLog(disk: MemoryDisk, { which, where }: Place) {
+  const names = await segmentsOf(disk);
+  const path = names[Math.floor(which * names.length)];
+  if (path === undefined) return undefined;
   const bytes = disk.peek(path);
   const batches = batchesOf(bytes);
   // The last one may be the mark behind the last batch.

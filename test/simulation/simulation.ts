@@ -5,6 +5,7 @@ import { Cluster } from './cluster.ts';
 import type { Fault } from './faults.ts';
 import { Faults } from './faults.ts';
 import { Liveness } from './liveness.ts';
+import { Losses } from './losses.ts';
 import type { Swarm } from './swarm.ts';
 import type { Chance } from './world/chance.ts';
 import type { Ending, Life, Machine } from './world/machine.ts';
@@ -19,6 +20,7 @@ export class Simulation {
   readonly #swarm: Swarm;
   readonly #plan: readonly Fault[];
   readonly #cluster: Cluster;
+  readonly #losses: Losses;
   readonly #faults: Faults;
   readonly #commits = new Commits();
   readonly #logs: Logs;
@@ -43,10 +45,10 @@ export class Simulation {
       ended: (life, how, error) => this.#ended(life, how, error),
     });
     this.#supervised = this.#cluster.machines;
-    this.#faults = new Faults(this.#cluster);
     this.#logs = new Logs(this.#commits, swarm.voters);
+    this.#losses = new Losses(this.#cluster, this.#logs, () => this.#commits.last > 0);
+    this.#faults = new Faults(this.#cluster, this.#losses);
     this.#clients = new Clients(this.#cluster, this.#commits);
-    this.#faults.onWipe = (id) => this.#logs.excuse(id);
     this.#commits.onCommit = (committed) => this.#clients.committed(committed);
     this.#logs.onProposed = (life, record) => this.#clients.sessions.proposed(life, record);
   }
@@ -55,12 +57,12 @@ export class Simulation {
     await this.#live(untilMs);
     if (this.#world.failure !== undefined || untilMs <= this.#swarm.safetyMs) return;
     this.#faults.end();
-    const { losers } = this.#faults;
     const parts = {
       cluster: this.#cluster,
       clients: this.#clients,
       commits: this.#commits,
-      losers,
+      logs: this.#logs,
+      losers: this.#losses.voters,
     };
     const liveness = new Liveness(parts);
     this.#supervised = liveness.core;
@@ -107,11 +109,20 @@ export class Simulation {
     });
   }
 
+  /** Files of a disk that has lied may contradict one another: then the node refuses, and an operator gives it a new one. */
+  #replace(machine: Machine): boolean {
+    if (!this.#logs.isExcused(machine.id) || !this.#losses.mayWipe(machine)) return false;
+    machine.wipe();
+    return true;
+  }
+
   /** A supervisor starts what has ended. */
   #ended(life: Life, how: Ending, error?: Error): void {
     const { machine } = life;
     this.#clients.ended(life);
-    if (how === 'refused-to-start' && !isDiskError(error)) this.#world.fail(error);
+    if (how === 'refused-to-start' && !isDiskError(error) && !this.#replace(machine)) {
+      this.#world.fail(error);
+    }
     const chance = this.#world.chance.fork(`restart ${this.#world.nowUs}`);
     const afterMs = chance.exponential(this.#swarm.faults.healMs);
     this.#world.afterMs(afterMs, () => {

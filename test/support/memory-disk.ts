@@ -35,6 +35,8 @@ export interface MemoryDiskOptions {
   readonly random?: Random;
   readonly capacityBytes?: number;
   readonly fault?: (operation: DiskOperation) => DiskFault | undefined;
+  /** While it says so syncs succeed and do nothing, until `honour`. */
+  readonly isLying?: () => boolean;
   /** Completes an operation; at once unless said. */
   readonly schedule?: (complete: () => void) => void;
 }
@@ -45,6 +47,8 @@ type Inode = MemoryFile | 'directory';
 interface NameChange {
   readonly directory: string;
   readonly names: readonly (readonly [path: string, inode: Inode | undefined])[];
+  /** A sync of the directory has said that it is durable. */
+  isSaid?: boolean;
 }
 
 interface State {
@@ -84,6 +88,16 @@ export class MemoryDisk implements Disk {
   /** Completes the operations that a fault has stalled. */
   release(): void {
     for (const complete of this.#stalled.splice(0)) complete();
+  }
+
+  /** What syncs that lied have said to be durable is. */
+  honour(): void {
+    const { names, durableNames, pendingNames } = this.#state;
+    for (const change of pendingNames) if (change.isSaid) applyNames(durableNames, change);
+    this.#state.pendingNames = pendingNames.filter(({ isSaid }) => !isSaid);
+    for (const inodes of [names, durableNames]) {
+      for (const inode of inodes.values()) if (inode !== 'directory') inode.honour();
+    }
   }
 
   /** This process ends at once; its kernel keeps what was written. The next process's view of the disk. */
@@ -215,9 +229,13 @@ export class MemoryDisk implements Disk {
   syncDirectory(path: string): Promise<void> {
     return this.perform('syncDirectory', path, () => {
       const { pendingNames, durableNames } = this.#state;
+      const isLying = this.#options.isLying?.() === true;
       for (const change of pendingNames) {
-        if (change.directory === path) applyNames(durableNames, change);
+        if (change.directory !== path) continue;
+        if (isLying) change.isSaid = true;
+        else applyNames(durableNames, change);
       }
+      if (isLying) return;
       this.#state.pendingNames = pendingNames.filter((change) => change.directory !== path);
     });
   }
@@ -244,6 +262,11 @@ export class MemoryDisk implements Disk {
     const written = grows <= free ? bytes.length : Math.max(0, bytes.length - (grows - free));
     file.write(offset, bytes.subarray(0, written));
     if (written < bytes.length) throw errorOf('ENOSPC', 'write');
+  }
+
+  sync(file: MemoryFile): void {
+    if (this.#options.isLying?.() === true) file.pretendSync();
+    else file.sync();
   }
 
   failSync(file: MemoryFile): void {
@@ -456,7 +479,7 @@ function syncFile(disk: MemoryDisk, { path, file }: Target): Promise<void> {
   const partly = (fault: DiskFault): void => {
     if (fault.type === 'error') disk.failSync(file);
   };
-  return disk.perform('sync', path, () => file.sync(), { partly });
+  return disk.perform('sync', path, () => disk.sync(file), { partly });
 }
 
 function applyNames(names: Map<string, Inode>, { names: changes }: NameChange): void {

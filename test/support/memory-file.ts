@@ -59,6 +59,8 @@ export class MemoryFile {
   #current = new Content();
   #durable = new Content();
   #pending: Change[] = [];
+  /** Of what is pending, how much was said to be durable all the same. */
+  #said = 0;
 
   get size(): number {
     return this.#current.size;
@@ -77,13 +79,24 @@ export class MemoryFile {
   }
 
   sync(): void {
-    for (const change of this.#pending) this.#durable.apply(change);
-    this.#pending = [];
+    this.#said = this.#pending.length;
+    this.honour();
+  }
+
+  /** A sync that lies: it succeeds and has done nothing. */
+  pretendSync(): void {
+    this.#said = this.#pending.length;
+  }
+
+  /** What was said to be durable is. */
+  honour(): void {
+    for (const change of this.#pending.splice(0, this.#said)) this.#durable.apply(change);
+    this.#said = 0;
   }
 
   /** The sync failed: of what it should have written each piece may be lost for good, unseen by readers. */
   failSync(random: Random): void {
-    this.#pending = this.#pending.filter(() => random() < 0.5);
+    this.#pending = this.#pending.filter((_, index) => index < this.#said || random() < 0.5);
   }
 
   flipBit(offset: number, bit: number): void {
@@ -110,6 +123,7 @@ export class MemoryFile {
     copy.#current = this.#current.copy();
     copy.#durable = this.#durable.copy();
     copy.#pending = [...this.#pending];
+    copy.#said = this.#said;
     return copy;
   }
 

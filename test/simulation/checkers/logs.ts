@@ -28,11 +28,15 @@ interface NodeState {
   /** What the files may still hold while they are being changed. */
   former: Log[];
   durable: LogPosition;
+  /** The furthest that was ever on its disk. */
+  everDurable: LogPosition;
   /** On the disk. */
   promise: EpochPromise | undefined;
   applied: number;
-  /** Its disk was damaged or replaced: it may have less than it had. */
+  /** Its disk was replaced, or has lied: it may come back with less than it had. */
   isExcused: boolean;
+  /** It has all that it had acknowledged: nothing was damaged, or a leader has given it back. */
+  isWhole: boolean;
 }
 
 /** A digest stands for all that was done before: to look at some of them finds as much. */
@@ -55,9 +59,34 @@ export class Logs {
     this.#voters = voters;
   }
 
-  /** The disk of a node is damaged or gone: what it comes back with is excused once. */
+  /** The disk of a node is another, or has lied: that it comes back with less is excused once. */
   excuse(id: number): void {
     this.#node(id).isExcused = true;
+  }
+
+  isExcused(id: number): boolean {
+    return this.#node(id).isExcused;
+  }
+
+  /** The disk of a node is damaged, which it has to find out itself. */
+  damaged(id: number): void {
+    this.#node(id).isWhole = false;
+  }
+
+  isWhole(id: number): boolean {
+    return this.#node(id).isWhole;
+  }
+
+  /** True when all other voters have on disk all that one of them had, and it has promised no later epoch than this. */
+  isHeldByAll(id: number, epoch: number): boolean {
+    const { log, durable, promise } = this.#node(id);
+    if ((promise?.epoch ?? 0) > epoch) return false;
+    const chain = entryAt(log, durable.zxid)?.chain;
+    return this.#voters.every((voter) => {
+      const other = this.#node(voter);
+      if (other.durable.zxid < durable.zxid || !other.isWhole) return false;
+      return durable.zxid === 0 || entryAt(other.log, durable.zxid)?.chain === chain;
+    });
   }
 
   opened({ machine }: Life, recovered: Recovered): void {
@@ -65,16 +94,17 @@ export class Logs {
     this.#checkRecovered(machine.id, node, recovered);
     const { position } = recovered.last;
     this.#restart(node, recovered);
-    node.durable = position;
+    this.#isDurable(node, position);
     node.former = [];
     node.promise = recovered.promise;
     node.isExcused = false;
+    node.isWhole = !recovered.recovering;
   }
 
   /** Follows what the node's storage is told; called before it is used. */
   attend(life: Life, storage: Storage): void {
     const node = this.#node(life.machine.id);
-    const { append, truncateAfter, install, writePromise } = storage;
+    const { append, truncateAfter, install, writePromise, recovered } = storage;
     storage.append = (records, options) => {
       for (const record of records) this.#append(life, node, record);
       append.call(storage, records, options);
@@ -95,8 +125,12 @@ export class Logs {
         node.promise = promise;
       });
     };
+    storage.recovered = () =>
+      recovered.call(storage).then(() => {
+        node.isWhole = true;
+      });
     storage.onDurable((position) => {
-      node.durable = position;
+      this.#isDurable(node, position);
     });
   }
 
@@ -130,11 +164,26 @@ export class Logs {
     return [...this.#nodes.values()].map(({ applied }) => applied);
   }
 
+  /** How many voters have, or have had, the committed record at `zxid` on disk. */
+  everDurable(zxid: number): number {
+    const epoch = this.#commits.at(zxid)?.epoch ?? Infinity;
+    // What is behind a committed record in any log is behind that very record.
+    return this.#voters.filter(
+      (id) => comparePositions(this.#node(id).everDurable, { epoch, zxid }) >= 0,
+    ).length;
+  }
+
+  #isDurable(node: NodeState, position: LogPosition): void {
+    node.durable = position;
+    if (comparePositions(position, node.everDurable) > 0) node.everDurable = position;
+  }
+
   #node(id: number): NodeState {
     let node = this.#nodes.get(id);
     if (node === undefined) {
-      const nothing = { durable: noPosition, promise: undefined, applied: 0, isExcused: false };
-      node = { log: emptyLog(), former: [], ...nothing };
+      const durable = { durable: noPosition, everDurable: noPosition };
+      const nothing = { ...durable, promise: undefined, applied: 0, isExcused: false };
+      node = { log: emptyLog(), former: [], ...nothing, isWhole: true };
       this.#nodes.set(id, node);
     }
     return node;
@@ -180,7 +229,7 @@ export class Logs {
     node.former.push(former);
     node.log = { base: { zxid, epoch, chain }, entries: [] };
     // What it had acknowledged is in the snapshot, or in the former log until that is there.
-    node.durable = { zxid, epoch };
+    this.#isDurable(node, { zxid, epoch });
     return former;
   }
 
@@ -233,7 +282,11 @@ export class Logs {
 
   /** I-17, I-19: a disk has what it was said to have, and nothing that was taken away. */
   #checkRecovered(id: number, node: NodeState, { last, promise, recovering }: Recovered): void {
-    if (node.isExcused || recovering) return;
+    if (node.isExcused) return;
+    if ((promise?.epoch ?? 0) < (node.promise?.epoch ?? 0)) {
+      violated(`I-8: node ${id} had promised ${node.promise?.epoch ?? 0} and forgot it`);
+    }
+    if (recovering) return;
     const { position, chain } = last;
     if (comparePositions(position, node.durable) < 0 && node.former.length === 0) {
       const { epoch, zxid } = node.durable;
@@ -245,9 +298,6 @@ export class Logs {
       (log) => position.zxid === 0 || entryAt(log, position.zxid)?.chain === chain,
     );
     if (!isKnown) violated(`I-17: node ${id} comes back with another record at ${position.zxid}`);
-    if ((promise?.epoch ?? 0) < (node.promise?.epoch ?? 0)) {
-      violated(`I-8: node ${id} had promised ${node.promise?.epoch ?? 0} and forgot it`);
-    }
   }
 
   /** From here on its log is what was found. */

@@ -9,15 +9,21 @@ export class MachineClock {
   /** 1 = as time goes. */
   readonly rate: number;
   #wallOffsetMs = 0;
+  #bootedMs = 0;
 
   constructor(world: World, rate: number) {
     this.#world = world;
     this.rate = rate;
   }
 
-  /** Milliseconds; never goes back. */
+  /** Milliseconds since the machine has its power; never goes back meanwhile. */
   get monotonicMs(): number {
-    return 1000 + this.#world.nowMs * this.rate;
+    return 1000 + (this.#world.nowMs - this.#bootedMs) * this.rate;
+  }
+
+  /** The power has gone and come. */
+  boot(): void {
+    this.#bootedMs = this.#world.nowMs;
   }
 
   get wallMs(): number {

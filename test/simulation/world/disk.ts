@@ -19,9 +19,14 @@ export class SimulatedDisk {
   #disk: MemoryDisk;
   #kind: DiskOperation['kind'] = 'read';
   #stalledUntilUs = 0;
+  /** What completes late, unless the disk is repaired before. */
+  readonly #stalled = new Set<() => void>();
   #failing:
     { readonly kinds: ReadonlySet<DiskOperation['kind']>; readonly code: string } | undefined;
   #crashIn = Infinity;
+  #isLying = false;
+  /** Asked when the power goes while it lies: whether what it had said to be durable may be lost. */
+  mayTakeBack: (how: 'chance' | 'worst') => boolean = () => false;
   /** Bytes; Infinity unless the disk is made small. */
   capacityBytes = Number.MAX_SAFE_INTEGER;
   /** How the process that runs learns that an operation is done. */
@@ -39,6 +44,7 @@ export class SimulatedDisk {
       get capacityBytes() {
         return capacity();
       },
+      isLying: () => this.#isLying,
       fault: (operation) => this.#fault(operation),
       schedule: (complete) => this.#schedule(complete),
     };
@@ -59,20 +65,52 @@ export class SimulatedDisk {
   /** Of what was not synced each part is lost, kept or torn; or all of it is lost. */
   powerLost(how: 'chance' | 'worst'): void {
     this.#calm();
+    if (this.#isLying && !this.mayTakeBack(how)) this.#disk.honour();
+    this.#isLying = false;
     const random = how === 'chance' ? this.#chance.real : undefined;
     this.#disk = this.#disk.powerLoss(random, this.#options);
   }
 
   /** What would be found after the worst loss of power now; the disk goes on as it is. */
   crashImage(): MemoryDisk {
-    return this.#disk.fork().powerLoss();
+    const image = this.#disk.fork();
+    image.honour();
+    return image.powerLoss();
+  }
+
+  /** What is on it, for `restore`. */
+  copy(): MemoryDisk {
+    return this.#disk.fork();
+  }
+
+  /** It holds what it held when the copy was made. */
+  restore(copy: MemoryDisk): void {
+    this.#calm();
+    this.#isLying = false;
+    this.#disk.kill();
+    this.#disk = copy.fork(this.#options);
   }
 
   /** A disk as it comes from the factory. */
   wiped(): void {
     this.#calm();
+    this.#isLying = false;
     this.#disk.kill();
     this.#disk = new MemoryDisk(this.#options);
+  }
+
+  get isLying(): boolean {
+    return this.#isLying;
+  }
+
+  /** From now on it says that things are durable which are not, until the power goes or it is honest again. */
+  lie(): void {
+    this.#isLying = true;
+  }
+
+  beHonest(): void {
+    this.#isLying = false;
+    this.#disk.honour();
   }
 
   /** Nothing completes for a while. */
@@ -93,7 +131,9 @@ export class SimulatedDisk {
   /** From here on nothing is wrong with it. */
   repair(): void {
     this.#calm();
+    this.beHonest();
     this.#stalledUntilUs = 0;
+    for (const done of this.#stalled) this.#world.after(0, done);
     this.capacityBytes = Number.MAX_SAFE_INTEGER;
   }
 
@@ -118,7 +158,15 @@ export class SimulatedDisk {
     const { syncMs, otherMs } = this.#times;
     const isSync = this.#kind === 'sync' || this.#kind === 'syncDirectory';
     const takesUs = this.#chance.exponential((isSync ? syncMs : otherMs) * 1000);
-    const stalledUs = Math.max(0, this.#stalledUntilUs - this.#world.nowUs);
-    this.#world.after(takesUs + stalledUs, () => this.complete(complete));
+    const stalledUs = this.#stalledUntilUs - this.#world.nowUs;
+    if (stalledUs <= 0) {
+      this.#world.after(takesUs, () => this.complete(complete));
+      return;
+    }
+    const done = (): void => {
+      if (this.#stalled.delete(done)) this.complete(complete);
+    };
+    this.#stalled.add(done);
+    this.#world.after(takesUs + stalledUs, done);
   }
 }

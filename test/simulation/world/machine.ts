@@ -131,6 +131,7 @@ export class Machine {
       this.#end('power');
     }
     this.parts.disk.powerLost(how);
+    this.parts.clock.boot();
   }
 
   /** Ends in order, as far as the others let it. */
@@ -140,10 +141,13 @@ export class Machine {
       this.kill();
       return;
     }
-    life.replica.stop().then(
-      () => this.#ended(life, 'stopped'),
-      (error: unknown) => this.parts.world.fail(error),
-    );
+    const { replica } = life;
+    life.process.input(() => {
+      replica.stop().then(
+        () => this.#ended(life, 'stopped'),
+        (error: unknown) => this.parts.world.fail(error),
+      );
+    });
   }
 
   /** The process stands still, as under SIGSTOP. */
@@ -159,6 +163,12 @@ export class Machine {
   wipe(): void {
     if (this.#life !== undefined) this.kill();
     this.parts.disk.wiped();
+  }
+
+  /** An operator brings back what a disk held once; the process ends. */
+  restore(copy: MemoryDisk): void {
+    if (this.#life !== undefined) this.kill();
+    this.parts.disk.restore(copy);
   }
 
   /** @param onTaken told when the process takes them, which may be later than they come */

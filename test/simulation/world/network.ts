@@ -318,9 +318,9 @@ export class Endpoint implements Connection {
     if (this.#isOver) return;
     this.#finish();
     this.#peer?.inbound.push('end');
-    const events = this.#events;
+    // Whoever is just accepting it has not said yet who is to be told.
     this.#network.world.endOfTurn(() => {
-      if (this.host.isAlive) events?.closed(endedByPeer);
+      if (this.host.isAlive) this.#events?.closed(endedByPeer);
     });
   }
 
