@@ -38,6 +38,7 @@ export interface PeerTimeouts {
   readonly pingMs?: number;
   readonly peerMs?: number;
   readonly connectMs?: number;
+  readonly diskStallMs?: number;
 }
 
 export interface ReplicaSettings {

@@ -168,6 +168,8 @@ async function makeReplica(
           pingMs: config.peerPing,
           peerMs: config.peerTimeout,
           connectMs: config.peerConnectTimeout,
+          // A leader whose disk is silent is of as little use as one that is silent itself.
+          diskStallMs: config.peerTimeout,
         },
         readOnlyMode: config.readOnlyMode,
         limits: config.limits,

@@ -105,19 +105,30 @@ class SharedNode implements Place {
   }
 }
 
-/** The nodes of this file by their options. */
-const nodes = new Map<string, SharedNode>();
+interface Sharing {
+  readonly node: SharedNode;
+  /** Groups of tests that have not ended. */
+  groups: number;
+}
 
-afterAll(async () => {
-  await Promise.all([...nodes.values()].map((node) => node.remove()));
-});
+/** The nodes of a file by their options; the module may outlive the file. */
+const nodes = new Map<string, Sharing>();
 
+/** For a group of tests: it goes with the last group of the file that has the same options. */
 function sharedNode(options: InProcessOptions): SharedNode {
   const key = JSON.stringify(options);
-  const known = nodes.get(key) ?? new SharedNode(options);
-  nodes.set(key, known);
-  beforeAll(() => known.start());
-  return known;
+  const sharing = nodes.get(key) ?? { node: new SharedNode(options), groups: 0 };
+  const { node } = sharing;
+  nodes.set(key, sharing);
+  sharing.groups += 1;
+  beforeAll(() => node.start());
+  afterAll(async () => {
+    sharing.groups -= 1;
+    if (sharing.groups > 0) return;
+    nodes.delete(key);
+    await node.remove();
+  });
+  return node;
 }
 
 function makeDoor<C extends Client>(

@@ -197,7 +197,7 @@ export const settings = {
     kind: duration({ min: 100, max: MINUTE }),
     default: SECOND,
     description:
-      'Silence after which a leader gives a follower up, and a follower its leader; without its quorum a leader stops serving.',
+      'Silence after which a leader gives a follower up, and a follower its leader; without its quorum a leader stops serving, and one whose disk is silent for as long hands over.',
   },
   peerPing: {
     group: 'members',

@@ -6,7 +6,8 @@ import { expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const vitest = 'node_modules/vitest/vitest.mjs';
-const args = ['run', '--config', '.config/vitest.config.ts', '--maxWorkers', '1'];
+// The files share what they import: to load it for each of them would take longer than most of their tests.
+const args = ['run', '--config', '.config/vitest.config.ts', '--no-isolate'];
 
 test.for(['leader', 'follower', 'observer'])(
   'through the %s',
