@@ -85,7 +85,7 @@ export function drawSwarm(chance: Chance): Swarm {
   const count = own.pick([3, 3, 3, 3, 5]);
   const voters = Array.from({ length: count }, (_, index) => index + 1);
   // Most runs are short: many beginnings find more than long lives, which cost as much as ten of them.
-  const safetyMs = own.pick([3000, 4000, 5000, 6000, 8000, 12_000, 20_000, 40_000]);
+  const safetyMs = own.pick([2000, 3000, 3000, 4000, 4000, 5000, 6000, 8000, 12_000, 30_000]);
   return {
     voters,
     observers: own.happens(0.3) ? [count + 1] : [],
