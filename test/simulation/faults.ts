@@ -48,6 +48,9 @@ export function drawPlan(swarm: Swarm, chance: Chance): readonly Fault[] {
   return plan.sort((a, b) => a.atMs - b.atMs);
 }
 
+/** What a disk does that is read only no longer. */
+const changes = ['write', 'sync', 'rename', 'syncDirectory', 'create', 'remove'] as const;
+
 export class Faults {
   readonly #cluster: Cluster;
   readonly #swarm: Swarm;
@@ -227,8 +230,10 @@ export class Faults {
     slowLinkMs: (_machine, fault) => this.#slow(fault),
     stallMs: ({ disk }, { lastsMs }) => disk.stall(lastsMs * 2),
     diskErrorMs: ({ disk }, { dice }) => {
-      if (dice < 0.5) disk.breakDown(['sync'], 'EIO');
-      else disk.breakDown(['write', 'sync', 'rename', 'syncDirectory', 'create'], 'EIO');
+      if (dice < 0.4) disk.breakDown(['sync'], 'EIO');
+      else if (dice < 0.8) disk.breakDown(changes, 'EIO');
+      else if (dice < 0.9) disk.breakDown(['read'], 'EIO');
+      else disk.breakDown(changes, 'EROFS');
     },
     diskFullMs: (machine, fault) => this.#fill(machine, fault),
     clockJumpMs: ({ parts }, { dice }) => parts.clock.jump(Math.floor((dice - 0.5) * 7_200_000)),

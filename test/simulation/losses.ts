@@ -52,6 +52,7 @@ export class Losses {
   mayTakeBack(machine: Machine, how: 'chance' | 'worst'): boolean {
     if (!this.mayForget(machine)) return false;
     if (how === 'chance' && !this.mayDamage(machine)) return false;
+    this.#cluster.world.trace.tell(() => `node ${machine.id} comes back with less`);
     this.#logs.excuse(machine.id);
     return true;
   }

@@ -120,9 +120,9 @@ export class Simulation {
   #ended(life: Life, how: Ending, error?: Error): void {
     const { machine } = life;
     this.#clients.ended(life);
-    if (how === 'refused-to-start' && !isDiskError(error) && !this.#replace(machine)) {
-      this.#world.fail(error);
-    }
+    // A disk may end a node, and nothing else.
+    const isFailure = how === 'refused-to-start' || how === 'fatal';
+    if (isFailure && !isDiskError(error) && !this.#replace(machine)) this.#world.fail(error);
     const chance = this.#world.chance.fork(`restart ${this.#world.nowUs}`);
     const afterMs = chance.exponential(this.#swarm.faults.healMs);
     this.#world.afterMs(afterMs, () => {
@@ -132,5 +132,7 @@ export class Simulation {
 }
 
 function isDiskError(error: Error | undefined): boolean {
-  return ['EIO', 'ENOSPC'].includes((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+  return ['EIO', 'ENOSPC', 'EROFS'].includes(
+    (error as NodeJS.ErrnoException | undefined)?.code ?? '',
+  );
 }

@@ -133,11 +133,14 @@ export class MemoryFile {
   }
 }
 
-/** A change that was not synced is lost, kept, or kept in some of its sectors. */
+/** A change that was not synced is lost, kept, kept in some of its sectors, or up to any byte. */
 function survivingParts(change: Change, random: Random): readonly Change[] {
   const fate = random();
   if (fate < 1 / 3) return [];
   if (fate < 2 / 3 || change.type === 'truncate') return [change];
+  if (fate > 11 / 12) {
+    return [{ ...change, bytes: change.bytes.subarray(0, random() * change.bytes.length) }];
+  }
   const parts: Change[] = [];
   const end = change.offset + change.bytes.length;
   for (let from = change.offset; from < end;) {

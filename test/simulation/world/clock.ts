@@ -21,9 +21,10 @@ export class MachineClock {
     return 1000 + (this.#world.nowMs - this.#bootedMs) * this.rate;
   }
 
-  /** The power has gone and come. */
-  boot(): void {
+  /** The power has gone and come; the clock on the wall may have stood still, or forgotten the time. */
+  boot(wallJumpMs: number): void {
     this.#bootedMs = this.#world.nowMs;
+    this.jump(wallJumpMs);
   }
 
   get wallMs(): number {

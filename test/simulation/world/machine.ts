@@ -109,7 +109,7 @@ export class Machine {
     };
     world.trace.tell(() => `node ${id} starts, life ${life.number}`);
     this.#boot(life).catch((error: unknown) => {
-      this.#refused(life, error instanceof Error ? error : new Error(String(error)));
+      this.#refused(life, asError(error));
     });
   }
 
@@ -131,7 +131,8 @@ export class Machine {
       this.#end('power');
     }
     this.parts.disk.powerLost(how);
-    this.parts.clock.boot();
+    const { chance, clock } = this.parts;
+    clock.boot(chance.happens(0.2) ? -Math.floor(chance.exponential(600_000)) : 0);
   }
 
   /** Ends in order, as far as the others let it. */
@@ -145,7 +146,7 @@ export class Machine {
     life.process.input(() => {
       replica.stop().then(
         () => this.#ended(life, 'stopped'),
-        (error: unknown) => this.parts.world.fail(error),
+        (error: unknown) => this.#ended(life, 'fatal', asError(error)),
       );
     });
   }
@@ -267,4 +268,8 @@ export class Machine {
     };
     return { info: say, warn: say };
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
