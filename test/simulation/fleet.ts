@@ -4,8 +4,10 @@ import { employ } from './crew.ts';
 import type { SeedResult } from './worker.ts';
 
 export interface FleetOptions {
-  /** For how long new seeds are begun. */
-  readonly seconds: number;
+  /** For how long new seeds are begun; without an end unless said. */
+  readonly seconds?: number;
+  /** How many seeds; without an end unless said. */
+  readonly count?: number;
   readonly from: number;
   /** Processes; as many as there are cores unless said. */
   readonly jobs?: number;
@@ -16,11 +18,12 @@ export interface FleetResult {
   readonly failed: readonly SeedResult[];
 }
 
-/** Runs seeds from `from` on until the time is over, and says how many passed. */
+/** Runs seeds from `from` on until the time is over or all are done, and says how many passed. */
 export async function simulateMany(options: FleetOptions): Promise<FleetResult> {
-  const { seconds, from, jobs = availableParallelism() } = options;
+  const { seconds = Infinity, count = Infinity, from, jobs = availableParallelism() } = options;
   const startedMs = performance.now();
-  const isOver = (): boolean => performance.now() - startedMs > seconds * 1000;
+  const isOver = (): boolean =>
+    next >= from + count || performance.now() - startedMs > seconds * 1000;
   const failed: SeedResult[] = [];
   let passed = 0;
   let simulatedMs = 0;

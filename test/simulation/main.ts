@@ -14,7 +14,7 @@ const LINES_KEPT = 80;
 
 const usage = `npm run simulate -- --seed N [--trace] [--until MS] [--minimise SECONDS]
 npm run simulate -- --replay FILE [--trace] [--minimise SECONDS]
-npm run simulate -- --seconds S [--from SEED] [--jobs N]
+npm run simulate -- --seconds S|--count N [--from SEED] [--jobs N]
 npm run simulate -- --mutants [NAME …] [--missing] [--seeds N] [--seconds S] [--jobs N]`;
 
 const { values, positionals } = commandLine(usage, {
@@ -26,6 +26,7 @@ const { values, positionals } = commandLine(usage, {
     replay: { type: 'string' },
     minimise: { type: 'string', default: '120' },
     seconds: { type: 'string' },
+    count: { type: 'string' },
     from: { type: 'string', default: '1' },
     jobs: { type: 'string' },
     mutants: { type: 'boolean', default: false },
@@ -43,9 +44,15 @@ if (values.mutants) {
 } else if (values.seed !== undefined) {
   const until = values.until === undefined ? {} : { untilMs: Number(values.until) };
   await one({ seed: Number(values.seed), ...until });
-} else if (values.seconds !== undefined) {
-  const [seconds, from] = [Number(values.seconds), Number(values.from)];
-  const { failed } = await simulateMany({ seconds, from, ...jobs });
+} else if (values.seconds !== undefined || values.count !== undefined) {
+  const seconds = values.seconds === undefined ? {} : { seconds: Number(values.seconds) };
+  const count = values.count === undefined ? {} : { count: Number(values.count) };
+  const { failed } = await simulateMany({
+    from: Number(values.from),
+    ...seconds,
+    ...count,
+    ...jobs,
+  });
   process.exitCode = failed.length === 0 ? 0 : 1;
 } else {
   console.log(usage);
