@@ -48,7 +48,9 @@ export class Simulation {
     this.#logs = new Logs(this.#commits, swarm.voters);
     this.#losses = new Losses(this.#cluster, this.#logs, () => this.#commits.last > 0);
     this.#faults = new Faults(this.#cluster, this.#losses);
-    this.#clients = new Clients(this.#cluster, this.#commits);
+    this.#clients = new Clients(this.#cluster, this.#commits, (zxid) =>
+      this.#logs.everDurable(zxid),
+    );
     this.#commits.onCommit = (committed) => this.#clients.committed(committed);
     this.#logs.onProposed = (life, record) => this.#clients.sessions.proposed(life, record);
   }

@@ -4,6 +4,8 @@
  */
 import type { Limits } from '../../src/protocol/limits.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
+import { drawMix } from './workload/mix.ts';
+import type { Mix } from './workload/mix.ts';
 import type { Chance } from './world/chance.ts';
 
 export interface NetworkSwarm {
@@ -44,6 +46,11 @@ export interface FaultSwarm {
 
 export interface WorkloadSwarm {
   readonly clients: number;
+  /** Event streams and long polls of plain HTTP, and those of the clients that seek the lock. */
+  readonly listeners: number;
+  readonly pollers: number;
+  readonly lockers: number;
+  readonly mix: Mix;
   /** Mean time between two requests of one client, milliseconds. */
   readonly thinkMs: number;
   /** Unanswered requests of one client. */
@@ -54,8 +61,17 @@ export interface WorkloadSwarm {
   readonly sessionTimeoutMs: number;
   /** Probability that a client is a slow reader for a while. */
   readonly slowReaders: number;
+  /** For so long, a mean, milliseconds. */
+  readonly slowMs: number;
   /** Probability that a client reconnects for no reason. */
   readonly restless: number;
+  /** Probabilities: that a read leaves a watch, that a new znode has an ACL, and that a client ends its session. */
+  readonly watching: number;
+  readonly acls: number;
+  readonly endings: number;
+  /** Probabilities: that a write has an idempotency key, and that it asks for more disks than a majority. */
+  readonly keyed: number;
+  readonly acks: number;
 }
 
 export interface Swarm {
@@ -151,15 +167,26 @@ function drawWorkload(own: Chance, safetyMs: number): WorkloadSwarm {
   const clients = own.between(2, 6);
   // A request costs far more than a quiet second: what a run may cost is drawn, not what a second may.
   const requests = own.pick([30, 60, 100, 150, 250, 600]);
+  const acls = own.pick([0, 0, 0.1, 0.4]);
   return {
     clients,
+    listeners: own.pick([0, 0, 1, 3]),
+    pollers: own.pick([0, 0, 1, 2]),
+    lockers: own.pick([0, 0, 3]),
+    mix: drawMix(own.fork('mix'), acls > 0),
     thinkMs: Math.max(5, (safetyMs * clients) / requests),
     pipeline: own.pick([1, 4, 16, 64]),
     names: own.pick([3, 10, 40]),
     dataBytes: own.pick([0, 10, 10, 300]),
     sessionTimeoutMs: own.pick([2000, 4000, 10_000]),
-    slowReaders: own.pick([0, 0, 0.02]),
-    restless: own.pick([0, 0.002, 0.02]),
+    slowReaders: own.pick([0, 0.02, 0.1]),
+    slowMs: own.pick([100, 1000, 4000]),
+    restless: own.pick([0, 0.01, 0.05]),
+    watching: own.pick([0.05, 0.2, 0.5]),
+    acls,
+    endings: own.pick([0.003, 0.003, 0.03]),
+    keyed: own.pick([0.02, 0.1, 0.5]),
+    acks: own.pick([0, 0, 0.2]),
   };
 }
 
@@ -169,7 +196,8 @@ function drawLimits(own: Chance): Limits {
     ...defaultLimits,
     znodeDataBytesMax: 100_000,
     ringTransactionsMax: own.pick([10, 50, 10_000]),
-    idempotencyKeysMax: own.pick([20, 10_000]),
+    unreadAnswerBytesMax: own.pick([10_000, 1024 * 1024]),
+    idempotencyKeysMax: own.pick([5, 20, 10_000, 10_000]),
     requestTimeoutMs: own.pick([1000, 1000, 4000]),
     ...(isTight && {
       outstandingTransactionsMax: own.pick([4, 16]),

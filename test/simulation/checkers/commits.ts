@@ -2,11 +2,13 @@
  * The ledger: every committed transaction, entered when the first node applies it, with the state after it. What
  * a transaction says must be what ZooKeeper's arithmetic makes of the state before (I-20 to I-25).
  */
+import type { Acl } from '../../../src/protocol/model.ts';
 import { decodeTransaction } from '../../../src/tree/index.ts';
 import type { Change, SetChange, Transaction } from '../../../src/tree/index.ts';
 import type { LogRecord } from '../../../src/zab/types.ts';
 import { violated } from '../world/world.ts';
 import { Draft, History, split, statOf } from './history.ts';
+import { openAcl, readOnlyAcl } from './permissions.ts';
 import { same } from './same.ts';
 
 export interface Committed {
@@ -19,11 +21,18 @@ export interface Committed {
   digest: string;
 }
 
+interface Attachment {
+  readonly zxid: number;
+  readonly timeoutMs: number;
+}
+
 export class Commits {
   readonly history = new History();
   readonly #records: Committed[] = [];
   /** By session: the transactions that have attached a stream to it, in their order. */
-  readonly #generations = new Map<number, number[]>();
+  readonly #attachments = new Map<number, Attachment[]>();
+  /** By the numbers that records give them. */
+  readonly #acls: Acl[] = [openAcl, readOnlyAcl];
   /** Told of each as it is entered. */
   onCommit: (committed: Committed) => void = () => undefined;
 
@@ -34,7 +43,17 @@ export class Commits {
 
   /** The transaction that had attached the newest stream of a session at a zxid; 0 when there was none. */
   generationAt(session: number, zxid: number): number {
-    return this.#generations.get(session)?.findLast((generation) => generation <= zxid) ?? 0;
+    return this.#attachmentAt(session, zxid)?.zxid ?? 0;
+  }
+
+  /** As negotiated for the newest stream of a session at a zxid, milliseconds. */
+  timeoutAt(session: number, zxid: number): number | undefined {
+    return this.#attachmentAt(session, zxid)?.timeoutMs;
+  }
+
+  /** The ACL of that number. */
+  aclOf(id: number): Acl {
+    return this.#acls[id] ?? violated(`I-25: ACL ${id} is used and was never defined`);
   }
 
   at(zxid: number): Committed | undefined {
@@ -69,6 +88,10 @@ export class Commits {
     same(digest, committed.digest, () => `I-13: the digest at ${zxid}`);
   }
 
+  #attachmentAt(session: number, zxid: number): Attachment | undefined {
+    return this.#attachments.get(session)?.findLast((each) => each.zxid <= zxid);
+  }
+
   #enact(zxid: number, { time, session, changes }: Transaction): void {
     const { history } = this;
     const draft = new Draft(history, { base: zxid - 1, zxid, time });
@@ -85,7 +108,12 @@ export class Commits {
     switch (change.type) {
       case 'create':
         this.#checkCreate(draft, change);
-        draft.create(change.path, { ...change, owner: change.ephemeralOwner });
+        this.#checkAcl(draft, split(change.path).parent, change.parentAcl);
+        draft.create(change.path, {
+          ...change,
+          owner: change.ephemeralOwner,
+          acl: this.aclOf(change.acl),
+        });
         same(
           change.parentCversion,
           draft.get(split(change.path).parent)?.created,
@@ -94,30 +122,50 @@ export class Commits {
         break;
       case 'set':
         draft.set(change.path, change.data);
+        this.#checkAcl(draft, change.path, change.acl);
         checkSet(draft, change, zxid);
         break;
       case 'delete':
         if (draft.children(change.path).length > 0) {
           violated(`I-25: ${change.path} is deleted at ${zxid} and has children`);
         }
+        this.#checkAcl(draft, change.path, change.acl);
+        this.#checkAcl(draft, split(change.path).parent, change.parentAcl);
         draft.remove(change.path);
+        break;
+      case 'defineAcl':
+        if (change.id !== this.#acls.length)
+          violated(`I-25: ACL ${change.id} is defined at ${zxid}`);
+        this.#acls.push(change.acl);
+        break;
+      case 'setAcl':
+        draft.setAcl(change.path, this.aclOf(change.acl));
+        same(
+          change.aversion,
+          draft.get(change.path)?.aversion,
+          () => `I-25: the aversion of ${change.path} at ${zxid}`,
+        );
         break;
       case 'createSession':
         this.history.openSession(zxid);
-        this.#generations.set(zxid, [zxid]);
+        this.#attachments.set(zxid, [{ zxid, timeoutMs: change.timeoutMs }]);
         break;
       case 'attachSession':
         if (!draft.isLive(change.session)) {
           violated(`I-21: session ${change.session} is taken over at ${zxid} and is not open`);
         }
-        this.#generations.get(change.session)?.push(zxid);
+        this.#attachments.get(change.session)?.push({ zxid, timeoutMs: change.timeoutMs });
         break;
       case 'closeSession':
         this.history.closeSession(change.session, zxid);
         break;
-      default:
-        violated(`${change.type} is nothing that the workload asks for`);
     }
+  }
+
+  /** Events are judged by what the record says of ACLs. */
+  #checkAcl(draft: Draft, path: string, id: number): void {
+    const acl = draft.get(path)?.acl;
+    if (acl !== this.aclOf(id)) same(this.aclOf(id), acl, () => `I-25: the ACL of ${path}`);
   }
 
   #checkCreate(draft: Draft, change: Change & { type: 'create' }): void {

@@ -2,14 +2,16 @@
  * The tree as it was at every zxid, as naively as it can be kept: for each path all that ever stood there. Written
  * from ZooKeeper's rules and apart from the product, so that the two agree only where both are right.
  */
-import type { NodeKind, Stat } from '../../../src/protocol/model.ts';
+import type { Acl, NodeKind, Stat } from '../../../src/protocol/model.ts';
 import { violated } from '../world/world.ts';
+import { openAcl, readOnlyAcl } from './permissions.ts';
 
 export interface Node {
   readonly data: Uint8Array;
   readonly kind: NodeKind;
   readonly owner: number;
   readonly ttlMs: number;
+  readonly acl: Acl;
   readonly czxid: number;
   readonly mzxid: number;
   readonly pzxid: number;
@@ -49,7 +51,8 @@ export class History {
     const nothing = { data: none, kind: 'persistent', owner: 0, ttlMs: 0, aversion: 0 } as const;
     const zero = { czxid: 0, mzxid: 0, pzxid: 0, ctime: 0, mtime: 0, created: 0 };
     for (const [path, children, version] of reserved) {
-      this.write(0, path, { ...nothing, ...zero, children, version });
+      const acl = path === '/zookeeper/config' ? readOnlyAcl : openAcl;
+      this.write(0, path, { ...nothing, ...zero, acl, children, version });
     }
   }
 
@@ -152,15 +155,15 @@ export class Draft {
     return this.#history.ephemeralsAt(session, this.#base);
   }
 
-  create(path: string, given: Pick<Node, 'data' | 'kind' | 'owner' | 'ttlMs'>): void {
+  create(path: string, given: Pick<Node, 'data' | 'kind' | 'owner' | 'ttlMs' | 'acl'>): void {
     const { parent } = split(path);
     const above = this.get(parent) ?? violated(`${path} is created without a parent`);
     const zxid = this.#zxid;
     const time = this.#time;
     const born = { czxid: zxid, mzxid: zxid, pzxid: zxid, ctime: time, mtime: time };
-    const { data, kind, owner, ttlMs } = given;
+    const { data, kind, owner, ttlMs, acl } = given;
     const counts = { version: 0, aversion: 0, created: 0, children: 0 };
-    this.changed.set(path, { data, kind, owner, ttlMs, ...born, ...counts });
+    this.changed.set(path, { data, kind, owner, ttlMs, acl, ...born, ...counts });
     const { created, children } = above;
     const next = { created: created + 1, children: children + 1, pzxid: zxid };
     this.changed.set(parent, { ...above, ...next });
@@ -170,6 +173,11 @@ export class Draft {
     const node = this.get(path) ?? violated(`${path} is set and is not there`);
     const version = node.version + 1;
     this.changed.set(path, { ...node, data, version, mzxid: this.#zxid, mtime: this.#time });
+  }
+
+  setAcl(path: string, acl: Acl): void {
+    const node = this.get(path) ?? violated(`${path} gets an ACL and is not there`);
+    this.changed.set(path, { ...node, acl, aversion: node.aversion + 1 });
   }
 
   remove(path: string): void {

@@ -4,7 +4,7 @@ import type { LogRecord } from '../../../src/zab/types.ts';
 import type { Life } from '../world/machine.ts';
 import type { World } from '../world/world.ts';
 import { violated } from '../world/world.ts';
-import { nameOf } from './answers.ts';
+import { nameOf } from './requests.ts';
 import type { Conversation, Request } from './requests.ts';
 
 export interface Grant {
@@ -110,15 +110,24 @@ export class Sessions {
    * C-3: nothing of an older stream takes effect after a newer one is attached.
    * @param by the session that the transaction speaks for, and the newest attachment of it then
    */
-  committed(request: Request, zxid: number, by: { session: number; newest: number }): void {
-    const { stream } = request;
-    if (stream === undefined || stream.generation === 0 || request.session === 0) return;
-    const isEnding = this.#known.get(request.session)?.isEnding === true;
-    if (by.session === 0 && isEnding) return;
-    if (by.session === request.session && by.newest === stream.generation) return;
+  committed(
+    attempts: readonly Request[],
+    zxid: number,
+    by: { session: number; newest: number },
+  ): void {
+    const [first] = attempts;
+    if (first === undefined || attempts.some((request) => this.#mayBe(request, by))) return;
+    const { stream, session } = first;
+    const who = stream === undefined ? `client ${first.client}` : nameOf(stream);
     violated(
-      `C-3: ${nameOf(stream)}, attached at ${stream.generation}, does something at ${zxid} ` +
-        `for session ${by.session}, which was attached anew at ${by.newest}`,
+      `C-3: ${who} of session ${session}, attached at ${stream?.generation ?? 0}, does something ` +
+        `at ${zxid} for session ${by.session}, which was attached anew at ${by.newest}`,
     );
+  }
+
+  #mayBe({ stream, session }: Request, by: { session: number; newest: number }): boolean {
+    if (session === 0 || stream?.generation === 0) return true;
+    if (by.session === 0) return this.#known.get(session)?.isEnding === true;
+    return by.session === session && (stream === undefined || by.newest === stream.generation);
   }
 }

@@ -2,47 +2,56 @@
  * A client: it connects to any node, asks for this and that with several requests under way, reads slowly,
  * leaves, comes back on another node with what it has seen, and now and then takes a session over.
  */
-import type {
-  Consistency,
-  CoordinatorAnswer,
-  RequestMessage,
-} from '../../../src/protocol/coordination.ts';
-import type { ZnodePath } from '../../../src/protocol/model.ts';
+import type { CoordinatorAnswer } from '../../../src/protocol/coordination.ts';
+import type { Identity } from '../../../src/protocol/model.ts';
 import type { AttachOperation, AttachResult, Operation } from '../../../src/protocol/operations.ts';
+import { newDeed } from '../checkers/requests.ts';
 import type { Answer, Conversation, Request } from '../checkers/requests.ts';
 import type { WorkloadSwarm } from '../swarm.ts';
 import type { Chance } from '../world/chance.ts';
-import type { Life, Machine } from '../world/machine.ts';
-import { drawAlone, drawOnStream } from './operations.ts';
-import type { Drawing, Known } from './operations.ts';
+import type { Life } from '../world/machine.ts';
+import { Alone } from './alone.ts';
 import type { Clients } from './clients.ts';
+import { Line } from './line.ts';
+import type { Extras } from './line.ts';
+import { LockSeeker } from './lock-seeker.ts';
+import { drawAlone, drawOnStream, identityOf } from './operations.ts';
+import type { Drawing, Known } from './operations.ts';
+import { Repeats } from './repeats.ts';
+import type { User } from './user.ts';
 
-/**
- * A node that has not answered for so long will not answer, milliseconds: longer than the waits of a request for
- * a zxid, for its session and for its commit together.
- */
-const PATIENCE_MS = 18_000;
+/** Unanswered requests that stand alone. */
+const ALONE_MAX = 8;
 
-export class Client {
+export class Client implements User {
   readonly id: number;
   readonly #all: Clients;
   readonly #chance: Chance;
   readonly #workload: WorkloadSwarm;
+  readonly #identities: readonly Identity[];
   readonly #known: Known = new Map();
-  #stream: Conversation | undefined;
+  readonly #alone: Alone;
+  readonly #repeats: Repeats;
+  readonly #lock: LockSeeker | undefined;
+  #line: Line | undefined;
   #attaching: Request | undefined;
   #session = 0;
   #seen = 0;
   #resumeFrom = 0;
   #watches: AttachOperation['watches'] = [];
-  #requests = 0;
-  readonly #alone = new Set<Request>();
+  #tags = 0;
+  /** It has asked for the end of its session, and asks for nothing behind that. */
+  #isEnding = false;
 
   constructor(all: Clients, id: number, chance: Chance) {
     this.#all = all;
     this.id = id;
     this.#chance = chance;
     this.#workload = all.workload;
+    this.#identities = all.workload.acls > 0 ? [identityOf(id)] : [];
+    this.#alone = new Alone(all, id);
+    this.#repeats = new Repeats(chance);
+    this.#lock = id <= all.workload.lockers ? new LockSeeker(chance) : undefined;
   }
 
   begin(): void {
@@ -52,25 +61,18 @@ export class Client {
     });
   }
 
-  /** Unanswered requests. */
   get unanswered(): number {
-    return (this.#stream?.open.length ?? 0) + this.#alone.size;
+    return (this.#line?.stream.open.length ?? 0) + this.#alone.unanswered;
   }
 
-  get isConnected(): boolean {
-    return this.#stream?.isAttached === true;
-  }
-
-  /** The process that it talks to is gone: what is unanswered is unknown for ever. */
   lost(life: Life): void {
-    if (this.#stream?.life === life) this.#leave();
-    for (const request of this.#alone) {
-      if (this.#all.lifeOf(request) === life) this.#alone.delete(request);
-    }
+    if (this.#line?.stream.life === life) this.#leave();
+    for (const request of this.#alone.lost(life)) this.#repeats.ended(request);
   }
 
   take(stream: Conversation, answer: CoordinatorAnswer): void {
-    if (stream !== this.#stream) return;
+    const line = this.#line;
+    if (stream !== line?.stream) return;
     switch (answer.type) {
       case 'events':
         this.#all.answers.takeEvents(stream, answer);
@@ -84,207 +86,185 @@ export class Client {
       case 'change':
         break;
       default:
-        this.#answered(stream, answer);
+        this.#answered(line, answer);
     }
   }
 
-  /** The answer of a request that stands alone. */
   takeAlone(request: Request, answer: Answer): void {
-    this.#alone.delete(request);
+    this.#alone.answered(request);
     this.#all.answers.take(request, answer);
-    this.#learn(answer);
-    if (request.session !== 0 && answer.expiresInMs !== undefined) {
-      this.#all.sessions.promised(request.session, answer.expiresInMs);
+    this.#learn(request, answer);
+    const { session } = request;
+    if (session !== 0 && answer.expiresInMs !== undefined) {
+      this.#all.sessions.promised(session, answer.expiresInMs);
     }
     const isOver = answer.type === 'error' && answer.error.code === 'SESSIONEXPIRED';
-    if (isOver && request.session === this.#session) this.#forgetSession();
+    if (isOver && session === this.#session) this.#forgetSession();
   }
 
-  /** Asks for something that shows everything that was done before. */
   check(): void {
-    if (this.#stream?.isAttached === true) this.#ask({ type: 'sync' });
+    this.#line?.unblock();
+    if (this.#line?.stream.isAttached === true) this.#line.ask({ type: 'sync' });
   }
 
   #step(): void {
-    const stream = this.#stream;
-    const { nowMs } = this.#all.world;
-    if (stream === undefined) {
+    const line = this.#line;
+    if (line === undefined) {
       this.#connect();
       return;
     }
-    if (stream.open.length > 0 && nowMs - stream.headSinceMs > PATIENCE_MS) {
-      this.#all.gaveUp(stream);
-      this.#close(stream);
+    if (line.isStuck()) {
+      this.#close(line);
       return;
     }
-    if (!stream.isAttached || this.#all.isQuiet) return;
+    const { stream } = line;
+    if (this.#all.isQuiet) line.unblock();
+    if (!stream.isAttached || this.#all.isQuiet || this.#isEnding) return;
     if (this.#chance.happens(this.#workload.restless)) {
-      this.#close(stream);
+      this.#close(line);
       return;
     }
-    if (this.#chance.happens(this.#workload.slowReaders)) this.#flow(stream, !stream.isBlocked);
-    if (this.#chance.happens(0.1)) this.#askAlone();
-    else if (stream.open.length < this.#workload.pipeline) this.#askOnStream();
-  }
-
-  #flow(stream: Conversation, ready: boolean): void {
-    stream.isBlocked = !ready;
-    this.#send(stream.life, [{ type: 'flow', stream: stream.id, ready }]);
-    stream.headSinceMs = this.#all.world.nowMs;
-    if (!ready) {
-      const afterMs = this.#chance.exponential(1000);
-      this.#all.world.afterMs(afterMs, () => {
-        if (stream.isBlocked && !stream.isOver) this.#flow(stream, true);
-      });
+    if (this.#chance.happens(this.#workload.slowReaders)) {
+      line.block(this.#chance.exponential(this.#workload.slowMs));
     }
+    if (this.#chance.happens(0.15)) this.#askAlone();
+    else if (stream.open.length < this.#workload.pipeline) this.#askOnStream(line);
   }
 
   #connect(): void {
-    const machines = this.#all.machines.filter(({ isReachable }) => isReachable);
-    if (machines.length === 0) return;
-    const { life } = this.#chance.pick<Machine>(machines);
+    const life = this.#all.pickLife(this.#chance);
     if (life === undefined) return;
-    const stream = this.#all.open(life, this);
-    this.#stream = stream;
     if (this.#chance.happens(this.#workload.restless)) this.#takeOver();
+    const line = new Line(this.#all, life, { client: this.id, identities: this.#identities });
+    this.#line = line;
+    this.#isEnding = false;
     const grant = this.#all.sessions.grantOf(this.#session);
     const isNew = grant === undefined && this.#chance.happens(0.7);
-    const session = grant ?? (isNew ? 'new' : 'none');
     const isResumed = grant !== undefined && this.#watches.length > 0;
     const operation: AttachOperation = {
-      ...{ type: 'attach', session, identities: [] },
+      ...{ type: 'attach', session: grant ?? (isNew ? 'new' : 'none'), identities: [] },
       timeoutMs: this.#workload.sessionTimeoutMs,
-      watches: this.#watches,
+      watches: isResumed ? this.#watches : [],
       ...(isResumed && { resumeFrom: this.#resumeFrom }),
     };
-    stream.session = grant?.id ?? 0;
-    if (!isResumed) this.#watches = [];
-    this.#attaching = this.#ask(isResumed ? operation : { ...operation, watches: [] }, {
-      minZxid: this.#seen,
-    });
+    line.stream.session = grant?.id ?? 0;
+    this.#attaching = line.ask(operation, { minZxid: this.#seen });
   }
 
   /** Some session of somebody, as a client does that was copied with its token. */
   #takeOver(): void {
     const { ids } = this.#all.sessions;
     if (ids.length === 0) return;
+    this.#forgetSession();
     this.#session = this.#chance.pick(ids);
-    this.#watches = [];
   }
 
-  #drawing(): Drawing & { readonly number: number } {
-    const number = (this.#requests += 1);
+  #drawing(): Drawing {
+    this.#tags += 1;
     return {
-      ...{ chance: this.#chance, workload: this.#workload, known: this.#known, number },
-      hasSession: (this.#stream?.session ?? 0) !== 0,
-      tag: `c${this.id}r${number}`,
+      ...{ chance: this.#chance, workload: this.#workload, known: this.#known },
+      session: this.#line?.stream.session ?? 0,
+      tag: `c${this.id}r${this.#tags}`,
     };
   }
 
-  #askOnStream(): void {
+  #askOnStream(line: Line): void {
+    const { session } = line.stream;
+    if (this.#chance.happens(this.#workload.keyed)) {
+      const again = this.#repeats.take(session);
+      if (again !== undefined) {
+        const { message, deed, operation } = again;
+        line.ask(operation, { ...keyOf(message), deed });
+        return;
+      }
+    }
     const drawing = this.#drawing();
-    const operation = drawOnStream(drawing);
-    if (operation.type === 'endSession') this.#all.sessions.ending(this.#stream?.session ?? 0);
-    this.#ask(operation, this.#extras(operation, drawing.tag));
+    const operation = this.#lockStep(drawing) ?? drawOnStream(drawing);
+    if (operation.type === 'endSession') {
+      this.#all.sessions.ending(session);
+      this.#isEnding = true;
+    }
+    const request = line.ask(operation, this.#extras(operation, drawing.tag));
+    if (this.#chance.happens(0.2)) this.#insist(request);
   }
 
-  #extras(operation: Operation, tag: string): Partial<RequestMessage> & { tag: string } {
+  #lockStep({ session, tag }: Drawing): Operation | undefined {
+    return session !== 0 && this.#chance.happens(0.3) ? this.#lock?.next(tag) : undefined;
+  }
+
+  #extras(operation: Operation, tag: string): Extras {
+    const isWrite = isIdempotent(operation) || operation.type === 'setAcl';
+    const isKeyed = isIdempotent(operation) && this.#chance.happens(this.#workload.keyed);
+    const isAcked = isWrite && this.#chance.happens(this.#workload.acks);
     const isLinearizable = this.#chance.happens(0.3);
-    const consistency: Consistency = isLinearizable ? 'linearizable' : 'local';
-    const isKeyed = this.#chance.happens(0.1) && isIdempotent(operation);
     return {
-      ...{ consistency, tag: isKeyed || isTagged(operation) ? tag : '' },
+      ...(isRead(operation) && { consistency: isLinearizable ? 'linearizable' : 'local' }),
       ...(this.#chance.happens(0.05) && { minZxid: this.#seen }),
+      ...(isAcked && { acks: this.#chance.happens(0.5) ? 'all' : this.#chance.between(1, 3) }),
       ...(isKeyed && { idempotency: { key: tag, fingerprint: tag } }),
+      deed: newDeed(isKeyed || isTagged(operation) ? tag : ''),
     };
-  }
-
-  #ask(operation: Operation, extras: Partial<RequestMessage> & { tag?: string } = {}): Request {
-    const stream = this.#stream;
-    if (stream === undefined) throw new Error('a client without a stream asks nothing');
-    const { tag = '', ...rest } = extras;
-    const id = (this.#requests += 1);
-    const message: RequestMessage = { type: 'request', stream: stream.id, id, operation, ...rest };
-    const { world, answers } = this.#all;
-    const request: Request = {
-      ...{ id, client: this.id, stream, operation, message, session: stream.session, tag },
-      ...{ askedAtMs: world.nowMs, floor: answers.shown, committedAt: 0, outcome: 'open' },
-    };
-    if (stream.open.length === 0) stream.headSinceMs = world.nowMs;
-    stream.open.push(request);
-    this.#all.asked(request);
-    this.#send(stream.life, [message], () => this.#all.sessions.heardOn(stream));
-    return request;
   }
 
   #askAlone(): void {
-    const stream = this.#stream;
-    const machine = this.#chance.pick(this.#all.machines);
-    const { life } = machine;
-    if (stream === undefined || life?.replica === undefined || this.#alone.size > 8) return;
-    const drawing = this.#drawing();
-    const operation = drawAlone(drawing);
-    const { tag, ...extras } = this.#extras(operation, drawing.tag);
-    const id = this.#all.nextAlone();
+    const life = this.#all.pickLife(this.#chance);
+    if (life === undefined || this.#alone.unanswered > ALONE_MAX) return;
     const grant = this.#all.sessions.grantOf(this.#session);
-    const caller = { identities: [], ...(grant !== undefined && { session: grant }) };
-    const message: RequestMessage = {
-      ...{ type: 'request', stream: 0, id, operation, caller, ...extras },
-      minZxid: Math.max(extras.minZxid ?? 0, grant?.id ?? 0),
-    };
-    const request: Request = {
-      ...{ id, client: this.id, stream: undefined, operation, message, tag },
-      ...{ session: grant?.id ?? 0, askedAtMs: this.#all.world.nowMs },
-      ...{ floor: this.#all.answers.shown, committedAt: 0, outcome: 'open' },
-    };
-    this.#alone.add(request);
-    this.#all.askedAlone(request, life);
-    life.machine.submit([message], () => {
-      if (grant !== undefined) this.#all.sessions.heard(grant.id, life);
-    });
+    const again = this.#chance.happens(0.5) ? this.#repeats.take(grant?.id ?? 0) : undefined;
+    if (again !== undefined) {
+      this.#repeat(again, life);
+      return;
+    }
+    const drawing = this.#drawing();
+    const operation = drawAlone({ ...drawing, session: grant?.id ?? 0 });
+    const extras = this.#extras(operation, drawing.tag);
+    const caller = { identities: this.#identities, session: grant };
+    const request = this.#alone.ask(life, operation, { ...extras, caller });
+    if (this.#chance.happens(0.2)) this.#insist(request);
   }
 
-  #send(life: Life, ...given: Parameters<Machine['submit']>): void {
-    if (life.machine.life === life) life.machine.submit(...given);
+  /** The same once more, elsewhere, before there is an answer: a proxy does so that has lost patience. */
+  #insist(request: Request): void {
+    const life = this.#all.pickLife(this.#chance);
+    if (request.message.idempotency !== undefined && life !== undefined)
+      this.#repeat(request, life);
   }
 
-  #answered(stream: Conversation, answer: Answer): void {
-    const request = stream.open[0];
-    if (answer.id === 0 && answer.type === 'error') {
+  #repeat({ message, operation, deed, session }: Request, life: Life): void {
+    const caller = { identities: this.#identities, session: this.#all.sessions.grantOf(session) };
+    this.#alone.ask(life, operation, { ...keyOf(message), deed, caller });
+  }
+
+  #answered(line: Line, answer: Answer): void {
+    const request = line.settle(answer);
+    if (request === undefined) {
       this.#leave();
       return;
     }
-    const isInOrder = this.#all.inOrder(stream, request, answer);
-    if (request === undefined || !isInOrder) return;
-    stream.open.shift();
-    stream.headSinceMs = this.#all.world.nowMs;
-    this.#all.answers.take(request, answer);
-    this.#learn(answer);
-    if (request === this.#attaching) this.#attached(stream, request, answer);
+    this.#learn(request, answer);
+    if (request === this.#attaching) this.#attached(line, request, answer);
     if (answer.type === 'error') {
+      if (request.operation.type === 'endSession') this.#isEnding = false;
       if (answer.error.code === 'SESSIONEXPIRED') this.#forgetSession();
       if (answer.ends === true) this.#leave();
-      return;
-    }
-    if (request.operation.type === 'endSession') {
+    } else if (request.operation.type === 'endSession') {
       this.#forgetSession();
-      this.#close(stream);
+      this.#close(line);
     }
   }
 
-  #attached(stream: Conversation, { operation, message }: Request, answer: Answer): void {
+  #attached(line: Line, request: Request, answer: Answer): void {
     this.#attaching = undefined;
     if (answer.type === 'error') {
-      if (answer.ends !== true) this.#close(stream);
+      if (answer.ends !== true) this.#close(line);
       return;
     }
+    const { stream } = line;
     const { session } = answer.result as AttachResult;
-    if (operation.type !== 'attach') return;
     const { zxid } = answer;
-    this.#all.requireAtLeast(stream, zxid, message.minZxid ?? 0);
+    this.#all.requireAtLeast(stream, zxid, request.message.minZxid ?? 0);
     stream.isAttached = true;
-    stream.toldUpTo = operation.resumeFrom ?? zxid;
-    for (const { path, mode } of operation.watches) stream.watches.add(path, mode);
+    this.#all.answers.attached(stream, request, zxid);
     stream.session = session?.id ?? 0;
     this.#session = stream.session;
     if (session === undefined) return;
@@ -294,9 +274,11 @@ export class Client {
     this.#all.connected(stream, session.timeoutMs, zxid);
   }
 
-  /** Versions for conditions, and how far the client has seen. */
-  #learn(answer: Answer): void {
+  /** Versions for conditions, how far the client has seen, and what it has to ask again. */
+  #learn(request: Request, answer: Answer): void {
     this.#seen = Math.max(this.#seen, answer.zxid);
+    this.#repeats.ended(request);
+    this.#lock?.learn(request, answer, this.#all.answers.locks);
     if (answer.type === 'error' || !('stat' in answer.result)) return;
     const { path, stat } = answer.result;
     this.#known.set(path, { version: stat.version, czxid: stat.czxid });
@@ -311,30 +293,36 @@ export class Client {
   }
 
   #forgetSession(): void {
+    this.#repeats.forget(this.#session);
+    this.#lock?.forget();
     this.#session = 0;
     this.#watches = [];
   }
 
-  #close(stream: Conversation): void {
-    this.#send(stream.life, [{ type: 'close', stream: stream.id }]);
+  #close(line: Line): void {
+    line.close();
     this.#leave();
   }
 
   /** Keeps what the next stream goes on with. */
   #leave(): void {
-    const stream = this.#stream;
-    if (stream === undefined) return;
-    stream.isOver = true;
-    this.#stream = undefined;
+    const line = this.#line;
+    if (line === undefined) return;
+    line.end();
+    const { stream } = line;
+    this.#line = undefined;
     this.#attaching = undefined;
-    this.#all.closed(stream);
+    this.#isEnding = false;
+    this.#lock?.forget();
+    for (const request of stream.open) this.#repeats.ended(request);
     if (!stream.isAttached || stream.session !== this.#session) return;
     this.#resumeFrom = stream.toldUpTo;
-    this.#watches = stream.watches.persistent.map(({ path, mode }) => ({
-      path: path as ZnodePath,
-      mode,
-    }));
+    this.#watches = stream.watches.all;
   }
+}
+
+function keyOf({ idempotency }: Request['message']): Extras {
+  return idempotency === undefined ? {} : { idempotency };
 }
 
 /** Its data says whose it is. */
@@ -343,6 +331,10 @@ function isTagged(operation: Operation): boolean {
   return 'data' in operation;
 }
 
-function isIdempotent({ type }: Operation): boolean {
+function isRead({ type }: Operation): boolean {
+  return !['watch', 'unwatch', 'endSession', 'setAcl'].includes(type) && !isIdempotent({ type });
+}
+
+function isIdempotent({ type }: Pick<Operation, 'type'>): boolean {
   return ['create', 'put', 'set', 'delete', 'multi'].includes(type);
 }

@@ -1,49 +1,59 @@
-/** All clients of a run, and what is known of what they have asked for. */
+/** All users of a run, and what is known of what they have asked for. */
 import type { CoordinatorAnswer } from '../../../src/protocol/coordination.ts';
-import { Answers, nameOf, what } from '../checkers/answers.ts';
+import type { Identity } from '../../../src/protocol/model.ts';
+import { Answers } from '../checkers/answers.ts';
 import type { Committed, Commits } from '../checkers/commits.ts';
-import { newConversation } from '../checkers/requests.ts';
-import type { Answer, Conversation, Request } from '../checkers/requests.ts';
+import { nameOf, newConversation, what } from '../checkers/requests.ts';
+import type { Answer, Conversation, Deed, Request } from '../checkers/requests.ts';
 import { Sessions } from '../checkers/sessions.ts';
 import type { Cluster } from '../cluster.ts';
 import type { WorkloadSwarm } from '../swarm.ts';
+import type { Chance } from '../world/chance.ts';
 import type { Life, Machine } from '../world/machine.ts';
 import { violated } from '../world/world.ts';
 import type { World } from '../world/world.ts';
 import { Client } from './client.ts';
+import { Listener } from './listener.ts';
+import { Poller } from './poller.ts';
+import type { User } from './user.ts';
 
 const decoder = new TextDecoder();
 
 export class Clients {
   readonly world: World;
   readonly workload: WorkloadSwarm;
+  readonly commits: Commits;
   readonly answers: Answers;
   readonly sessions: Sessions;
   /** True when nothing new is to be asked for. */
   isQuiet = false;
   readonly #cluster: Cluster;
-  readonly #commits: Commits;
-  readonly #clients: readonly Client[];
+  readonly #users: readonly User[];
   readonly #streams = new Map<Life, Map<number, Conversation>>();
-  readonly #alone = new Map<number, { readonly request: Request; readonly life: Life }>();
-  readonly #tagged = new Map<string, Request>();
+  readonly #alone = new Map<number, Request>();
+  /** Whoever is cut off from a node does not hear what it still says. */
+  readonly #lost = new Set<number>();
+  readonly #deeds = new Map<string, Deed>();
   #reachable: readonly Machine[];
   #streamIds = 0;
-  #aloneIds = 0;
+  #ids = 0;
   #answered = 0;
 
-  constructor(cluster: Cluster, commits: Commits) {
+  /** @param voterDisks how many voters have, or have had, the committed record at a zxid on disk */
+  constructor(cluster: Cluster, commits: Commits, voterDisks: (zxid: number) => number) {
+    const { world, swarm } = cluster;
     this.#cluster = cluster;
-    this.#commits = commits;
+    this.commits = commits;
     this.#reachable = cluster.machines;
-    this.world = cluster.world;
-    this.workload = cluster.swarm.workload;
-    this.answers = new Answers(commits);
-    this.sessions = new Sessions(this.world, cluster.swarm.clockDrift);
-    this.#clients = Array.from(
-      { length: this.workload.clients },
-      (_, index) => new Client(this, index + 1, this.world.chance.fork(`client ${index + 1}`)),
-    );
+    this.world = world;
+    this.workload = swarm.workload;
+    this.answers = new Answers(commits, {
+      keysMax: swarm.limits.idempotencyKeysMax,
+      voters: swarm.voters.length,
+      voterDisks,
+    });
+    this.sessions = new Sessions(world, swarm.clockDrift);
+    this.#users = this.#makeUsers();
   }
 
   /** Those that clients can reach. */
@@ -63,12 +73,18 @@ export class Clients {
     return this.#answered;
   }
 
-  get all(): readonly Client[] {
-    return this.#clients;
+  get all(): readonly User[] {
+    return this.#users;
   }
 
   begin(): void {
-    for (const client of this.#clients) client.begin();
+    for (const user of this.#users) user.begin();
+  }
+
+  /** A process that can be talked to. */
+  pickLife(chance: Chance): Life | undefined {
+    const machines = this.#reachable.filter(({ isReachable }) => isReachable);
+    return machines.length === 0 ? undefined : chance.pick(machines).life;
   }
 
   // What happens.
@@ -85,51 +101,55 @@ export class Clients {
 
   ended(life: Life): void {
     this.#streams.delete(life);
-    for (const client of this.#clients) client.lost(life);
+    for (const user of this.#users) user.lost(life);
   }
 
   /** A transaction is in the ledger: it is somebody's, once, and not of somebody whose turn is over. */
   committed({ zxid, transaction }: Committed): void {
     if (transaction === undefined) return;
     const tags = new Set<string>();
-    if (transaction.idempotency !== undefined) tags.add(transaction.idempotency.key);
+    const key = transaction.idempotency?.key;
+    if (key !== undefined) tags.add(key);
     for (const change of transaction.changes) {
       if (!('data' in change) || change.data.length === 0) continue;
       const [tag = ''] = decoder.decode(change.data).split(' ');
       tags.add(tag);
     }
-    for (const tag of tags) this.#tagCommitted(tag, zxid, transaction.session);
+    for (const tag of tags) this.#deedCommitted(tag, zxid, transaction.session);
+    if (key !== undefined) this.answers.keys.used(zxid);
   }
 
-  // What clients say.
+  // What users say.
 
-  open(life: Life, client: Client): Conversation {
+  open(
+    life: Life,
+    of: { readonly client: number; readonly identities: readonly Identity[] },
+  ): Conversation {
     this.#streamIds += 1;
-    const stream = newConversation(life, this.#streamIds, client.id);
+    const stream = newConversation(life, this.#streamIds, of);
     const streams = this.#streams.get(life) ?? new Map<number, Conversation>();
     this.#streams.set(life, streams);
     streams.set(stream.id, stream);
-    life.machine.submit([{ type: 'open', stream: stream.id, identities: [] }]);
+    life.machine.submit([{ type: 'open', stream: stream.id, identities: of.identities }]);
     return stream;
   }
 
+  nextId(): number {
+    this.#ids += 1;
+    return this.#ids;
+  }
+
   asked(request: Request): void {
-    this.world.trace.tell(() => `asked: ${what(request)} on ${request.stream?.id ?? 0}`);
-    if (request.tag !== '') this.#tagged.set(request.tag, request);
+    const { deed, stream } = request;
+    this.world.trace.tell(() => `asked: ${what(request)} on ${stream?.id ?? 0}`);
+    deed.attempts.push(request);
+    if (deed.tag !== '') this.#deeds.set(deed.tag, deed);
+    if (stream === undefined) this.#alone.set(request.id, request);
   }
 
-  nextAlone(): number {
-    this.#aloneIds += 1;
-    return this.#aloneIds;
-  }
-
-  askedAlone(request: Request, life: Life): void {
-    this.#alone.set(request.id, { request, life });
-    this.asked(request);
-  }
-
-  lifeOf(request: Request): Life | undefined {
-    return this.#alone.get(request.id)?.life;
+  lostAlone({ id }: Request): void {
+    this.#alone.delete(id);
+    this.#lost.add(id);
   }
 
   closed({ life, id }: Conversation): void {
@@ -137,14 +157,14 @@ export class Clients {
   }
 
   /** C-3: answers come in the order of the requests. @returns true, or does not return */
-  inOrder(stream: Conversation, request: Request | undefined, answer: Answer): boolean {
+  inOrder(stream: Conversation, request: Request | undefined, answer: Answer): request is Request {
     if (request?.id === answer.id) return true;
     const expected = request === undefined ? 'nothing' : what(request);
     return violated(`C-3: ${nameOf(stream)} is answered ${answer.id} and waits for ${expected}`);
   }
 
   connected(stream: Conversation, timeoutMs: number, zxid: number): void {
-    const generation = this.#commits.generationAt(stream.session, zxid);
+    const generation = this.commits.generationAt(stream.session, zxid);
     this.sessions.connected(stream, timeoutMs, generation);
   }
 
@@ -163,43 +183,63 @@ export class Clients {
 
   sessionNews(stream: Conversation, state: 'expired' | 'moved'): void {
     if (state === 'moved') return;
-    if (this.#commits.history.isLiveAt(stream.session, this.#commits.last)) {
+    if (this.commits.history.isLiveAt(stream.session, this.commits.last)) {
       violated(`C-8: ${nameOf(stream)} is told that its session is over, and it is not`);
     }
+  }
+
+  #makeUsers(): readonly User[] {
+    const { clients, listeners, pollers } = this.workload;
+    const chance = (name: string): Chance => this.world.chance.fork(name);
+    const users: User[] = [];
+    for (let id = 1; id <= clients; id += 1)
+      users.push(new Client(this, id, chance(`client ${id}`)));
+    for (let index = 1; index <= listeners; index += 1) {
+      users.push(new Listener(this, users.length + 1, chance(`listener ${index}`)));
+    }
+    for (let index = 1; index <= pollers; index += 1) {
+      users.push(new Poller(this, users.length + 1, chance(`poller ${index}`)));
+    }
+    return users;
   }
 
   #takeOnStream(life: Life, answer: CoordinatorAnswer): void {
     const stream = this.#streams.get(life)?.get(answer.stream);
     if (stream === undefined) return;
     this.#answered += 1;
-    const client = this.#clients[stream.client - 1];
-    client?.take(stream, answer);
+    this.#users[stream.client - 1]?.take(stream, answer);
   }
 
   #takeAlone(answer: CoordinatorAnswer): void {
     if (answer.type !== 'result' && answer.type !== 'error') return;
-    const known = this.#alone.get(answer.id);
-    if (known === undefined)
-      violated(`an answer to request ${answer.id}, which is answered already`);
+    if (this.#lost.delete(answer.id)) return;
+    const request = this.#alone.get(answer.id);
+    if (request === undefined) {
+      violated(`C-3: an answer to request ${answer.id}, which is answered already`);
+    }
     this.#alone.delete(answer.id);
     this.#answered += 1;
-    this.#clients[known.request.client - 1]?.takeAlone(known.request, answer);
+    this.#users[request.client - 1]?.takeAlone(request, answer);
   }
 
-  #tagCommitted(tag: string, zxid: number, session: number): void {
-    const request = this.#tagged.get(tag);
-    if (request === undefined)
+  #deedCommitted(tag: string, zxid: number, session: number): void {
+    const deed = this.#deeds.get(tag);
+    const first = deed?.attempts[0];
+    if (deed === undefined || first === undefined) {
       violated(`I-1: ${tag} is committed at ${zxid} and nobody asked for it`);
-    const { committedAt, outcome } = request;
-    if (committedAt !== 0 && committedAt !== zxid) {
-      violated(`C-2: ${what(request)} is committed at ${committedAt} and again at ${zxid}`);
     }
-    if (outcome === 'not-applied') {
-      violated(`C-7: ${what(request)} was said to be not applied and is committed at ${zxid}`);
+    const before = deed.commits.at(-1);
+    const isForgotten = before !== undefined && !this.answers.keys.isRemembered(before, zxid - 1);
+    if (before !== undefined && (!isForgotten || deed.attempts.length === 1)) {
+      violated(`C-2: ${what(first)} is committed at ${before} and again at ${zxid}`);
     }
-    request.committedAt = zxid;
-    const newest = this.#commits.generationAt(session, zxid);
-    this.sessions.committed(request, zxid, { session, newest });
+    if (deed.attempts.every(({ outcome }) => outcome === 'not-applied')) {
+      violated(`C-7: ${what(first)} was said to be not applied and is committed at ${zxid}`);
+    }
+    deed.commits.push(zxid);
+    if (deed.attempts.length === 1) this.answers.committed(first, zxid);
+    const newest = this.commits.generationAt(session, zxid);
+    this.sessions.committed(deed.attempts, zxid, { session, newest });
   }
 }
 
