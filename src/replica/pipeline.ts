@@ -202,9 +202,11 @@ export class Pipeline {
    */
   endStream(stream: Stream, error: ErrorBody, failed?: Pending): void {
     const open = stream.drain();
-    const youngest = open.at(-1);
-    for (const pending of open) {
-      pending.phase = 'over';
+    for (const pending of open) pending.phase = 'over';
+    // Answers that wait for a slow reader, behind its events, are lost with the stream: none may overtake them.
+    const told = stream.deferredBytes > 0 ? [] : open;
+    const youngest = told.at(-1);
+    for (const pending of told) {
       const body = pending === (failed ?? youngest) ? error : behindUncertain(pending);
       const isUnknown = pending.proposed && !pending.applied;
       const honest: ErrorBody = isUnknown ? { ...body, outcome: 'unknown' } : body;
@@ -334,6 +336,8 @@ export class Pipeline {
   #dispatch(pending: Pending): void {
     const { operation, message } = pending;
     if (isWrite(operation)) {
+      // Its answer comes later than its commit: what is behind it must not be judged before a read between is answered.
+      if (message.acks !== undefined) this.#block(pending);
       this.#authority.write(pending, operation);
       return;
     }
