@@ -73,9 +73,8 @@ export class Liveness {
     const answeredMs = cluster.swarm.limits.requestTimeoutMs + QUIET_MS;
     await world.run(world.nowMs + answeredMs);
     for (const client of clients.all) client.check();
-    await world.run(world.nowMs + answeredMs);
     // Housekeeping may be at work at any moment.
-    const restMs = world.nowMs + answeredMs / 2;
+    const restMs = world.nowMs + answeredMs;
     while (world.nowMs < restMs && !world.hasFailed() && !this.#isAtRest()) {
       await world.run(world.nowMs + 1);
     }
@@ -153,6 +152,8 @@ export class Liveness {
 
 function heal(machine: Machine): void {
   machine.disk.repair();
+  // Who was told to end before would do so later, as one more fault.
+  if (machine.life?.isStopping === true) machine.kill();
   machine.life?.process.crashAtSend(Infinity, true);
   machine.resume();
   machine.start();

@@ -24,6 +24,8 @@ export interface Life {
   readonly process: Process;
   /** Undefined until the disk has been read. */
   replica: Replica | undefined;
+  /** It has been told to end in order. */
+  isStopping: boolean;
 }
 
 /** Who is told of everything that an oracle has to know. All are called before what they tell of takes effect. */
@@ -95,7 +97,10 @@ export class Machine {
     const { world, clock, network, inputUs, id, disk } = this.parts;
     this.#lives += 1;
     const process = new Process({ id, world, clock, inputUs });
-    const life: Life = { machine: this, number: this.#lives, process, replica: undefined };
+    const life: Life = {
+      ...{ machine: this, number: this.#lives, process },
+      ...{ replica: undefined, isStopping: false },
+    };
     this.#life = life;
     network.power(id, true);
     disk.complete = (done) => process.input(done);
@@ -143,6 +148,7 @@ export class Machine {
       return;
     }
     const { replica } = life;
+    life.isStopping = true;
     life.process.input(() => {
       replica.stop().then(
         () => this.#ended(life, 'stopped'),
