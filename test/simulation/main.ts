@@ -1,5 +1,6 @@
-/** `npm run simulate`: one seed with its trace, as many as a time allows on all cores, or the mutants. */
+/** `npm run simulate`: one seed with its trace, as many as a time allows, the mutants, or a whole small space. */
 import { commandLine } from '../support/command-line.ts';
+import { exhaustiveOptions, runExhaustive } from './exhaustive/command.ts';
 import { keepSchedule, minimise, readSchedule, textOfFault } from './schedule.ts';
 import { simulate } from './simulate.ts';
 import type { Outcome, SimulateOptions } from './simulate.ts';
@@ -15,7 +16,9 @@ const LINES_KEPT = 80;
 const usage = `npm run simulate -- --seed N [--trace] [--until MS] [--minimise SECONDS]
 npm run simulate -- --replay FILE [--trace] [--minimise SECONDS]
 npm run simulate -- --seconds S|--count N [--from SEED] [--jobs N]
-npm run simulate -- --mutants [NAME …] [--missing] [--seeds N] [--seconds S] [--jobs N]`;
+npm run simulate -- --mutants [NAME …] [--missing] [--seeds N] [--seconds S] [--jobs N]
+npm run simulate -- --exhaustive [--begin newborn|founded|divided] [--crashes N] [--timeouts N]
+  [--transactions N] [--elections N] [--cuts N] [--votes] [--seconds S]`;
 
 const { values, positionals } = commandLine(usage, {
   allowPositionals: true,
@@ -32,6 +35,7 @@ const { values, positionals } = commandLine(usage, {
     mutants: { type: 'boolean', default: false },
     missing: { type: 'boolean', default: false },
     seeds: { type: 'string', default: '10000' },
+    ...exhaustiveOptions,
   },
 });
 
@@ -39,6 +43,8 @@ const jobs = values.jobs === undefined ? {} : { jobs: Number(values.jobs) };
 
 if (values.mutants) {
   await measure(positionals);
+} else if (values.exhaustive) {
+  process.exitCode = (await runExhaustive(values)) ? 0 : 1;
 } else if (values.replay !== undefined) {
   await one(readSchedule(values.replay));
 } else if (values.seed !== undefined) {

@@ -1,6 +1,6 @@
 /** Breadth first through all states of a model, until there is none left, a bound is reached, or one is wrong. */
 import { kinds, Model } from './model.ts';
-import type { ModelOptions, Step } from './model.ts';
+import type { Kind, ModelOptions, Step } from './model.ts';
 import { StateTable, WIDTH } from './state-table.ts';
 import { tell } from './story.ts';
 
@@ -20,7 +20,8 @@ export interface Exploration {
   readonly depth: number;
   /** Records that were committed at most. */
   readonly committed: number;
-  readonly ended: 'exhausted' | 'at its bound of states' | 'at its bound of time' | 'by a violation';
+  readonly ended:
+    'exhausted' | 'at its bound of states' | 'at its bound of time' | 'by a violation';
   /** What is wrong, and the shortest way there. */
   readonly violation: { readonly problem: string; readonly story: readonly string[] } | undefined;
 }
@@ -36,6 +37,9 @@ const steps: readonly Step[] = kinds.flatMap((kind) => {
   });
 });
 
+/** What happens by itself, sooner or later. */
+const goesOn: ReadonlySet<Kind> = new Set<Kind>(['deliver', 'log', 'promise']);
+
 export function explore(options: ExploreOptions): Exploration {
   const { statesMax = Infinity, secondsMax = Infinity } = options;
   const model = new Model(options);
@@ -44,7 +48,10 @@ export function explore(options: ExploreOptions): Exploration {
   const endMs = performance.now() + secondsMax * 1000;
   const [state, next] = [new Int32Array(WIDTH), new Int32Array(WIDTH)];
   let [transitions, committed, depth, levelEnd] = [0, 0, 0, 1];
-  const result = (ended: Exploration['ended'], violation?: Exploration['violation']): Exploration => {
+  const result = (
+    ended: Exploration['ended'],
+    violation?: Exploration['violation'],
+  ): Exploration => {
     const { states: locals } = model.locals.counts;
     return { states: table.size, transitions, locals, depth, committed, ended, violation };
   };
@@ -54,6 +61,7 @@ export function explore(options: ExploreOptions): Exploration {
     if (number % 1024 === 0 && performance.now() > endMs) return result('at its bound of time');
     table.read(number, state);
     committed = Math.max(committed, model.committed(state));
+    let isAtRest = true;
     for (const [code, step] of steps.entries()) {
       const taken = model.take(state, step, next);
       if (taken === false) continue;
@@ -61,8 +69,13 @@ export function explore(options: ExploreOptions): Exploration {
         const story = tell(model, [...wayTo(table, number), step]);
         return result('by a violation', { problem: taken, story });
       }
+      if (goesOn.has(step.kind)) isAtRest = false;
       transitions += 1;
       table.add(next, number, code);
+    }
+    const problem = isAtRest ? model.atRest(state) : undefined;
+    if (problem !== undefined) {
+      return result('by a violation', { problem, story: tell(model, wayTo(table, number)) });
     }
   }
   return result('exhausted');

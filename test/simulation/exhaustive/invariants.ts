@@ -4,7 +4,7 @@
  */
 import { nameOf, positionText } from '../../scenario/harness/words.ts';
 import { Interned } from './interned.ts';
-import type { Effect, Local } from './locals.ts';
+import type { Local } from './locals.ts';
 import type { Logs } from './logs.ts';
 
 /** Of all that has been: how much of it decides what may be from here on. */
@@ -15,13 +15,15 @@ interface Past {
   readonly begun: number;
 }
 
+/** A node has taken a step. */
 export interface Change {
   readonly past: number;
-  readonly before: readonly Local[];
-  readonly after: readonly Local[];
-  /** Which node has changed, and how. */
-  readonly index: number;
-  readonly effect: Effect;
+  readonly was: Local;
+  readonly is: Local;
+  /** All nodes then. */
+  readonly nodes: readonly Local[];
+  /** The epoch that it begins; 0 for none. */
+  readonly begun: number;
 }
 
 export class Judge {
@@ -52,28 +54,49 @@ export class Judge {
 
   /** @returns the past then, or what is wrong */
   judge(change: Change): number | string {
-    const { before, after, index, effect, past } = change;
-    const [was, is] = [before[index], after[index]];
-    if (was === undefined || is === undefined) throw new Error(`there is no node ${index}`);
-    if (effect.problem !== undefined) return effect.problem;
-    if (effect.begun === 0 && isSameToOthers(was, is)) return past;
+    const { was, is, nodes } = change;
     this.#problem = undefined;
-    const begun = this.#begin(change, is);
-    const committed = this.#commit(change, is);
+    const begun = this.#begin(change);
+    const committed = this.#commit(change);
     this.#keep(committed, was, is);
-    this.#agree(after, committed);
-    return this.#problem ?? this.#pasts.numberOf({ committed, begun });
+    this.#agree(nodes, committed);
+    return this.#verdict() ?? this.#pasts.numberOf({ committed, begun });
+  }
+
+  #verdict(): string | undefined {
+    return this.#problem;
+  }
+
+  /**
+   * Nothing is on its way, neither to a node nor to a disk: who has been accepted by a leader, and told its epoch,
+   * has all that it has, and both know that it is committed.
+   * @returns what is wrong
+   */
+  atRest(nodes: readonly Local[]): string | undefined {
+    for (const { node, log, committedLog, running } of nodes) {
+      if (running?.established !== true) continue;
+      for (const other of nodes) {
+        const { role, leader, epoch } = other.running ?? {};
+        if (role !== 'following' || leader !== node || epoch !== running.epoch) continue;
+        if (other.log !== log || other.diskLog !== log || other.committedLog !== log) {
+          return `${nameOf(other.node)} is behind its leader, and nothing is on its way`;
+        }
+        if (committedLog !== log) {
+          return `${nameOf(node)} has not committed all, and nothing is on its way`;
+        }
+      }
+    }
+    return undefined;
   }
 
   /** An epoch begins once, with the promises of a quorum. */
-  #begin({ past, effect, after }: Change, is: Local): number {
+  #begin({ past, begun: epoch, is, nodes }: Change): number {
     const { begun } = this.#pasts.at(past);
-    const epoch = effect.begun;
     if (epoch === 0) return begun;
     if ((begun & (1 << epoch)) !== 0) {
       this.#wrong(is, `begins epoch ${epoch}, which has been begun (I-7)`);
     }
-    const promises = after.filter(({ promised, promisedTo }) => {
+    const promises = nodes.filter(({ promised, promisedTo }) => {
       return promised > epoch || (promised === epoch && promisedTo === is.node);
     });
     if (promises.length < 2) {
@@ -83,7 +106,7 @@ export class Judge {
   }
 
   /** What is committed grows at its leader, by what a quorum has on disk. */
-  #commit({ past, after }: Change, is: Local): number {
+  #commit({ past, is, nodes }: Change): number {
     const logs = this.#logs;
     const { committed } = this.#pasts.at(past);
     const told = is.running === undefined ? is.hintLog : is.committedLog;
@@ -94,8 +117,11 @@ export class Judge {
       return committed;
     }
     if (is.running?.role !== 'leading') this.#wrong(is, `commits ${at} before its leader (I-1)`);
-    if (this.#holders(after, told) < 2) {
-      this.#wrong(is, `commits ${at}, which is on the disk of ${this.#holders(after, told)} (I-10)`);
+    if (this.#holders(nodes, told) < 2) {
+      this.#wrong(
+        is,
+        `commits ${at}, which is on the disk of ${this.#holders(nodes, told)} (I-10)`,
+      );
     }
     return told;
   }
@@ -166,7 +192,7 @@ export class Judge {
 }
 
 /** True where nothing changes that is judged. */
-function isSameToOthers(was: Local, is: Local): boolean {
+export function isSameToOthers(was: Local, is: Local): boolean {
   return (
     was.diskLog === is.diskLog &&
     was.hintLog === is.hintLog &&

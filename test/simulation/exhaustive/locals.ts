@@ -41,6 +41,8 @@ interface Running {
   readonly established: boolean;
   readonly leader: number;
   readonly peer: Peer;
+  /** What others are told of it as their link with it begins, as `inputs` numbers it. */
+  readonly up: number;
   readonly canPropose: boolean;
   readonly logWork: number;
   readonly promiseWork: number;
@@ -139,10 +141,10 @@ export class Locals {
     return number;
   }
 
-  #describe(node: number, image: DiskImage): Pick<
-    Local,
-    'node' | 'image' | 'diskLog' | 'hintLog' | 'promised' | 'promisedTo'
-  > {
+  #describe(
+    node: number,
+    image: DiskImage,
+  ): Pick<Local, 'node' | 'image' | 'diskLog' | 'hintLog' | 'promised' | 'promisedTo'> {
     const diskLog = this.#logs.numberOf(image.records);
     return {
       ...{ node, image, diskLog },
@@ -156,15 +158,14 @@ export class Locals {
     const { zab, disk } = process;
     const { role, tenure, epoch, established, leader = 0, committed } = zab.status;
     const log = this.#logs.numberOf(process.log);
+    const { incarnation } = disk.image;
+    const peer: Peer = { id: node, incarnation, featureLevel: 1, clusterId: zab.clusterId };
     return {
       ...this.#describe(node, disk.image),
       ...{ log, committedLog: this.#logs.prefix(log, committed.zxid) },
       running: {
         ...{ role, tenure, epoch, established, leader, canPropose: process.canPropose },
-        peer: {
-          ...{ id: node, incarnation: disk.image.incarnation, featureLevel: 1 },
-          clusterId: zab.clusterId,
-        },
+        ...{ peer, up: this.inputs.numberOf({ type: 'up', peer }) },
         ...{ logWork: disk.logQueue.length, promiseWork: disk.promiseQueue.length },
         ...{ before: from.number, input: from.input },
       },

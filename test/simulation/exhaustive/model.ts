@@ -9,8 +9,10 @@
  * votes of its peers that they may never have given, and any node that looks follows whoever leads. Safety must
  * not depend on elections, so that is more than they can do, and far fewer states.
  */
+import type { Peer } from '../../../src/zab/index.ts';
 import type { DiskImage } from '../../scenario/harness/disk.ts';
-import { Judge } from './invariants.ts';
+import { clusterIdOf } from '../../scenario/harness/found.ts';
+import { isSameToOthers, Judge } from './invariants.ts';
 import { EMPTY, Lanes } from './lanes.ts';
 import { Locals } from './locals.ts';
 import type { Effect, Local } from './locals.ts';
@@ -72,6 +74,10 @@ export class Model {
   readonly #inputs: { readonly log: number; readonly promise: number; readonly timeout: number };
   readonly #lead: number;
   readonly #isSymmetric: boolean;
+  /** Inputs that are known: by what is left of the budget, by tenure and leader, by the peers. */
+  readonly #proposals: number[] = [];
+  readonly #leaderships: number[] = [];
+  readonly #boots = new Map<string, number>();
 
   constructor(options: ModelOptions) {
     const { core, votes = false } = options;
@@ -103,13 +109,26 @@ export class Model {
       state[BUDGET] = (state[BUDGET] ?? 0) + (budget[name] << budgetBits[name]);
     }
     if (this.#isSymmetric) state[BUDGET] = (state[BUDGET] ?? 0) | SYMMETRY_BIT;
-    for (const index of indices) {
-      const next = new Int32Array(state);
-      const problem = this.#restart(state, index, next);
-      if (typeof problem === 'string') throw new Error(problem);
-      state.set(next);
-    }
+    this.#begin(state);
     return state;
+  }
+
+  /** All at once, and each sees its links: so none of them is different from the others. */
+  #begin(state: State): void {
+    const peers = indices.map((index): Peer => {
+      const { node: id, image } = this.node(state, index);
+      const { incarnation } = image;
+      return { id, incarnation, featureLevel: 1, clusterId: clusterIdOf(image) };
+    });
+    const effects = indices.map((index) => {
+      const others = peers.filter((_peer, other) => other !== index);
+      const input = this.locals.inputs.numberOf({ type: 'boot', peers: others });
+      const effect = this.locals.step(state[index] ?? -1, input);
+      if (effect?.problem !== undefined) throw new Error(effect.problem);
+      return effect;
+    });
+    for (const [index, effect] of effects.entries()) state[index] = effect?.next ?? -1;
+    for (const [index, effect] of effects.entries()) this.#send(state, index, effect?.sent ?? []);
   }
 
   node(state: State, index: number): Local {
@@ -125,20 +144,25 @@ export class Model {
     return this.logs.lengthOf(this.#judge.committedOf(state[PAST] ?? -1));
   }
 
+  /** What is wrong with a state in which nothing is on its way. */
+  atRest(state: State): string | undefined {
+    return this.#judge.atRest(this.#nodes(state));
+  }
+
   /**
    * Takes a step.
    * @param next becomes the state behind it
    * @returns false where the step cannot be taken, or what is wrong then
    */
-  take(state: State, { kind, node, other }: Step, next: State): boolean | string {
+  take(state: State, step: Step, next: State): boolean | string {
+    const { kind, node } = step;
     next.set(state);
-    const local = this.node(state, node);
-    const { running } = local;
+    const { running } = this.node(state, node);
     if (kind === 'restart') return running === undefined && this.#restart(state, node, next);
     if (running === undefined) return false;
     switch (kind) {
       case 'deliver':
-        return this.#deliver(state, { node, other }, next);
+        return this.#deliver(state, step, next);
       case 'log':
         return running.logWork > 0 && this.#tell(state, { node, input: this.#inputs.log }, next);
       case 'promise':
@@ -147,20 +171,10 @@ export class Model {
       case 'propose':
         return running.canPropose && this.#propose(state, node, next);
       case 'lead':
-        if (running.role !== 'looking' || !this.#isTurn(next, node)) return false;
-        if (!spend(next, 'elections')) return false;
-        return this.#tell(state, { node, input: this.#lead }, next);
       case 'follow':
-        if (running.role !== 'looking' || !this.#isTurn(next, node)) return false;
-        return this.#follow(state, { node, other }, next);
-      case 'timeout':
-        if (running.role === 'looking' && this.#options.votes !== true) return false;
-        if (!spend(next, 'timeouts')) return false;
-        return this.#tell(state, { node, input: this.#inputs.timeout }, next);
-      case 'crash':
-        return spend(next, 'crashes') && this.#crash(state, node, next);
-      case 'cut':
-        return node < other && this.#cut(state, { node, other }, next);
+        return running.role === 'looking' && this.#beElected(state, step, next);
+      default:
+        return this.#fail(state, step, next);
     }
   }
 
@@ -190,6 +204,23 @@ export class Model {
     return true;
   }
 
+  #beElected(state: State, step: Step, next: State): boolean | string {
+    const { kind, node } = step;
+    if (this.#options.votes === true || !this.#isTurn(next, node)) return false;
+    if (kind === 'follow') return this.#follow(state, step, next);
+    return spend(next, 'elections') && this.#tell(state, { node, input: this.#lead }, next);
+  }
+
+  #fail(state: State, step: Step, next: State): boolean | string {
+    const { kind, node, other } = step;
+    if (kind === 'crash') return spend(next, 'crashes') && this.#crash(state, node, next);
+    if (kind === 'cut') return node < other && this.#cut(state, step, next);
+    const isLooking = this.node(state, node).running?.role === 'looking';
+    if (isLooking && this.#options.votes !== true) return false;
+    if (!spend(next, 'timeouts')) return false;
+    return this.#tell(state, { node, input: this.#inputs.timeout }, next);
+  }
+
   #deliver(state: State, at: { node: number; other: number }, next: State): boolean | string {
     const lane = this.lane(state, at.other, at.node);
     if (lane === EMPTY) return false;
@@ -205,7 +236,9 @@ export class Model {
   /** A payload that no other proposal on this way has. */
   #proposal(state: State): number {
     const number = left(state, 'transactions');
-    return this.locals.inputs.numberOf({ type: 'propose', payload: `t${number}` });
+    return (this.#proposals[number] ??= this.locals.inputs.numberOf({
+      ...{ type: 'propose', payload: `t${number}` },
+    }));
   }
 
   #follow(state: State, at: { node: number; other: number }, next: State): boolean | string {
@@ -220,24 +253,32 @@ export class Model {
   #leadership(state: State, leader: number): number {
     const { node, running } = this.node(state, leader);
     const round = running?.tenure ?? 0;
-    return this.locals.inputs.numberOf({ type: 'follow', leader: node, round });
+    return (this.#leaderships[round * 16 + node] ??= this.locals.inputs.numberOf({
+      ...{ type: 'follow', leader: node, round },
+    }));
   }
 
   #boot(state: State, node: number): number {
-    const peers = indices.flatMap((other) => {
+    const others = indices.flatMap((other) => {
       const { running } = this.node(state, other);
-      return other === node || running === undefined ? [] : [running.peer];
+      return other === node || running === undefined ? [] : [running];
     });
-    return this.locals.inputs.numberOf({ type: 'boot', peers });
+    const key = others.map(({ up }) => up).join();
+    let boot = this.#boots.get(key);
+    if (boot === undefined) {
+      const peers = others.map(({ peer }) => peer);
+      boot = this.locals.inputs.numberOf({ type: 'boot', peers });
+      this.#boots.set(key, boot);
+    }
+    return boot;
   }
 
   #restart(state: State, node: number, next: State): boolean | string {
     const input = this.#boot(state, node);
     const effect = this.locals.step(state[node] ?? -1, input);
     if (effect === undefined) return false;
-    const peer = this.locals.at(effect.next).running?.peer;
-    if (peer === undefined) return effect.problem ?? false;
-    const up = this.locals.inputs.numberOf({ type: 'up', peer });
+    const up = this.locals.at(effect.next).running?.up;
+    if (up === undefined) return effect.problem ?? false;
     for (const other of indices) {
       if (other === node || this.node(state, other).running === undefined) continue;
       next[laneAt(node, other)] = this.lanes.push(this.lane(state, node, other), up);
@@ -266,10 +307,9 @@ export class Model {
       [at.node, at.other],
       [at.other, at.node],
     ] as const) {
-      const peer = this.node(state, from).running?.peer;
-      if (peer === undefined) return false;
+      const up = this.node(state, from).running?.up;
+      if (up === undefined) return false;
       const broken = this.lanes.broken(this.lane(state, from, to), ids[from] ?? 0);
-      const up = this.locals.inputs.numberOf({ type: 'up', peer });
       next[laneAt(from, to)] = this.lanes.push(broken, up);
     }
     return true;
@@ -285,19 +325,26 @@ export class Model {
   #take(state: State, at: { node: number; effect: Effect }, next: State): boolean | string {
     const { node, effect } = at;
     next[node] = effect.next;
-    for (const { to, input } of effect.sent) {
-      const other = ids.indexOf(to as 9);
-      if (this.node(next, other).running === undefined) continue;
-      if (this.lanes.isOpening(this.lane(next, other, node))) continue;
-      next[laneAt(node, other)] = this.lanes.push(this.lane(next, node, other), input);
-    }
-    const judged = this.#judge.judge({
-      past: state[PAST] ?? -1,
-      ...{ before: this.#nodes(state), after: this.#nodes(next), index: node, effect },
-    });
+    this.#send(next, node, effect.sent);
+    if (effect.problem !== undefined) return effect.problem;
+    const [was, is] = [this.node(state, node), this.node(next, node)];
+    if (effect.begun === 0 && isSameToOthers(was, is)) return true;
+    const { begun } = effect;
+    const past = state[PAST] ?? -1;
+    const judged = this.#judge.judge({ past, was, is, nodes: this.#nodes(next), begun });
     if (typeof judged === 'string') return judged;
     next[PAST] = judged;
     return true;
+  }
+
+  /** What is sent where no connection is, or none that the sender knows of, is lost. */
+  #send(state: State, node: number, sent: Effect['sent']): void {
+    for (const { to, input } of sent) {
+      const other = ids.indexOf(to as 9);
+      if (this.node(state, other).running === undefined) continue;
+      if (this.lanes.isOpening(this.lane(state, other, node))) continue;
+      state[laneAt(node, other)] = this.lanes.push(this.lane(state, node, other), input);
+    }
   }
 
   #nodes(state: State): readonly Local[] {

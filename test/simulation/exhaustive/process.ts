@@ -14,7 +14,7 @@ import type {
   ZabMessage,
 } from '../../../src/zab/index.ts';
 import { eventText } from '../../scenario/harness/describe.ts';
-import { holds, lastOf, ScenarioDisk } from '../../scenario/harness/disk.ts';
+import { holds, ScenarioDisk } from '../../scenario/harness/disk.ts';
 import type { DiskImage } from '../../scenario/harness/disk.ts';
 import { clusterIdOf, committedOf, crc32Of, logStartOf } from '../../scenario/harness/found.ts';
 import { nameOf, positionText } from '../../scenario/harness/words.ts';
@@ -87,7 +87,7 @@ export class Process {
       ...{ self, voters, incarnation: image.incarnation, checksum: crc32Of, committed },
       ...{ clusterId: clusterIdOf(image), newClusterId: () => `cluster-of-${nameOf(self)}` },
       ...{ log: logStartOf(image, committed), promise: image.promise },
-      limits: { outstandingTransactionsMax: 4, outstandingBytesMax: 10_000 },
+      limits: { outstandingTransactionsMax: 16, outstandingBytesMax: 10_000 },
       timeouts: {
         ...{ peerMs: PEER_MS, connectMs: PEER_MS, handOffMs: PEER_MS },
         ...{ pingMs: NEVER_MS, diskStallMs: NEVER_MS },
@@ -312,21 +312,30 @@ export class Process {
   #checkMessage(message: ZabMessage): void {
     const { image } = this.disk;
     const { type } = message;
-    const isOwnVote =
-      type === 'VOTE' && message.candidate === this.#options.self && message.state === 'looking';
-    if (isOwnVote && comparePositions(message.key, lastOf(image)) > 0) {
-      this.#wrong('votes for itself with more than its disk has (R-2)');
-    }
-    if (type === 'FOLLOWERINFO' || type === 'ACKEPOCH' || type === 'ACK') {
-      const position = type === 'ACK' ? message.position : message.last;
-      if (position.zxid > 0 && !holds(image, position)) {
-        this.#wrong(`sends ${type} with ${positionText(position)}, not on its disk (R-2, R-7)`);
-      }
+    const position = this.#advertised(message);
+    if (position.zxid > 0 && !holds(image, position)) {
+      this.#wrong(`sends ${type} with ${positionText(position)}, not on its disk (R-2, R-7)`);
     }
     if (type === 'LEADERINFO' || (type === 'ACKEPOCH' && message.counted)) {
       if (image.promise?.epoch !== message.epoch) {
         this.#wrong(`sends ${type} without the promise of ${message.epoch} on disk (I-8)`);
       }
+    }
+  }
+
+  #advertised(message: ZabMessage): LogPosition {
+    switch (message.type) {
+      case 'VOTE': {
+        const isOwn = message.candidate === this.#options.self && message.state === 'looking';
+        return isOwn ? message.key : noPosition;
+      }
+      case 'FOLLOWERINFO':
+      case 'ACKEPOCH':
+        return message.last;
+      case 'ACK':
+        return message.position;
+      default:
+        return noPosition;
     }
   }
 
