@@ -21,7 +21,7 @@ import type {
   Transaction,
 } from '../tree/index.ts';
 import type { Core } from './core.ts';
-import type { Arming, Stream } from './stream.ts';
+import type { Arming, Disarming, Stream } from './stream.ts';
 
 /** A change that watches can see. */
 type ZnodeChange = CreateChange | SetChange | DeleteChange | SetAclChange;
@@ -103,14 +103,15 @@ export class EventDelivery {
     else this.#core.watches.add(stream.id, arming.path, arming.mode);
   }
 
-  /** Takes a watch back, armed or not; without `mode` all of the path. @returns false when there is none */
+  /** Takes a watch back; without `mode` all of the path. @returns false when there is none */
   disarm(stream: Stream, path: ZnodePath, mode?: StreamWatchMode): boolean {
-    const rest = stream.deferred.filter(
-      ({ arming }) => arming?.path !== path || (mode !== undefined && arming.mode !== mode),
-    );
-    const waited = rest.length < stream.deferred.length;
-    stream.deferred = rest;
-    return this.#core.watches.remove(stream.id, path, mode) || waited;
+    assert(!stream.lagging, 'what a lagging stream has not been told of yet came before');
+    return this.#core.watches.remove(stream.id, path, mode);
+  }
+
+  /** The same for a lagging stream: the watch stays until it has told of what came before. */
+  disarmLater(stream: Stream, disarming: Disarming): void {
+    stream.deferred.push({ horizon: this.#core.zxid, disarming, bytes: 0 });
   }
 
   /**
@@ -162,14 +163,19 @@ export class EventDelivery {
 
   #releaseDeferred(stream: Stream): void {
     let released = 0;
-    for (const { horizon, answer, arming, bytes } of stream.deferred) {
+    for (const { horizon, answer, arming, disarming, bytes } of stream.deferred) {
       if (horizon > stream.cursor) break;
+      if (disarming !== undefined) this.#disarm(stream, disarming);
       if (arming !== undefined) this.#core.watches.add(stream.id, arming.path, arming.mode);
       if (answer !== undefined) this.#core.outbox.push(answer);
       stream.deferredBytes -= bytes;
       released++;
     }
     if (released > 0) stream.deferred = stream.deferred.slice(released);
+  }
+
+  #disarm({ id }: Stream, { path, mode, answer }: Disarming): void {
+    this.#core.outbox.push(answer(this.#core.watches.remove(id, path, mode)));
   }
 
   #caughtUp(stream: Stream): void {

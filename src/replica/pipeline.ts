@@ -24,6 +24,7 @@ import type { Result, UnwatchOperation, WatchOperation } from '../protocol/opera
 import type { Authority } from './acceptance.ts';
 import type { Attachments } from './attachments.ts';
 import type { Availability } from './availability.ts';
+import { block, unblock } from './blocking.ts';
 import type { Core } from './core.ts';
 import type { EventDelivery } from './events.ts';
 import type { Forwarder } from './forwarder.ts';
@@ -36,7 +37,9 @@ import {
   isRead,
   minZxidOf,
   needOf,
+  eventsGone,
   noLeader,
+  noWatcher,
   endsStream,
   hasItsResult,
   errorOf,
@@ -284,7 +287,7 @@ export class Pipeline {
   #awaitZxid(pending: Pending, minZxid: Zxid): void {
     const waitMs = pending.message.minZxidWaitMs;
     if (waitMs !== undefined) pending.deadlineMs = this.#nowMs + waitMs;
-    this.#block(pending);
+    block(pending);
     this.#waiters.add(minZxid, pending);
   }
 
@@ -294,7 +297,7 @@ export class Pipeline {
       this.#becomeReady(pending);
       return;
     }
-    this.#unblock(pending);
+    unblock(pending);
     pending.confirmed = false;
     pending.seeksSession = false;
     // Its own deadline bounded that wait; what comes now has its own time.
@@ -328,7 +331,7 @@ export class Pipeline {
     if (this.#availability.state !== 'serving') throw errorOf(noLeader(this.#core.absent));
     pending.sessionSought = true;
     pending.seeksSession = true;
-    this.#block(pending);
+    block(pending);
     this.#authority.barrier(pending);
     return true;
   }
@@ -337,7 +340,7 @@ export class Pipeline {
     const { operation, message } = pending;
     if (isWrite(operation)) {
       // Its answer comes later than its commit: what is behind it must not be judged before a read between is answered.
-      if (message.acks !== undefined) this.#block(pending);
+      if (message.acks !== undefined) block(pending);
       this.#authority.write(pending, operation);
       return;
     }
@@ -346,7 +349,7 @@ export class Pipeline {
       case 'attach':
       case 'endSession':
         // What follows on the stream belongs to the session, or must not come too late for it.
-        this.#block(pending);
+        block(pending);
         if (this.#attachments.begin(pending, this.#authority) === 'ready') {
           this.#becomeReady(pending);
         }
@@ -375,7 +378,7 @@ export class Pipeline {
 
   #awaitRead(pending: Pending): void {
     const { operation, stream, caller } = pending;
-    this.#block(pending);
+    block(pending);
     if (stream === undefined && caller.session !== 0) this.#lives.touchUrgently(caller.session);
     if (operation.type === 'sessionInfo' && this.#authority === this.#forwarder) {
       this.#forwarder.life(pending, operation.session, operation.touch === true);
@@ -403,22 +406,8 @@ export class Pipeline {
       this.#answer(pending);
       return;
     }
-    this.#unblock(pending);
+    unblock(pending);
     this.#advance(stream);
-  }
-
-  #block(pending: Pending): void {
-    if (pending.stream === undefined || pending.blocks) return;
-    pending.blocks = true;
-    pending.stream.blocking++;
-    if (isRead(pending.operation)) pending.stream.blockingReads++;
-  }
-
-  #unblock(pending: Pending): void {
-    if (pending.stream === undefined || !pending.blocks) return;
-    pending.blocks = false;
-    pending.stream.blocking--;
-    if (isRead(pending.operation)) pending.stream.blockingReads--;
   }
 
   /** Answers the ready requests at the head of the stream. */
@@ -459,7 +448,11 @@ export class Pipeline {
   }
 
   #answer(pending: Pending): void {
-    const { stream } = pending;
+    const { stream, operation } = pending;
+    if (operation.type === 'unwatch' && stream?.lagging === true) {
+      this.#unwatchLater(stream, pending, operation);
+      return;
+    }
     if (pending.error === undefined && !hasItsResult(pending)) this.#execute(pending);
     pending.phase = 'over';
     if (stream?.ended === true) return;
@@ -471,7 +464,6 @@ export class Pipeline {
       this.#core.outbox.push(answer);
       return;
     }
-    const { operation } = pending;
     if (!this.#send(stream, answer) || pending.error !== undefined) return;
     if (operation.type === 'attach') this.#attachments.attached(stream, operation);
     if (operation.type === 'watch' && operation.from !== undefined)
@@ -525,22 +517,28 @@ export class Pipeline {
   #watch(operation: WatchOperation, reader: Reader): Result {
     const { ring } = this.#core;
     if (operation.from !== undefined && !ring.canResumeFrom(operation.from)) {
-      throw new CoordinationError(
-        'EVENTSGONE',
-        `from: events after ${String(operation.from)} are no longer kept, only those after ${String(ring.oldestResumeZxid)}`,
-        { oldestZxid: ring.oldestResumeZxid, currentZxid: this.#core.zxid },
-      );
+      throw eventsGone(operation.from, ring.oldestResumeZxid, this.#core.zxid);
     }
     return this.#reads.watch(operation, reader);
   }
 
   #unwatch(stream: Stream, operation: UnwatchOperation): Result {
     const { path, mode } = operation;
-    if (!this.#events.disarm(stream, path, mode)) {
-      const which = mode === undefined ? 'no watch' : `no watch of mode ${mode}`;
-      throw new CoordinationError('NOWATCHER', `there is ${which} on ${path}`, { path });
-    }
+    if (!this.#events.disarm(stream, path, mode)) throw noWatcher(operation);
     return {};
+  }
+
+  /** Its events are on their way, from before it is taken back, and may still use it up. */
+  #unwatchLater(stream: Stream, pending: Pending, operation: UnwatchOperation): void {
+    const { path, mode } = operation;
+    pending.phase = 'over';
+    pending.zxid = this.#core.zxid;
+    pending.result = {};
+    const answer = (found: boolean): CoordinatorAnswer =>
+      found
+        ? this.#resultAnswer(pending)
+        : this.#errorAnswer(pending, noWatcher(operation).toBody());
+    this.#events.disarmLater(stream, { path, mode, answer });
   }
 
   #streamOf(pending: Pending): Stream {

@@ -3,7 +3,12 @@ import type { RequestMessage } from '../protocol/coordination.ts';
 import { CoordinationError } from '../protocol/errors.ts';
 import type { ErrorBody, ErrorCode } from '../protocol/errors.ts';
 import type { SessionId, Zxid } from '../protocol/model.ts';
-import type { Operation, ReadOperation, WriteOperation } from '../protocol/operations.ts';
+import type {
+  Operation,
+  ReadOperation,
+  UnwatchOperation,
+  WriteOperation,
+} from '../protocol/operations.ts';
 import type { AvailabilityState } from './availability.ts';
 import type { Pending } from './stream.ts';
 
@@ -195,4 +200,18 @@ export function overdueError(pending: Pending): ErrorBody {
 /** False for reads, which are executed when their turn comes, and for what a session's record leaves to do. */
 export function hasItsResult({ result, operation }: Pending): boolean {
   return result !== undefined && operation.type !== 'attach' && operation.type !== 'newSession';
+}
+
+export function noWatcher({ path, mode }: UnwatchOperation): CoordinationError {
+  const which = mode === undefined ? 'no watch' : `no watch of mode ${mode}`;
+  return new CoordinationError('NOWATCHER', `there is ${which} on ${path}`, { path });
+}
+
+/** @param oldest the smallest zxid after which events are still kept */
+export function eventsGone(from: Zxid, oldest: Zxid, currentZxid: Zxid): CoordinationError {
+  return new CoordinationError(
+    'EVENTSGONE',
+    `from: events after ${String(from)} are no longer kept, only those after ${String(oldest)}`,
+    { oldestZxid: oldest, currentZxid },
+  );
 }

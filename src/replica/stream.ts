@@ -21,11 +21,20 @@ export interface Arming {
   readonly mode: StreamWatchMode;
 }
 
-/** What must wait until the stream's cursor has passed `horizon`: an answer, or a watch that it leaves. */
+/** A watch that is taken back, and what its client is told. */
+export interface Disarming {
+  readonly path: ZnodePath;
+  /** Absent = all of the path. */
+  readonly mode?: StreamWatchMode | undefined;
+  readonly answer: (found: boolean) => CoordinatorAnswer;
+}
+
+/** What must wait until the stream's cursor has passed `horizon`: an answer, or a watch that it leaves or takes back. */
 export interface Deferred {
   readonly horizon: Zxid;
   readonly answer?: CoordinatorAnswer;
   readonly arming?: Arming;
+  readonly disarming?: Disarming;
   /** About as many bytes as the answer will take on the wire. */
   readonly bytes: number;
 }

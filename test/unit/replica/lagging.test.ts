@@ -101,7 +101,48 @@ describe('a watch that a lagging stream leaves', () => {
   });
 });
 
+describe('a watch that a lagging stream takes back', () => {
+  it('is told of what came before, and of nothing after', async () => {
+    const node = await start();
+    const missed = node.replica.status().appliedZxid - 1;
+    const id = ask(node, reader, { type: 'unwatch', path: busy });
+    await write(node);
+    node.submit({ type: 'flow', stream: reader, ready: true });
+    await node.settle();
+    expect(told(node.take())).toEqual([`NodeDataChanged /busy ${String(missed)}`, id]);
+  });
+
+  it('is not there when what came before has used it up', async () => {
+    const node = await start();
+    ask(node, reader, { type: 'get', path: watched, watch: true });
+    await write(node, watched);
+    ask(node, reader, { type: 'unwatch', path: watched });
+    node.submit({ type: 'flow', stream: reader, ready: true });
+    await node.settle();
+    const answers = node.take().filter(({ stream }) => stream === reader);
+    expect(answers.at(-1)).toMatchObject({ type: 'error', error: { code: 'NOWATCHER' } });
+  });
+});
+
 describe('the answers that wait behind the events of a lagging stream', () => {
+  it('are lost with the stream, and nothing overtakes them', async () => {
+    const node = await ManualReplica.start({ limits: { streamRequestsMax: 1 } });
+    node.submit({ type: 'open', stream: reader, identities: [] });
+    node.submit({ type: 'open', stream: writer, identities: [] });
+    await write(node);
+    ask(node, reader, { type: 'watch', path: busy, mode: 'persistent' });
+    node.submit({ type: 'flow', stream: reader, ready: false });
+    await write(node);
+    node.take();
+    ask(node, reader, { type: 'get', path: busy });
+    ask(node, reader, { type: 'put', path: busy, data: new Uint8Array(0) });
+    ask(node, reader, { type: 'get', path: busy });
+    await node.settle();
+    const answers = node.take().filter(({ stream }) => stream === reader);
+    expect(answers).toMatchObject([{ type: 'error', id: 0, error: { code: 'THROTTLEDOP' } }]);
+    expect(answers).toMatchObject([{ ends: true }]);
+  });
+
   it('no longer count as unread once they have been sent', async () => {
     const node = await ManualReplica.start({ limits: { unreadAnswerBytesMax: 1000 } });
     node.submit({ type: 'open', stream: reader, identities: [] });

@@ -68,6 +68,27 @@ describe('a write to a learner', () => {
     expect(await learner.get('/a')).toBe('three');
   });
 
+  it('holds back what is behind it on its stream while it waits for more disks', async () => {
+    const { theLeader } = ensemble;
+    ensemble.mesh.hold(theLeader.id, other.id);
+    theLeader.submit({ type: 'open', stream: 9, identities: [] });
+    const operations = [put('one'), { type: 'get', path: a }, put('two')] as const;
+    for (const [index, operation] of operations.entries()) {
+      const acks = index === 0 ? ({ acks: 'all' } as const) : {};
+      theLeader.submit({ type: 'request', stream: 9, id: index + 1, operation, ...acks });
+    }
+    const meanwhile = await learner.put('/b', 'meanwhile');
+    ensemble.mesh.release(theLeader.id, other.id);
+    await learner.put('/b', 'later');
+    const answers = theLeader.take().filter(({ stream }) => stream === 9);
+    const zxids = answers.map((answer) => ('zxid' in answer ? answer.zxid : 0));
+    expect(zxids).toHaveLength(3);
+    expect(zxids[1], 'the read has seen what came meanwhile').toBeGreaterThanOrEqual(
+      meanwhile.zxid,
+    );
+    expect(zxids[2], 'and the write behind it comes later').toBeGreaterThan(zxids[1] ?? 0);
+  });
+
   it('carries who asks', async () => {
     const ann = { scheme: 'digest', id: 'ann:nGLc7VUmLqIWoUD0FS85yzCvoEE=' };
     const acl = [{ ...ann, perms: 31 }];
