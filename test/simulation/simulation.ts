@@ -1,6 +1,7 @@
 /** One run: an ensemble, what is done to it, who uses it, and who watches. */
 import { Commits } from './checkers/commits.ts';
 import { Logs } from './checkers/logs.ts';
+import { Words } from './checkers/words.ts';
 import { Cluster } from './cluster.ts';
 import type { Fault } from './faults.ts';
 import { Faults } from './faults.ts';
@@ -9,11 +10,16 @@ import { Losses } from './losses.ts';
 import type { Swarm } from './swarm.ts';
 import type { Chance } from './world/chance.ts';
 import type { Ending, Life, Machine } from './world/machine.ts';
+import type { Replica } from '../../src/replica/index.ts';
+import { violated } from './world/world.ts';
 import type { World } from './world/world.ts';
 import { Clients } from './workload/clients.ts';
 
 /** Mean time between two looks at a disk, milliseconds. */
 const EXAMINE_MS = 2000;
+
+/** Probability that a disk is looked at when its files have just changed. */
+const EXAMINE_CHANGE = 0.2;
 
 export class Simulation {
   readonly #world: World;
@@ -24,6 +30,7 @@ export class Simulation {
   readonly #faults: Faults;
   readonly #commits = new Commits();
   readonly #logs: Logs;
+  readonly #words: Words;
   readonly #clients: Clients;
   /** Those that are started again when they have ended. */
   #supervised: readonly Machine[];
@@ -41,11 +48,13 @@ export class Simulation {
         this.#logs.attend(life, storage);
       },
       made: (life, replica) => this.#logs.follow(life, replica),
+      links: (life, transport) => this.#words.attend(life, transport),
       answers: (life, answers) => this.#clients.take(life, answers),
       ended: (life, how, error) => this.#ended(life, how, error),
     });
     this.#supervised = this.#cluster.machines;
     this.#logs = new Logs(this.#commits, swarm.voters);
+    this.#words = new Words(this.#logs);
     this.#losses = new Losses(this.#cluster, this.#logs, () => this.#commits.last > 0);
     this.#faults = new Faults(this.#cluster, this.#losses);
     this.#clients = new Clients(this.#cluster, this.#commits, (zxid) =>
@@ -94,21 +103,31 @@ export class Simulation {
     );
   }
 
-  /** Now and then: what a disk would have if the power went now, against what its node has said. */
+  /** Now and then, and when its files have just changed: what a disk would have if the power went now. */
   #examineDisks(chance: Chance): void {
     const world = this.#world;
-    world.afterMs(chance.exponential(EXAMINE_MS), () => {
-      const machine = chance.pick(this.#cluster.machines);
-      if (machine.replica !== undefined) {
-        machine.crashImage().then(
-          (recovered) => {
-            world.attempt(() => this.#logs.checkCrashImage(machine.id, recovered));
-          },
-          (error: unknown) => world.fail(error),
-        );
-      }
-      this.#examineDisks(chance);
-    });
+    this.#logs.onChange = ({ machine }) => {
+      if (chance.happens(EXAMINE_CHANGE)) this.#examine(machine);
+    };
+    const next = (): void => {
+      world.afterMs(chance.exponential(EXAMINE_MS), () => {
+        const machine = chance.pick(this.#cluster.machines);
+        if (machine.replica !== undefined) this.#examine(machine);
+        next();
+      });
+    };
+    next();
+  }
+
+  #examine(machine: Machine): void {
+    const world = this.#world;
+    if (machine.replica !== undefined) checkBounds(machine.replica, this.#swarm);
+    machine.crashImage().then(
+      (recovered) => {
+        world.attempt(() => this.#logs.checkCrashImage(machine.id, recovered));
+      },
+      (error: unknown) => world.fail(error),
+    );
   }
 
   /** Files of a disk that has lied may contradict one another: then the node refuses, and an operator gives it a new one. */
@@ -137,4 +156,17 @@ function isDiskError(error: Error | undefined): boolean {
   return ['EIO', 'ENOSPC', 'EROFS'].includes(
     (error as NodeJS.ErrnoException | undefined)?.code ?? '',
   );
+}
+
+/** I-18: what a node keeps for others is bounded. */
+function checkBounds(replica: Replica, { limits }: Swarm): void {
+  const kept = replica.metrics();
+  const bounds = [
+    ['forwarded requests', kept.forwardedRequests, limits.forwardedRequestsMax],
+    ['transactions in the ring', kept.ringTransactions, limits.ringTransactionsMax],
+    ['idempotency keys', kept.idempotencyKeys, limits.idempotencyKeysMax],
+  ] as const;
+  for (const [what, count, max] of bounds) {
+    if (count > max) violated(`I-18: ${count} ${what}, and ${max} are the most`);
+  }
 }

@@ -11,6 +11,7 @@ import type { ZabStatus } from '../../../src/zab/index.ts';
 import type { Life } from '../world/machine.ts';
 import { violated } from '../world/world.ts';
 import type { Commits } from './commits.ts';
+import { Reigns } from './reigns.ts';
 
 interface Entry {
   readonly epoch: number;
@@ -28,6 +29,8 @@ interface NodeState {
   /** What the files may still hold while they are being changed. */
   former: Log[];
   durable: LogPosition;
+  /** What it has at least while its files are being changed. */
+  floorZxid: number;
   /** The furthest that was ever on its disk. */
   everDurable: LogPosition;
   /** On the disk. */
@@ -37,6 +40,10 @@ interface NodeState {
   isExcused: boolean;
   /** It has all that it had acknowledged: nothing was damaged, or a leader has given it back. */
   isWhole: boolean;
+  /** It has found out that it is not whole, and has not heard from a leader that it is again. */
+  isRecovering: boolean;
+  /** The commit point with which it began its role. */
+  committedBefore: number;
 }
 
 /** A digest stands for all that was done before: to look at some of them finds as much. */
@@ -50,13 +57,45 @@ export class Logs {
   readonly #nodes = new Map<number, NodeState>();
   /** The chain of every record that was ever in a log, by epoch and zxid. */
   readonly #chains = new Map<string, number>();
-  readonly #established = new Map<number, string>();
+  readonly #reigns: Reigns;
+  /** Committed by what leaders have said, applied or not. */
+  #toldZxid = 0;
+  /** Told when the files of a node have just come into another state. */
+  onChange: (life: Life) => void = () => undefined;
   /** A record that no log had before: told while the process that proposes it hands it to its disk. */
   onProposed: (life: Life, record: LogRecord) => void = () => undefined;
 
   constructor(commits: Commits, voters: readonly number[]) {
     this.#commits = commits;
     this.#voters = voters;
+    this.#reigns = new Reigns(voters);
+  }
+
+  promiseOf(id: number): EpochPromise | undefined {
+    return this.#node(id).promise;
+  }
+
+  isRecovering(id: number): boolean {
+    return this.#node(id).isRecovering;
+  }
+
+  /** True when a node has the very record on disk, or what a snapshot of a later one stands for. */
+  isOnDisk(id: number, { epoch, zxid }: LogPosition): boolean {
+    const { durable, log } = this.#node(id);
+    if (zxid > durable.zxid) return false;
+    return zxid < log.base.zxid || entryAt(log, zxid)?.epoch === epoch;
+  }
+
+  /** A leader says what is committed: a quorum has it on disk, and a record of the leader's own epoch. */
+  tells(life: Life, { epoch, zxid }: LogPosition): void {
+    if (zxid <= Math.max(this.#toldZxid, this.#commits.last)) return;
+    const { log, committedBefore, promise } = this.#node(life.machine.id);
+    this.#checkQuorum(zxid, entryAt(log, zxid)?.chain);
+    if (zxid > committedBefore && epoch !== promise?.epoch) {
+      const own = promise?.epoch ?? 0;
+      violated(`I-11: record ${zxid} of epoch ${epoch} is committed by itself in epoch ${own}`);
+    }
+    this.#toldZxid = zxid;
   }
 
   /** The disk of a node is another, or has lied: that it comes back with less is excused once. */
@@ -99,6 +138,7 @@ export class Logs {
     node.promise = recovered.promise;
     node.isExcused = false;
     node.isWhole = !recovered.recovering;
+    node.isRecovering = recovered.recovering;
   }
 
   /** Follows what the node's storage is told; called before it is used. */
@@ -111,11 +151,12 @@ export class Logs {
     };
     storage.truncateAfter = (position) => {
       const former = this.#truncate(life, node, position);
-      return truncateAfter.call(storage, position).then(() => forget(node, former));
+      const truncated = truncateAfter.call(storage, position);
+      return truncated.then(() => this.#changed(life, former));
     };
     storage.install = (snapshot, at) => {
       const former = this.#install(node, at.position, at.chain);
-      return install.call(storage, snapshot, at).then(() => forget(node, former));
+      return install.call(storage, snapshot, at).then(() => this.#changed(life, former));
     };
     storage.writePromise = (promise) => {
       if (promise.epoch < (node.promise?.epoch ?? 0)) {
@@ -123,12 +164,15 @@ export class Logs {
       }
       return writePromise.call(storage, promise).then(() => {
         node.promise = promise;
+        this.onChange(life);
       });
     };
-    storage.recovered = () =>
-      recovered.call(storage).then(() => {
+    storage.recovered = () => {
+      node.isRecovering = false;
+      return recovered.call(storage).then(() => {
         node.isWhole = true;
       });
+    };
     storage.onDurable((position) => {
       this.#isDurable(node, position);
     });
@@ -139,7 +183,13 @@ export class Logs {
     const node = this.#node(life.machine.id);
     node.applied = replica.status().appliedZxid;
     this.#checkApplied(life, node, replica);
-    const { applied, replaced, served } = replica;
+    const { applied, replaced, served, roleChanged } = replica;
+    node.committedBefore = node.applied;
+    replica.roleChanged = (status) => {
+      node.committedBefore = status.committed.zxid;
+      this.#checkMemory(life, node, status);
+      roleChanged.call(replica, status);
+    };
     replica.applied = (record, transaction, pending) => {
       this.#apply(life, node, { record, replica });
       applied.call(replica, record, transaction, pending);
@@ -183,7 +233,8 @@ export class Logs {
     if (node === undefined) {
       const durable = { durable: noPosition, everDurable: noPosition };
       const nothing = { ...durable, promise: undefined, applied: 0, isExcused: false };
-      node = { log: emptyLog(), former: [], ...nothing, isWhole: true };
+      const state = { isWhole: true, isRecovering: false, floorZxid: 0, committedBefore: 0 };
+      node = { log: emptyLog(), former: [], ...nothing, ...state };
       this.#nodes.set(id, node);
     }
     return node;
@@ -200,6 +251,7 @@ export class Logs {
     const known = this.#chains.get(key);
     if (known === undefined) {
       this.#chains.set(key, chain);
+      this.#reigns.proposed(life, record, node.applied);
       this.onProposed(life, record);
     } else if (known !== chain) {
       violated(`I-6: node ${id} appends another record at epoch ${epoch} zxid ${zxid}`);
@@ -218,6 +270,7 @@ export class Logs {
     const { base, entries } = former;
     node.log = { base, entries: entries.slice(0, zxid - base.zxid) };
     if (node.durable.zxid > zxid) node.durable = { epoch: lastOf(node.log).epoch, zxid };
+    lowerFloor(node, node.durable.zxid);
     return former;
   }
 
@@ -227,6 +280,7 @@ export class Logs {
       violated(`I-12: a snapshot of ${zxid} is not of what is committed`);
     const former = node.log;
     node.former.push(former);
+    lowerFloor(node, Math.min(node.durable.zxid, zxid));
     node.log = { base: { zxid, epoch, chain }, entries: [] };
     // What it had acknowledged is in the snapshot, or in the former log until that is there.
     this.#isDurable(node, { zxid, epoch });
@@ -238,19 +292,25 @@ export class Logs {
     node: NodeState,
     { record, replica }: { record: LogRecord; replica: Replica },
   ): void {
-    const { zxid, chain } = record;
+    const { zxid, epoch, chain } = record;
     const { id } = life.machine;
     if (zxid !== node.applied + 1)
       violated(`I-2: node ${id} applies ${zxid} after ${node.applied}`);
     if (zxid > node.durable.zxid) violated(`I-14: node ${id} applies ${zxid}, not durable there`);
-    if (zxid > this.#commits.last) this.#checkQuorum(zxid, chain);
+    if (this.#chains.get(`${epoch}/${zxid}`) !== chain) {
+      violated(`I-1: node ${id} applies ${zxid} of epoch ${epoch}, which nobody has proposed`);
+    }
+    if (zxid > this.#commits.last) {
+      this.#checkQuorum(zxid, chain);
+      if (record.kind === 'epoch') this.#reigns.committed(record);
+    }
     this.#commits.applied(record);
     node.applied = zxid;
     if (zxid % DIGEST_EVERY === 0) this.#commits.digestSeen(zxid, replica.metrics().digest);
   }
 
   /** I-10: a quorum of voters has it on disk when the first node takes it for committed. */
-  #checkQuorum(zxid: number, chain: number): void {
+  #checkQuorum(zxid: number, chain: number | undefined): void {
     const holders = this.#voters.filter((id) => {
       const { log, durable } = this.#node(id);
       return durable.zxid >= zxid && entryAt(log, zxid)?.chain === chain;
@@ -259,18 +319,34 @@ export class Logs {
     violated(`I-10: record ${zxid} is committed, and only ${holders.join(', ')} have it on disk`);
   }
 
-  #served({ machine, number }: Life, { log }: NodeState, status: ZabStatus): void {
-    if (status.role !== 'leading') return;
-    const who = `node ${machine.id} in life ${number}`;
-    const other = this.#established.get(status.epoch);
-    if (other !== undefined && other !== who) {
-      violated(`I-7: epoch ${status.epoch} is led by ${who} and was by ${other}`);
+  #served(life: Life, { log, promise }: NodeState, status: ZabStatus): void {
+    const who = `node ${life.machine.id} in life ${life.number}`;
+    const promised = promise?.epoch ?? 0;
+    if (status.voter && promised > status.epoch) {
+      violated(`I-8: ${who} serves in epoch ${status.epoch} and has promised ${promised}`);
     }
-    this.#established.set(status.epoch, who);
-    const { last } = this.#commits;
+    if (status.role !== 'leading') return;
+    this.#reigns.established(life, status.epoch);
+    // One that has been replaced may find out late that a quorum had its epoch record.
+    let { last } = this.#commits;
+    while ((this.#commits.at(last)?.epoch ?? 0) > status.epoch) last -= 1;
     if (last > 0 && entryAt(log, last)?.chain !== this.#commits.at(last)?.chain) {
       violated(`I-11: ${who} leads epoch ${status.epoch} without the committed record ${last}`);
     }
+  }
+
+  /** I-19: what a role begins with is what the disk has. */
+  #checkMemory({ machine }: Life, { durable }: NodeState, status: ZabStatus): void {
+    const { epoch, zxid } = status.durable;
+    if (comparePositions(status.durable, durable) <= 0) return;
+    violated(
+      `I-19: node ${machine.id} takes ${epoch}/${zxid} for durable, and on its disk is ${durable.zxid}`,
+    );
+  }
+
+  #changed(life: Life, former: Log): void {
+    forget(this.#node(life.machine.id), former);
+    this.onChange(life);
   }
 
   #checkApplied({ machine }: Life, { applied }: NodeState, replica: Replica): void {
@@ -288,7 +364,11 @@ export class Logs {
     }
     if (recovering) return;
     const { position, chain } = last;
-    if (comparePositions(position, node.durable) < 0 && node.former.length === 0) {
+    const isShort =
+      node.former.length === 0
+        ? comparePositions(position, node.durable) < 0
+        : position.zxid < node.floorZxid;
+    if (isShort) {
       const { epoch, zxid } = node.durable;
       violated(
         `I-9: node ${id} had ${epoch}/${zxid} on disk and comes back at ${position.epoch}/${position.zxid}`,
@@ -328,4 +408,9 @@ function entryAt({ base, entries }: Log, zxid: number): Entry | undefined {
 function forget(node: NodeState, former: Log): void {
   const index = node.former.indexOf(former);
   node.former.splice(0, index + 1);
+}
+
+/** @param zxid that the files have, whether the change that begins has been made or not */
+function lowerFloor(node: NodeState, zxid: number): void {
+  node.floorZxid = node.former.length === 1 ? zxid : Math.min(node.floorZxid, zxid);
 }

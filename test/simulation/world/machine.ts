@@ -34,6 +34,8 @@ export interface Observer {
   opened(life: Life, storage: Storage, recovered: Recovered): void;
   /** The replica has been made and has done nothing. */
   made(life: Life, replica: Replica): void;
+  /** Its links are about to be made. */
+  links(life: Life, transport: TcpTransport): void;
   answers(life: Life, answers: readonly CoordinatorAnswer[]): void;
   /** However it came about; nothing of it does anything any more. */
   ended(life: Life, how: Ending, error?: Error): void;
@@ -234,7 +236,9 @@ export class Machine {
     replica.listen((answers) => {
       if (process.isAlive) observer.answers(life, answers);
     });
-    replica.start(await this.#openLinks(life, recovered, replica));
+    const links = await this.#openLinks(life, recovered, replica);
+    observer.links(life, links);
+    replica.start(links);
   }
 
   #openStorage(disk: MemoryDisk, chance: Chance): ReturnType<typeof Storage.open> {
