@@ -15,8 +15,12 @@ import type { Clients } from './workload/clients.ts';
 /** Within so long the core serves, milliseconds: a candidate that nobody follows gives up after 20 s. */
 const CONVERGENCE_MS = 60_000;
 
-/** How often is asked whether it does: after every event would cost more than the events, milliseconds. */
+/**
+ * How often is asked whether it does, milliseconds, and how many times in a row it must: a leadership that was
+ * being handed over when the core was healed is another one only after a while.
+ */
 const LOOK_MS = 50;
+const LOOKS = 20;
 
 /** It is used for so long, milliseconds. */
 const USE_MS = 1500;
@@ -62,8 +66,9 @@ export class Liveness {
     const { cluster, clients } = this.#parts;
     const { world } = cluster;
     const deadlineMs = world.nowMs + CONVERGENCE_MS;
-    while (world.nowMs < deadlineMs && !world.hasFailed() && !this.#hasConverged()) {
+    for (let looks = 0; looks < LOOKS && world.nowMs < deadlineMs && !world.hasFailed();) {
       await world.run(world.nowMs + LOOK_MS);
+      looks = this.#hasConverged() ? looks + 1 : 0;
     }
     if (world.hasFailed()) return;
     if (!this.#hasConverged()) violated(`liveness: no convergence: ${cluster.describe()}`);
