@@ -6,6 +6,7 @@ import { explore } from './explore.ts';
 import type { Exploration } from './explore.ts';
 import { openCore } from './open-core.ts';
 import { nothing, spaces } from './spaces.ts';
+import { StateTable, WIDTH } from './state-table.ts';
 
 const crash = { disks: divided, budget: { ...nothing, crashes: 1 } };
 const deadline = { disks: divided, budget: { ...nothing, timeouts: 1, elections: 2 } };
@@ -53,6 +54,30 @@ test('what is wrong is told as the shortest story', async () => {
     "B's disk: 1/1 2/2; committed at least 1/1",
     "C's disk: 1/1; committed at least 1/1",
   ]);
+});
+
+test('the same space is seen the same way again, and a larger one has more', async () => {
+  const core = await openCore();
+  const small = { core, disks: founded, budget: nothing };
+  const seen = explore(small);
+  expect(explore(small)).toEqual(seen);
+  const larger = explore({ ...small, budget: { ...nothing, transactions: 1 } });
+  expect(larger.states).toBeGreaterThan(seen.states);
+});
+
+test('a state is known by all of its numbers, however many there are', () => {
+  const table = new StateTable();
+  const states = Array.from({ length: 5000 }, (_none, index) => {
+    return new Int32Array(WIDTH).fill(index % 70).fill(Math.floor(index / 70), WIDTH - 1);
+  });
+  for (const [index, state] of states.entries()) {
+    expect(table.add(state, index - 1, index % 7)).toBe(true);
+  }
+  expect(states.some((state) => table.add(state, 0, 0))).toBe(false);
+  expect(table.size).toBe(states.length);
+  const found = new Int32Array(WIDTH);
+  table.read(4999, found);
+  expect([found, table.parentOf(4999), table.stepTo(4999)]).toEqual([states[4999], 4998, 1]);
 });
 
 test('a search that is cut short says so', async () => {

@@ -55,16 +55,17 @@ export class Judge {
   /** @returns the past then, or what is wrong */
   judge(change: Change): number | string {
     const { was, is, nodes } = change;
-    this.#problem = undefined;
     const begun = this.#begin(change);
     const committed = this.#commit(change);
     this.#keep(committed, was, is);
     this.#agree(nodes, committed);
-    return this.#verdict() ?? this.#pasts.numberOf({ committed, begun });
+    return this.#takeProblem() ?? this.#pasts.numberOf({ committed, begun });
   }
 
-  #verdict(): string | undefined {
-    return this.#problem;
+  #takeProblem(): string | undefined {
+    const problem = this.#problem;
+    this.#problem = undefined;
+    return problem;
   }
 
   /**

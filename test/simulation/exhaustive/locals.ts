@@ -17,7 +17,7 @@ import { imageText, Process } from './process.ts';
 import type { Input, ProcessOptions } from './process.ts';
 
 /** Cores that are kept for what comes next. */
-const PROCESSES_KEPT = 2000;
+const PROCESSES_KEPT = 4000;
 
 /** What the ensemble has to know of a node's state. */
 export interface Local {
@@ -156,7 +156,8 @@ export class Locals {
 
   #running(node: number, process: Process, from: { number: number; input: number }): Local {
     const { zab, disk } = process;
-    const { role, tenure, epoch, established, leader = 0, committed } = zab.status;
+    const { status } = zab;
+    const { role, tenure, epoch, established, leader = 0, committed } = status;
     const log = this.#logs.numberOf(process.log);
     const { incarnation } = disk.image;
     const peer: Peer = { id: node, incarnation, featureLevel: 1, clusterId: zab.clusterId };
@@ -164,7 +165,7 @@ export class Locals {
       ...this.#describe(node, disk.image),
       ...{ log, committedLog: this.#logs.prefix(log, committed.zxid) },
       running: {
-        ...{ role, tenure, epoch, established, leader, canPropose: process.canPropose },
+        ...{ role, tenure, epoch, established, leader, canPropose: process.canPropose(status) },
         ...{ peer, up: this.inputs.numberOf({ type: 'up', peer }) },
         ...{ logWork: disk.logQueue.length, promiseWork: disk.promiseQueue.length },
         ...{ before: from.number, input: from.input },

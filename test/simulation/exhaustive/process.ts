@@ -12,6 +12,7 @@ import type {
   VoteMessage,
   Zab,
   ZabMessage,
+  ZabStatus,
 } from '../../../src/zab/index.ts';
 import { eventText } from '../../scenario/harness/describe.ts';
 import { holds, ScenarioDisk } from '../../scenario/harness/disk.ts';
@@ -73,6 +74,7 @@ export class Process {
   readonly #options: ProcessOptions;
   #committed: LogPosition;
   #applied: LogPosition;
+  #isLeading = false;
   #nowMs = 0;
 
   constructor(options: ProcessOptions, image: DiskImage) {
@@ -117,8 +119,7 @@ export class Process {
   }
 
   /** True when it leads, and has applied what its clients have to see first. */
-  get canPropose(): boolean {
-    const { established, epochStart } = this.zab.status;
+  canPropose({ established, epochStart }: ZabStatus): boolean {
     if (!established || !this.zab.hasRoom || epochStart === undefined) return false;
     return comparePositions(this.#applied, epochStart) >= 0;
   }
@@ -252,6 +253,7 @@ export class Process {
     const { tenure, promise, reads, snapshots, disconnect } = ready;
     this.events.push(...ready.trace);
     for (const event of ready.trace) {
+      if (event.type === 'role') this.#isLeading = event.role === 'leading';
       if (event.type === 'alarm' || event.type === 'violation') this.#wrong(eventText(event));
     }
     if (promise !== undefined) this.disk.promiseQueue.push({ tenure, work: promise });
@@ -283,7 +285,7 @@ export class Process {
       const hint = isBehind ? committed : { epoch: record.epoch, zxid: record.zxid };
       this.disk.logQueue.push({ tenure, work: { kind: 'append', record, committed: hint } });
       this.log.push(record);
-      if (record.kind === 'epoch' && this.zab.status.role === 'leading') this.begun = record.epoch;
+      if (record.kind === 'epoch' && this.#isLeading) this.begun = record.epoch;
     }
   }
 
