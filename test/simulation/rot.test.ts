@@ -10,20 +10,20 @@ import type { RotKind } from './rot.ts';
 const checksum = (bytes: Uint8Array, seed: number): number => crc32(bytes, seed);
 const promise = { epoch: 1, leader: 1, incarnation: 'i' };
 
-function open(disk: MemoryDisk): ReturnType<typeof Storage.open> {
+function open(disk: MemoryDisk, segmentBytes = 16_384): ReturnType<typeof Storage.open> {
   return Storage.open({
     disk,
     checksum,
     randomId: () => 'i',
     onDamage: 'set-aside',
-    segmentBytes: 16_384,
+    segmentBytes,
   });
 }
 
 /** A disk with a promise and a log of ten batches, whose process has ended. */
-async function usedDisk(): Promise<MemoryDisk> {
+async function usedDisk(segmentBytes?: number): Promise<MemoryDisk> {
   const disk = new MemoryDisk();
-  const { storage } = await open(disk);
+  const { storage } = await open(disk, segmentBytes);
   await storage.writePromise(promise);
   let previousChain = 0;
   for (let zxid = 1; zxid <= 10; zxid += 1) {
@@ -62,10 +62,31 @@ test.each(['promise.a', 'identity.a'])('one rotten copy of %s costs nothing', as
   expect(recovered.alarms.join()).toContain(name);
 });
 
+test('a lost copy of a small file costs nothing', async () => {
+  const { path, recovered } = await afterRot('missing', 0.1, 0.1);
+  expect(path).toBe('promise.a');
+  expect(recovered.recovering).toBe(false);
+  expect(recovered.promise).toEqual(promise);
+});
+
+test('a segment that is missing before another is found out', async () => {
+  const disk = await usedDisk(1024);
+  const path = await rot(disk, { kind: 'missing', suffix: 'a', which: 0.5, where: 0.5 });
+  expect(path).toMatch(/^log\/.*\.log$/);
+  expect((await open(disk)).recovered.recovering).toBe(true);
+});
+
+test('a write that has gone elsewhere is found out, and so is what it has hit', async () => {
+  const { recovered } = await afterRot('misdirected', 0, 0.5);
+  expect(recovered.recovering).toBe(true);
+  expect(recovered.promise).toEqual(promise);
+  expect(recovered.alarms.join()).toContain('promise.a');
+});
+
 test('nothing rots where nothing is', async () => {
   const place = { suffix: 'a', which: 0.5, where: 0.5 } as const;
   const disk = new MemoryDisk();
-  for (const kind of ['copy', 'snapshot', 'log'] as const) {
+  for (const kind of ['copy', 'snapshot', 'log', 'missing', 'misdirected'] as const) {
     expect(await rot(disk, { kind, ...place })).toBeUndefined();
   }
 });

@@ -157,6 +157,9 @@ export class Commits {
         this.#attachments.get(change.session)?.push({ zxid, timeoutMs: change.timeoutMs });
         break;
       case 'closeSession':
+        if (!draft.isLive(change.session)) {
+          violated(`I-22: session ${change.session} is closed at ${zxid} and is not open`);
+        }
         this.history.closeSession(change.session, zxid);
         break;
     }
