@@ -1,5 +1,5 @@
 /** `npm run simulate`: one seed with its trace, as many as a time allows, the mutants, or a whole small space. */
-import { commandLine } from '../support/command-line.ts';
+import { commandLine, numberOf } from '../support/command-line.ts';
 import { exhaustiveOptions, runExhaustive } from './exhaustive/command.ts';
 import { keepSchedule, minimise, readSchedule, textOfFault } from './schedule.ts';
 import { simulate } from './simulate.ts';
@@ -39,7 +39,8 @@ const { values, positionals } = commandLine(usage, {
   },
 });
 
-const jobs = values.jobs === undefined ? {} : { jobs: Number(values.jobs) };
+const jobs = optional('jobs', 'jobs');
+const from = numberOf(usage, 'from', values.from);
 
 if (values.mutants) {
   await measure(positionals);
@@ -48,20 +49,23 @@ if (values.mutants) {
 } else if (values.replay !== undefined) {
   await one(readSchedule(values.replay));
 } else if (values.seed !== undefined) {
-  const until = values.until === undefined ? {} : { untilMs: Number(values.until) };
-  await one({ seed: Number(values.seed), ...until });
+  await one({ seed: numberOf(usage, 'seed', values.seed), ...optional('until', 'untilMs') });
 } else if (values.seconds !== undefined || values.count !== undefined) {
-  const seconds = values.seconds === undefined ? {} : { seconds: Number(values.seconds) };
-  const count = values.count === undefined ? {} : { count: Number(values.count) };
-  const { failed } = await simulateMany({
-    from: Number(values.from),
-    ...seconds,
-    ...count,
-    ...jobs,
-  });
+  const ends = { ...optional('seconds', 'seconds'), ...optional('count', 'count') };
+  const { failed } = await simulateMany({ from, ...ends, ...jobs });
   process.exitCode = failed.length === 0 ? 0 : 1;
 } else {
   console.log(usage);
+}
+
+/** The number of an option under the name that it has elsewhere, or nothing where it is not given. */
+function optional<Name extends string>(
+  option: 'jobs' | 'until' | 'seconds' | 'count',
+  name: Name,
+): Readonly<Partial<Record<Name, number>>> {
+  const text = values[option];
+  if (text === undefined) return {};
+  return { [name]: numberOf(usage, option, text) } as Readonly<Record<Name, number>>;
 }
 
 /** Looks for the mutants of these names, or for all, and enters what it finds into the table. */
@@ -74,7 +78,10 @@ async function measure(names: readonly string[]): Promise<void> {
     if (names.length > 0) return names.includes(name);
     return !values.missing || unknown.includes(name);
   });
-  const [seeds, seconds] = [Number(values.seeds), Number(values.seconds ?? '3600')];
+  const [seeds, seconds] = [
+    numberOf(usage, 'seeds', values.seeds),
+    numberOf(usage, 'seconds', values.seconds ?? '3600'),
+  ];
   const onFinding = async (finding: Finding): Promise<void> => {
     const { name, seed, failure, tried } = finding;
     const how = seed === undefined ? `not found in ${tried} seeds` : `seed ${seed}: ${failure}`;
@@ -111,7 +118,7 @@ async function one(options: SimulateOptions): Promise<void> {
 }
 
 async function shorten(outcome: Outcome): Promise<void> {
-  const schedule = await minimise(outcome, Number(values.minimise));
+  const schedule = await minimise(outcome, numberOf(usage, 'minimise', values.minimise));
   const { seed, failure, plan } = schedule;
   console.log(
     `\n${plan.length} of ${outcome.plan.length} faults make seed ${seed} fail: ${failure}`,

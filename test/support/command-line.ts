@@ -19,3 +19,11 @@ export function commandLine<Config extends ParseArgsConfig>(
     process.exit(2);
   }
 }
+
+/** The number that an option has, from 0 on; anything else ends the process with the usage. */
+export function numberOf(usage: string, option: string, text: string): number {
+  const number = Number(text);
+  if (text.trim() !== '' && Number.isFinite(number) && number >= 0) return number;
+  console.error(`--${option} is a number from 0 on, not ${text}\n\n${usage}`);
+  process.exit(2);
+}
