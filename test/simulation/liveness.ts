@@ -28,6 +28,9 @@ const USE_MS = 1500;
 /** It is left alone for as long as an answer may take, twice, and so much longer, milliseconds. */
 const QUIET_MS = 500;
 
+/** Within so long everything has been answered then, milliseconds: long queues over slow links take their time. */
+const REST_MS = 30_000;
+
 export interface LivenessParts {
   readonly cluster: Cluster;
   readonly clients: Clients;
@@ -78,8 +81,8 @@ export class Liveness {
     const answeredMs = cluster.swarm.limits.requestTimeoutMs + QUIET_MS;
     await world.run(world.nowMs + answeredMs);
     for (const client of clients.all) client.check();
-    // Housekeeping may be at work at any moment.
-    const restMs = world.nowMs + answeredMs;
+    // What many have asked before is answered one after another, and housekeeping may be at work at any moment.
+    const restMs = world.nowMs + REST_MS;
     while (world.nowMs < restMs && !world.hasFailed() && !this.#isAtRest()) {
       await world.run(world.nowMs + 1);
     }
