@@ -14,9 +14,9 @@ export const nothing = { crashes: 0, timeouts: 0, transactions: 0, elections: 1,
 
 export const spaces: readonly Space[] = [
   {
-    name: 'a cluster is born, and commits two transactions',
+    name: 'a cluster is born, and commits three transactions',
     disks: newborn,
-    budget: { ...nothing, transactions: 2 },
+    budget: { ...nothing, transactions: 3 },
   },
   {
     name: 'a node crashes as a cluster is born',
@@ -39,8 +39,8 @@ export const spaces: readonly Space[] = [
     budget: { ...nothing, crashes: 1 },
   },
   {
-    name: 'a leader is followed by another one',
-    disks: founded,
+    name: 'a newborn cluster gets another leader',
+    disks: newborn,
     budget: { ...nothing, timeouts: 1, elections: 2 },
   },
   {
