@@ -64,8 +64,9 @@ function optional<Name extends string>(
   name: Name,
 ): Readonly<Partial<Record<Name, number>>> {
   const text = values[option];
-  if (text === undefined) return {};
-  return { [name]: numberOf(usage, option, text) } as Readonly<Record<Name, number>>;
+  const none: Partial<Record<Name, number>> = {};
+  if (text === undefined) return none;
+  return { [name]: numberOf(usage, option, text) } as Record<Name, number>;
 }
 
 /** Looks for the mutants of these names, or for all, and enters what it finds into the table. */
