@@ -65,6 +65,8 @@ export interface WorkloadSwarm {
   readonly slowMs: number;
   /** Probability that a client reconnects for no reason. */
   readonly restless: number;
+  /** Probability that who connects takes some session over, as a client does that was copied with its token. */
+  readonly takeovers: number;
   /** Probabilities: that a read leaves a watch, that a new znode has an ACL, and that a client ends its session. */
   readonly watching: number;
   readonly acls: number;
@@ -114,7 +116,7 @@ export function drawSwarm(chance: Chance): Swarm {
     faults: drawFaults(own),
     workload: drawWorkload(own, safetyMs),
     limits: drawLimits(own),
-    segmentBytes: own.pick([4, 16, 64]) * 1024,
+    segmentBytes: own.pick([1, 4, 16, 64]) * 1024,
     snapshotEveryTransactions: own.pick([20, 100, 500, 1_000_000]),
     tickMs: own.pick([500, 2000]),
     readOnlyMode: own.happens(0.2),
@@ -152,8 +154,8 @@ function drawFaults(own: Chance): FaultSwarm {
     diskErrorMs: sometimes(10_000, 30_000),
     diskFullMs: sometimes(20_000, 40_000),
     clockJumpMs: sometimes(3000, 15_000),
-    wipeMs: own.happens(0.1) ? 20_000 : 0,
-    rotMs: own.happens(0.3) ? own.pick([2000, 8000]) : 0,
+    wipeMs: own.happens(0.2) ? own.pick([2000, 20_000]) : 0,
+    rotMs: own.happens(0.3) ? own.pick([500, 2000, 8000]) : 0,
     lieMs: own.happens(0.3) ? own.pick([2000, 8000]) : 0,
     restoreMs: own.happens(0.3) ? own.pick([2000, 8000]) : 0,
     rollingMs: own.happens(0.1) ? 5000 : 0,
@@ -181,7 +183,8 @@ function drawWorkload(own: Chance, safetyMs: number): WorkloadSwarm {
     sessionTimeoutMs: own.pick([2000, 4000, 10_000]),
     slowReaders: own.pick([0, 0.02, 0.1]),
     slowMs: own.pick([100, 1000, 4000]),
-    restless: own.pick([0, 0.01, 0.05]),
+    restless: own.pick([0, 0.02, 0.1]),
+    takeovers: own.pick([0, 0.1, 0.5]),
     watching: own.pick([0.05, 0.2, 0.5]),
     acls,
     endings: own.pick([0.003, 0.003, 0.03]),
@@ -195,7 +198,7 @@ function drawLimits(own: Chance): Limits {
   return {
     ...defaultLimits,
     znodeDataBytesMax: 100_000,
-    ringTransactionsMax: own.pick([10, 50, 10_000]),
+    ringTransactionsMax: own.pick([3, 10, 50, 10_000]),
     unreadAnswerBytesMax: own.pick([10_000, 1024 * 1024]),
     idempotencyKeysMax: own.pick([5, 20, 10_000, 10_000]),
     requestTimeoutMs: own.pick([1000, 1000, 4000]),

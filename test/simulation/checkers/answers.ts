@@ -87,6 +87,7 @@ export class Answers {
     const { zxid } = answer;
     const { watches } = stream;
     if (zxid > this.#commits.last) violated(`C-12: events of ${zxid}, which is not committed`);
+    this.#requireNewest(stream, zxid);
     if (watches.missed?.zxid === zxid && this.#takeMissed(stream, answer)) return;
     if (zxid <= stream.toldUpTo) {
       violated(`C-10: events of ${zxid} on a stream that was told all up to ${stream.toldUpTo}`);
@@ -172,11 +173,21 @@ export class Answers {
     stream.seen = Math.max(stream.seen, zxid);
     stream.answered = Math.max(stream.answered, zxid);
     if (!stream.isAttached) return;
+    if (!isAgain) this.#requireNewest(stream, zxid);
     const { missed } = stream.watches;
     if (missed !== undefined) {
       same([], missed.events, () => `C-11: what ${nameOf(stream)} was told to have missed`);
     }
     this.#catchUp(stream, zxid);
+  }
+
+  /** C-3: a node ends its older stream of a session where the attachment of the newer one is applied. */
+  #requireNewest(stream: Conversation, zxid: number): void {
+    const { session, generation } = stream;
+    if (session === 0 || generation === 0) return;
+    const newest = this.#commits.generationAt(session, zxid);
+    if (newest <= generation) return;
+    violated(`C-3: ${nameOf(stream)} is told of ${zxid}, and its session was moved at ${newest}`);
   }
 
   #takeError(request: Request, code: ErrorCode, answer: ErrorAnswer): void {

@@ -12,10 +12,16 @@ export interface Grant {
   readonly secret: string;
 }
 
+/** By the clock of the node, and by the world's, milliseconds. */
+interface Moment {
+  readonly clockMs: number;
+  readonly worldMs: number;
+}
+
 interface Known extends Grant {
   timeoutMs: number;
-  /** When the life of a node was last told something by the session's client, by its own clock. */
-  readonly heard: Map<Life, number>;
+  /** When the life of a node was last told something by the session's client. */
+  readonly heard: Map<Life, Moment>;
   /** Until when somebody was promised that it lives, milliseconds of the world. */
   promisedUntilMs: number;
   /** Its client has asked for its end. */
@@ -26,16 +32,20 @@ interface Known extends Grant {
 export class Sessions {
   readonly #world: World;
   readonly #drift: number;
+  readonly #tickMs: number;
   readonly #known = new Map<number, Known>();
+  /** When the last reign of a node began, by its own clock. */
+  readonly #reigns = new Map<Life, number>();
 
-  /** @param drift how much a clock's rate may differ from 1 */
-  constructor(world: World, drift: number) {
+  /** @param clocks how much a clock's rate may differ from 1, and the ticks in which sessions end */
+  constructor(world: World, clocks: { readonly drift: number; readonly tickMs: number }) {
     this.#world = world;
-    this.#drift = drift;
+    this.#drift = clocks.drift;
+    this.#tickMs = clocks.tickMs;
   }
 
   granted(grant: Grant, timeoutMs: number): void {
-    const heard = new Map<Life, number>();
+    const heard = new Map<Life, Moment>();
     const nothing = { promisedUntilMs: 0, isEnding: false, newest: undefined };
     this.#known.set(grant.id, { ...grant, timeoutMs, heard, ...nothing });
   }
@@ -57,7 +67,8 @@ export class Sessions {
 
   /** Something of the session's client has come to a node. */
   heard(id: number, life: Life): void {
-    this.#known.get(id)?.heard.set(life, life.process.clock.monotonicMs());
+    const clockMs = life.process.clock.monotonicMs();
+    this.#known.get(id)?.heard.set(life, { clockMs, worldMs: this.#world.nowMs });
   }
 
   /** The same for a stream: one that is not attached any more is no sign of life. */
@@ -85,17 +96,26 @@ export class Sessions {
 
   /** I-23: a leader ends a session of its own accord only after its whole timeout without a sign of life. */
   proposed(life: Life, { kind, payload, zxid }: LogRecord): void {
-    if (kind === 'epoch') return;
+    const nowMs = life.process.clock.monotonicMs();
+    if (kind === 'epoch') {
+      this.#reigns.set(life, nowMs);
+      return;
+    }
     const [first] = decodeTransaction(payload.slice()).changes;
     if (first?.type !== 'closeSession') return;
     const known = this.#known.get(first.session);
     if (known === undefined || known.isEnding) return;
-    const nowMs = life.process.clock.monotonicMs();
-    const heardMs = known.heard.get(life);
-    if (heardMs !== undefined && nowMs - heardMs < known.timeoutMs) {
+    const heard = known.heard.get(life);
+    const silentMs = heard === undefined ? Infinity : this.#silentMs(life, heard);
+    const reignMs = nowMs - (this.#reigns.get(life) ?? -Infinity);
+    for (const [spentMs, what] of [
+      [silentMs, 'silence on its leader'],
+      [reignMs, 'a new reign'],
+    ] as const) {
+      if (spentMs >= known.timeoutMs) continue;
       violated(
-        `I-23: session ${first.session} is closed at ${zxid} after ${nowMs - heardMs} ms of silence ` +
-          `on its leader, and its timeout is ${known.timeoutMs} ms`,
+        `I-23: session ${first.session} is closed at ${zxid} after ${spentMs} ms of ${what}, ` +
+          `and its timeout is ${known.timeoutMs} ms`,
       );
     }
     if (this.#world.nowMs < known.promisedUntilMs) {
@@ -104,6 +124,17 @@ export class Sessions {
           `${known.promisedUntilMs - this.#world.nowMs} ms before what was promised`,
       );
     }
+  }
+
+  /** For how long a node that was able to listen has not heard of a session. */
+  #silentMs(life: Life, { clockMs, worldMs }: Moment): number {
+    let silentMs = life.process.clock.monotonicMs() - clockMs;
+    for (const { fromMs, untilMs } of life.process.pauses) {
+      const pausedMs = (untilMs - fromMs) * (1 - 2 * this.#drift);
+      // A leader that is late by more than a tick knows that it could hear nobody.
+      if (fromMs >= worldMs && pausedMs > 2 * this.#tickMs) silentMs -= pausedMs - this.#tickMs;
+    }
+    return silentMs;
   }
 
   /**

@@ -15,7 +15,7 @@ import type { Clients } from './clients.ts';
 import { Line } from './line.ts';
 import type { Extras } from './line.ts';
 import { LockSeeker } from './lock-seeker.ts';
-import { drawAlone, drawOnStream, identityOf } from './operations.ts';
+import { drawAlone, drawEphemeral, drawOnStream, identityOf } from './operations.ts';
 import type { Drawing, Known } from './operations.ts';
 import { Repeats } from './repeats.ts';
 import type { User } from './user.ts';
@@ -134,7 +134,7 @@ export class Client implements User {
   #connect(): void {
     const life = this.#all.pickLife(this.#chance);
     if (life === undefined) return;
-    if (this.#chance.happens(this.#workload.restless)) this.#takeOver();
+    if (this.#chance.happens(this.#workload.takeovers)) this.#takeOver();
     const line = new Line(this.#all, life, { client: this.id, identities: this.#identities });
     this.#line = line;
     this.#isEnding = false;
@@ -165,6 +165,7 @@ export class Client implements User {
       ...{ chance: this.#chance, workload: this.#workload, known: this.#known },
       session: this.#line?.stream.session ?? 0,
       tag: `c${this.id}r${this.#tags}`,
+      watched: this.#line?.stream.watches,
     };
   }
 
@@ -181,11 +182,35 @@ export class Client implements User {
     const drawing = this.#drawing();
     const operation = this.#lockStep(drawing) ?? drawOnStream(drawing);
     if (operation.type === 'endSession') {
-      this.#all.sessions.ending(session);
-      this.#isEnding = true;
+      this.#end(line, operation);
+      return;
     }
     const request = line.ask(operation, this.#extras(operation, drawing.tag));
     if (this.#chance.happens(0.2)) this.#insist(request);
+  }
+
+  /** Ends the session, with something under way before and beside that. */
+  #end(line: Line, operation: Operation): void {
+    const { session } = line.stream;
+    if (this.#chance.happens(0.5)) {
+      const drawing = this.#drawing();
+      line.ask(drawEphemeral(drawing), { deed: newDeed(drawing.tag) });
+    }
+    this.#all.sessions.ending(session);
+    this.#isEnding = true;
+    line.ask(operation);
+    for (let count = this.#chance.below(4); count > 0; count -= 1) {
+      this.#all.world.afterMs(this.#chance.exponential(5), () => this.#askBeside(session));
+    }
+  }
+
+  #askBeside(session: number): void {
+    const life = this.#all.pickLife(this.#chance);
+    const grant = this.#all.sessions.grantOf(session);
+    if (life === undefined || grant === undefined || this.#all.isQuiet) return;
+    const drawing = this.#drawing();
+    const caller = { identities: this.#identities, session: grant };
+    this.#alone.ask(life, drawEphemeral(drawing), { deed: newDeed(drawing.tag), caller });
   }
 
   #lockStep({ session, tag }: Drawing): Operation | undefined {

@@ -52,7 +52,7 @@ export class Clients {
       voters: swarm.voters.length,
       voterDisks,
     });
-    this.sessions = new Sessions(world, swarm.clockDrift);
+    this.sessions = new Sessions(world, { drift: swarm.clockDrift, tickMs: swarm.tickMs });
     this.#users = this.#makeUsers();
   }
 

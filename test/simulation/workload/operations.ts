@@ -10,6 +10,7 @@ import type {
   TreeOperation,
   VersionCondition,
 } from '../../../src/protocol/operations.ts';
+import type { WatchBook } from '../checkers/watch-book.ts';
 import type { WorkloadSwarm } from '../swarm.ts';
 import type { Chance } from '../world/chance.ts';
 import type { Kind } from './mix.ts';
@@ -27,6 +28,8 @@ export interface Drawing {
   readonly session: number;
   /** Stands in all data that is written. */
   readonly tag: string;
+  /** What its stream watches. */
+  readonly watched?: Pick<WatchBook, 'all'> | undefined;
 }
 
 const makers: Readonly<Record<Kind, (drawing: Drawing) => Operation>> = {
@@ -62,7 +65,11 @@ const makers: Readonly<Record<Kind, (drawing: Drawing) => Operation>> = {
     path: drawing.chance.happens(0.3) ? parentOf(drawing) : pathOf(drawing),
     mode: drawing.chance.pick(['persistent', 'persistent-recursive', 'data', 'children'] as const),
   }),
-  unwatch: (drawing) => ({ type: 'unwatch', path: pathOf(drawing) }),
+  unwatch: (drawing) => {
+    const all = drawing.watched?.all ?? [];
+    const isWatched = all.length > 0 && drawing.chance.happens(0.8);
+    return { type: 'unwatch', path: isWatched ? drawing.chance.pick(all).path : pathOf(drawing) };
+  },
 };
 
 /** For a request that stands alone; no watches. */
@@ -77,6 +84,12 @@ export function drawOnStream(drawing: Drawing): Operation {
   const { chance, workload, session } = drawing;
   if (session !== 0 && chance.happens(workload.endings)) return { type: 'endSession' };
   return draw(drawing, () => true);
+}
+
+/** Something that is to go with the session. */
+export function drawEphemeral(drawing: Drawing): CreateOperation {
+  const path = pathOf(drawing);
+  return { type: 'create', path, data: dataOf(drawing), kind: 'ephemeral', sequential: false };
 }
 
 function draw(drawing: Drawing, suits: (kind: Kind) => boolean): Operation {

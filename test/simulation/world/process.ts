@@ -19,6 +19,12 @@ export interface ProcessParts {
   readonly inputUs: number;
 }
 
+/** A time in which a process stood still, milliseconds of the world. */
+export interface Pause {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
 export class Process implements Host {
   readonly id: number;
   readonly clock: Clock;
@@ -30,6 +36,8 @@ export class Process implements Host {
   #isAlive = true;
   #isPaused = false;
   #stoodStillUs = 0;
+  #pausedUs = 0;
+  readonly #pauses: Pause[] = [];
   #busyUntilUs = 0;
   #isWaking = false;
   /** Sends until the process stops, and whether the last of them is still made. */
@@ -66,6 +74,11 @@ export class Process implements Host {
     return this.#isPaused ? Infinity : this.#stoodStillUs / 1000;
   }
 
+  /** All that are over. */
+  get pauses(): readonly Pause[] {
+    return this.#pauses;
+  }
+
   input(task: () => void): void {
     if (!this.#isAlive) return;
     const { world, inputUs } = this.#parts;
@@ -95,11 +108,15 @@ export class Process implements Host {
   }
 
   pause(): void {
+    if (!this.#isPaused) this.#pausedUs = this.#parts.world.nowUs;
     this.#isPaused = true;
   }
 
   resume(): void {
-    if (this.#isPaused) this.#stoodStillUs = this.#parts.world.nowUs;
+    if (this.#isPaused) {
+      this.#stoodStillUs = this.#parts.world.nowUs;
+      this.#pauses.push({ fromMs: this.#pausedUs / 1000, untilMs: this.#stoodStillUs / 1000 });
+    }
     this.#isPaused = false;
     this.#wake();
   }
