@@ -34,7 +34,7 @@ export class Losses {
   /** For a new, empty disk. @returns false where that is one loss too many, and must not be */
   mayWipe(machine: Machine): boolean {
     if (!this.#mayLose(machine, this.#wiped)) return false;
-    this.#logs.excuse(machine.id);
+    this.#logs.wiped(machine.id);
     return true;
   }
 

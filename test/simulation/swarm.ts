@@ -65,8 +65,6 @@ export interface WorkloadSwarm {
   readonly slowMs: number;
   /** Probability that a client reconnects for no reason. */
   readonly restless: number;
-  /** Probability that who connects takes some session over, as a client does that was copied with its token. */
-  readonly takeovers: number;
   /** Probabilities: that a read leaves a watch, that a new znode has an ACL, and that a client ends its session. */
   readonly watching: number;
   readonly acls: number;
@@ -183,8 +181,7 @@ function drawWorkload(own: Chance, safetyMs: number): WorkloadSwarm {
     sessionTimeoutMs: own.pick([2000, 4000, 10_000]),
     slowReaders: own.pick([0, 0.02, 0.1]),
     slowMs: own.pick([100, 1000, 4000]),
-    restless: own.pick([0, 0.02, 0.1]),
-    takeovers: own.pick([0, 0.1, 0.5]),
+    restless: own.pick([0, 0.01, 0.05]),
     watching: own.pick([0.05, 0.2, 0.5]),
     acls,
     endings: own.pick([0.003, 0.003, 0.03]),

@@ -42,6 +42,10 @@ interface NodeState {
   isWhole: boolean;
   /** It has found out that it is not whole, and has not heard from a leader that it is again. */
   isRecovering: boolean;
+  /** What its log was before it was found to be damaged. */
+  lost: { readonly log: Log; readonly durable: LogPosition } | undefined;
+  /** Its data directory is not the one that the ensemble was born with. */
+  isStranger: boolean;
   /** The commit point with which it began its role. */
   committedBefore: number;
 }
@@ -103,6 +107,13 @@ export class Logs {
     this.#node(id).isExcused = true;
   }
 
+  /** A new disk: another life, which is never counted. */
+  wiped(id: number): void {
+    const node = this.#node(id);
+    node.isExcused = node.isStranger = true;
+    node.lost = undefined;
+  }
+
   isExcused(id: number): boolean {
     return this.#node(id).isExcused;
   }
@@ -132,6 +143,9 @@ export class Logs {
     const node = this.#node(machine.id);
     this.#checkRecovered(machine.id, node, recovered);
     const { position } = recovered.last;
+    if (recovered.recovering && !node.isExcused) {
+      node.lost ??= { log: node.log, durable: node.durable };
+    }
     this.#restart(node, recovered);
     this.#isDurable(node, position);
     node.former = [];
@@ -169,6 +183,7 @@ export class Logs {
     };
     storage.recovered = () => {
       node.isRecovering = false;
+      this.#checkGivenBack(life, node);
       return recovered.call(storage).then(() => {
         node.isWhole = true;
       });
@@ -234,7 +249,8 @@ export class Logs {
       const durable = { durable: noPosition, everDurable: noPosition };
       const nothing = { ...durable, promise: undefined, applied: 0, isExcused: false };
       const state = { isWhole: true, isRecovering: false, floorZxid: 0, committedBefore: 0 };
-      node = { log: emptyLog(), former: [], ...nothing, ...state };
+      const life = { lost: undefined, isStranger: false };
+      node = { log: emptyLog(), former: [], ...nothing, ...state, ...life };
       this.#nodes.set(id, node);
     }
     return node;
@@ -312,8 +328,8 @@ export class Logs {
   /** I-10: a quorum of voters has it on disk when the first node takes it for committed. */
   #checkQuorum(zxid: number, chain: number | undefined): void {
     const holders = this.#voters.filter((id) => {
-      const { log, durable } = this.#node(id);
-      return durable.zxid >= zxid && entryAt(log, zxid)?.chain === chain;
+      const { log, durable, isStranger } = this.#node(id);
+      return !isStranger && durable.zxid >= zxid && entryAt(log, zxid)?.chain === chain;
     });
     if (holders.length * 2 > this.#voters.length) return;
     violated(`I-10: record ${zxid} is committed, and only ${holders.join(', ')} have it on disk`);
@@ -342,6 +358,19 @@ export class Logs {
     violated(
       `I-19: node ${machine.id} takes ${epoch}/${zxid} for durable, and on its disk is ${durable.zxid}`,
     );
+  }
+
+  /** What was committed of that which it had is there again. */
+  #checkGivenBack({ machine }: Life, node: NodeState): void {
+    const { lost, durable } = node;
+    node.lost = undefined;
+    if (lost === undefined) return;
+    let zxid = Math.min(lost.durable.zxid, this.#commits.last);
+    const had = (at: number): boolean =>
+      entryAt(lost.log, at)?.chain === this.#commits.at(at)?.chain;
+    while (zxid > lost.log.base.zxid && !had(zxid)) zxid -= 1;
+    if (durable.zxid >= zxid) return;
+    violated(`I-9: node ${machine.id} is whole again at ${durable.zxid}, and had ${zxid}`);
   }
 
   #changed(life: Life, former: Log): void {

@@ -18,3 +18,12 @@ export const mutants: readonly Mutation[] = [
   ...sessionMutants,
   ...treeMutants,
 ];
+
+/**
+ * Faults that change nothing as long as all the rest is as it should be: another rule stands behind each. Scripts
+ * in `test/scenario` and tests of the layer find them, with a peer or a disk that breaks that other rule too.
+ */
+export const hidden: ReadonlyMap<string, string> = new Map([
+  ['acceptWrongPredecessor', 'a leader begins at the common point; see `commonPointByZxid`'],
+  ['ignoreTenureOfCompletions', 'the log writer tells no more of it; see `completionsOfFormerLog`'],
+]);

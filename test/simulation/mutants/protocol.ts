@@ -39,6 +39,11 @@ export const protocolMutants: readonly Mutation[] = [
     }
     if (false) {`,
       },
+      {
+        file: 'zab/leader.ts',
+        find: 'if (voter && promise !== undefined && promise.epoch > this.#epoch) {',
+        replace: 'if (false) {',
+      },
     ],
   },
   {
@@ -204,6 +209,27 @@ export const protocolMutants: readonly Mutation[] = [
         file: 'zab/roles.ts',
         find: "if (this.#role.name !== 'looking' || this.#installing !== undefined) return;",
         replace: "if (this.#role.name !== 'looking') return;",
+      },
+    ],
+  },
+  {
+    name: 'completionsOfFormerLog',
+    rule: 'What the disk completes after a truncation speaks of records that are gone.',
+    edits: [
+      {
+        file: 'zab/zab.ts',
+        find: 'log.completed(tenure, position)',
+        replace: 'log.completed(this.#roles.tenure, position)',
+      },
+      {
+        file: 'storage/log-writer.ts',
+        find: 'if (comparePositions(position, this.#durable) < 0) this.#durable = position;',
+        replace: '',
+      },
+      {
+        file: 'storage/log-writer.ts',
+        find: 'if (this.#failure !== undefined || this.#changes > 0) return;',
+        replace: 'if (this.#failure !== undefined) return;',
       },
     ],
   },
