@@ -391,7 +391,10 @@ export class Logs {
     if ((promise?.epoch ?? 0) < (node.promise?.epoch ?? 0)) {
       violated(`I-8: node ${id} had promised ${node.promise?.epoch ?? 0} and forgot it`);
     }
-    if (recovering) return;
+    if (recovering) {
+      if (node.isWhole) violated(`I-17: node ${id} finds damage, and its disk has done none`);
+      return;
+    }
     const { position, chain } = last;
     const isShort =
       node.former.length === 0

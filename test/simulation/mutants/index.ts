@@ -25,5 +25,6 @@ export const mutants: readonly Mutation[] = [
  */
 export const hidden: ReadonlyMap<string, string> = new Map([
   ['acceptWrongPredecessor', 'a leader begins at the common point; see `commonPointByZxid`'],
+  ['olderPromiseWins', 'both copies are the same before anybody hears of it'],
   ['ignoreTenureOfCompletions', 'the log writer tells no more of it; see `completionsOfFormerLog`'],
 ]);
