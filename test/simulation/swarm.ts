@@ -51,8 +51,9 @@ export interface WorkloadSwarm {
   readonly pollers: number;
   readonly lockers: number;
   readonly mix: Mix;
-  /** Mean time between two requests of one client, milliseconds. */
+  /** Mean time between two times at which one client asks, milliseconds, and for how much at once. */
   readonly thinkMs: number;
+  readonly burst: number;
   /** Unanswered requests of one client. */
   readonly pipeline: number;
   /** How many names there are: few make conflicts, many a large tree. */
@@ -65,6 +66,8 @@ export interface WorkloadSwarm {
   readonly slowMs: number;
   /** Probability that a client reconnects for no reason. */
   readonly restless: number;
+  /** Probability that who connects takes some session over, as a client does that was copied with its token. */
+  readonly takeovers: number;
   /** Probabilities: that a read leaves a watch, that a new znode has an ACL, and that a client ends its session. */
   readonly watching: number;
   readonly acls: number;
@@ -115,7 +118,7 @@ export function drawSwarm(chance: Chance): Swarm {
     workload: drawWorkload(own, safetyMs),
     limits: drawLimits(own),
     segmentBytes: own.pick([1, 4, 16, 64]) * 1024,
-    snapshotEveryTransactions: own.pick([20, 100, 500, 1_000_000]),
+    snapshotEveryTransactions: own.pick([5, 20, 100, 1_000_000]),
     tickMs: own.pick([500, 2000]),
     readOnlyMode: own.happens(0.2),
   };
@@ -168,20 +171,24 @@ function drawWorkload(own: Chance, safetyMs: number): WorkloadSwarm {
   // A request costs far more than a quiet second: what a run may cost is drawn, not what a second may.
   const requests = own.pick([30, 60, 100, 150, 250, 600]);
   const acls = own.pick([0, 0, 0.1, 0.4]);
+  const burst = own.pick([1, 1, 1, 5]);
   return {
     clients,
     listeners: own.pick([0, 0, 1, 3]),
     pollers: own.pick([0, 0, 1, 2]),
     lockers: own.pick([0, 0, 3]),
     mix: drawMix(own.fork('mix'), acls > 0),
-    thinkMs: Math.max(5, (safetyMs * clients) / requests),
+    burst,
+    thinkMs: Math.max(5, (safetyMs * clients * burst) / requests),
     pipeline: own.pick([1, 4, 16, 64]),
     names: own.pick([3, 10, 40]),
     dataBytes: own.pick([0, 10, 10, 300]),
-    sessionTimeoutMs: own.pick([2000, 4000, 10_000]),
+    // Short ones end, and are kept alive, within a run.
+    sessionTimeoutMs: own.pick([1000, 1000, 2000, 4000, 10_000]),
     slowReaders: own.pick([0, 0.02, 0.1]),
     slowMs: own.pick([100, 1000, 4000]),
-    restless: own.pick([0, 0.01, 0.05]),
+    restless: own.pick([0, 0.02, 0.1]),
+    takeovers: own.pick([0, 0.1, 0.5]),
     watching: own.pick([0.05, 0.2, 0.5]),
     acls,
     endings: own.pick([0.003, 0.003, 0.03]),

@@ -127,8 +127,13 @@ export class Client implements User {
     if (this.#chance.happens(this.#workload.slowReaders)) {
       line.block(this.#chance.exponential(this.#workload.slowMs));
     }
+    for (let count = this.#workload.burst; count > 0; count -= 1) this.#askSomething(line);
+  }
+
+  #askSomething(line: Line): void {
+    if (this.#isEnding) return;
     if (this.#chance.happens(0.15)) this.#askAlone();
-    else if (stream.open.length < this.#workload.pipeline) this.#askOnStream(line);
+    else if (line.stream.open.length < this.#workload.pipeline) this.#askOnStream(line);
   }
 
   #connect(): void {

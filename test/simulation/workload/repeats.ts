@@ -27,8 +27,12 @@ export class Repeats {
 
   /** The next one to be repeated by who speaks for this session. */
   take(session: number): Request | undefined {
-    const index = this.#doubtful.findIndex((request) => request.session === session);
-    return index === -1 ? undefined : this.#doubtful.splice(index, 1)[0];
+    const own = this.#doubtful.filter((request) => request.session === session);
+    if (own.length === 0) return undefined;
+    // Also what was done long ago.
+    const chosen = this.#chance.pick(own);
+    this.#doubtful.splice(this.#doubtful.indexOf(chosen), 1);
+    return chosen;
   }
 
   /** A session that is over: nobody can speak for it. */
