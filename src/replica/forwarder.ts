@@ -67,8 +67,6 @@ interface InFlight {
   readonly pending: Pending;
   readonly bytes: number;
   readonly sentMs: number;
-  /** Whether it is to go through the log: then its outcome is unknown from when it has left. */
-  readonly logged: boolean;
 }
 
 export class Forwarder implements Authority {
@@ -202,7 +200,6 @@ export class Forwarder implements Authority {
     }
     const messages = this.#outgoing;
     this.#outgoing = [];
-    for (const { pending, logged } of this.#outgoingRequests) pending.proposed = logged;
     this.#outgoingRequests = [];
     for (const part of framesOf(messages)) {
       this.#send({ epoch: this.#epoch, applied: this.#core.zxid, messages: part });
@@ -248,6 +245,7 @@ export class Forwarder implements Authority {
     // What a former leader said of the others, itself included, is not true any more.
     this.members = [];
     this.#outgoing = [];
+    for (const { pending } of this.#outgoingRequests) pending.proposed = false;
     this.#outgoingRequests = [];
     this.#openRound = undefined;
     const open = [...this.#open()];
@@ -284,11 +282,13 @@ export class Forwarder implements Authority {
     const bytes = messageBytes(message);
     const sentMs = this.#core.clock.monotonicMs();
     const logged = message.type === 'write' || message.type === 'attach';
-    const request = { id: message.id, pending, bytes, sentMs, logged };
+    const request = { id: message.id, pending, bytes, sentMs };
     this.#requests.set(message.id, request);
     this.#bytes += bytes;
     this.#outgoing.push(message);
     this.#outgoingRequests.push(request);
+    // It leaves with this turn, also when its stream ends before: only the leader's loss can still keep it here.
+    pending.proposed = logged;
     this.#schedule();
   }
 

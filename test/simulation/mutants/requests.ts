@@ -113,7 +113,7 @@ export const requestMutants: readonly Mutation[] = [
     edits: [
       {
         file: 'replica/forwarder.ts',
-        find: 'for (const { pending, logged } of this.#outgoingRequests) pending.proposed = logged;',
+        find: 'pending.proposed = logged;',
         replace: '',
       },
     ],

@@ -1,5 +1,6 @@
 /** What is under way between two nodes is bounded, and whoever breaks the rules loses the link alone. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { outcomeOf } from '../../../../src/protocol/errors.ts';
 import type { Operation, PutOperation } from '../../../../src/protocol/operations.ts';
 import { parsePath } from '../../../../src/protocol/path.ts';
 import { encodeFrame } from '../../../../src/replica/peer-codec.ts';
@@ -65,6 +66,21 @@ describe('requests that a learner has forwarded', () => {
     ensemble.isolate(learner.id);
     await ensemble.until(() => !learner.isServing);
     expect(learner.replica.metrics()).toMatchObject({ forwardedRequests: 0, forwardedBytes: 0 });
+  });
+});
+
+describe('a stream that asks too much', () => {
+  it('is told that what it has asked in the same turn may be done, since it is', async () => {
+    const learner = await begin({ streamRequestsMax: 2 });
+    stream(learner, 1, Array<Operation>(3).fill(putOf(1)));
+    const outcomes = learner
+      .take()
+      .map((answer) => answer.type === 'error' && outcomeOf(answer.error));
+    expect(outcomes).toEqual(['unknown', 'unknown']);
+    await ensemble.settle();
+    expect(await learner.ask({ type: 'get', path: a })).toMatchObject({
+      result: { stat: { version: 1 } },
+    });
   });
 });
 
