@@ -32,9 +32,10 @@ export class SpareSegment {
   prepare(): void {
     this.#ready ??= fillWithZeros(this.#disk, sparePath, this.#bytes)
       .catch(async (error: unknown) => {
-        this.#failure = error;
         // What there is of it would only take the room that a snapshot may need.
         await this.#disk.remove(sparePath).catch(() => undefined);
+        // Only now may it be tried once more: a removal that is late would take the next one away.
+        this.#failure = error;
       })
       .then(this.#onPrepared);
   }
