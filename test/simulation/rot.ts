@@ -37,7 +37,7 @@ type Place = Omit<Rot, 'kind'>;
 
 async function rotCopy(disk: MemoryDisk, { suffix, which, where }: Place) {
   const path = `${which < 0.7 ? 'promise' : 'identity'}.${suffix}`;
-  return (await filesIn(disk, '')).includes(path) ? flip(disk, path, where) : undefined;
+  return (await copiesOf(disk, suffix)).includes(path) ? flip(disk, path, where) : undefined;
 }
 
 async function rotSnapshot(disk: MemoryDisk, { which, where }: Place) {
@@ -48,12 +48,10 @@ async function rotSnapshot(disk: MemoryDisk, { which, where }: Place) {
 
 /** Of the log never the last segment, of which nothing else knows; a copy or a snapshot has another in its place. */
 async function loseFile(disk: MemoryDisk, { suffix, which, where }: Place) {
-  const copies = ['promise', 'identity'].map((name) => `${name}.${suffix}`);
-  const present = await filesIn(disk, '');
   const segments = (await segmentsOf(disk)).slice(0, -1);
   const snapshots = (await filesIn(disk, 'snapshots')).filter((name) => name.endsWith('.snapshot'));
   const kinds = [
-    copies.filter((name) => present.includes(name)),
+    await copiesOf(disk, suffix),
     segments,
     snapshots.map((name) => `snapshots/${name}`),
   ];
@@ -67,9 +65,18 @@ async function loseFile(disk: MemoryDisk, { suffix, which, where }: Place) {
 async function misdirect(disk: MemoryDisk, { suffix, ...at }: Place) {
   const path = await rotLog(disk, { suffix, ...at });
   const copy = `promise.${suffix}`;
-  if (path === undefined || !(await filesIn(disk, '')).includes(copy)) return path;
+  if (path === undefined || !(await copiesOf(disk, suffix)).includes(copy)) return path;
   disk.poke(copy, disk.peek(path).slice(0, disk.peek(copy).length));
   return path;
+}
+
+/** Of what there are two copies one; who is killed while it writes the first two may leave a single one. */
+async function copiesOf(disk: MemoryDisk, suffix: Rot['suffix']): Promise<readonly string[]> {
+  const present = await filesIn(disk, '');
+  const whole = ['promise', 'identity'].filter((name) =>
+    ['a', 'b'].every((each) => present.includes(`${name}.${each}`)),
+  );
+  return whole.map((name) => `${name}.${suffix}`);
 }
 
 async function segmentsOf(disk: MemoryDisk): Promise<readonly string[]> {
