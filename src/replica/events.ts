@@ -21,6 +21,7 @@ import type {
   Transaction,
 } from '../tree/index.ts';
 import type { Core } from './core.ts';
+import { ANSWER_BYTES } from './outbox.ts';
 import type { Arming, Disarming, Stream } from './stream.ts';
 
 /** A change that watches can see. */
@@ -111,7 +112,8 @@ export class EventDelivery {
 
   /** The same for a lagging stream: the watch stays until it has told of what came before. */
   disarmLater(stream: Stream, disarming: Disarming): void {
-    stream.deferred.push({ horizon: this.#core.zxid, disarming, bytes: 0 });
+    stream.deferred.push({ horizon: this.#core.zxid, disarming, bytes: ANSWER_BYTES });
+    stream.deferredBytes += ANSWER_BYTES;
   }
 
   /**

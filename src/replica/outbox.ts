@@ -50,9 +50,12 @@ export class Outbox {
   }
 }
 
+/** About as many bytes as an answer takes on the wire that has nothing in it. */
+export const ANSWER_BYTES = 300;
+
 /** About as many bytes as the answer will take on the wire. */
 function weightOf(answer: CoordinatorAnswer): number {
-  const base = 300;
+  const base = ANSWER_BYTES;
   if (answer.type !== 'result') return base;
   const { result } = answer;
   if ('data' in result) return base + result.data.length;

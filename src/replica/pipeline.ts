@@ -470,11 +470,14 @@ export class Pipeline {
       this.#replay(stream, operation.from);
   }
 
-  /** False when there are so many unread answers that the stream has been ended. */
   #send(stream: Stream, answer: CoordinatorAnswer): boolean {
-    const { outbox, zxid, settings } = this.#core;
-    stream.burstBytes += outbox.pushTo(stream, zxid, answer);
-    if (stream.deferredBytes <= settings.limits.unreadAnswerBytesMax) return true;
+    stream.burstBytes += this.#core.outbox.pushTo(stream, this.#core.zxid, answer);
+    return this.#mayWait(stream);
+  }
+
+  /** False when there are so many unread answers that the stream has been ended. */
+  #mayWait(stream: Stream): boolean {
+    if (stream.deferredBytes <= this.#core.settings.limits.unreadAnswerBytesMax) return true;
     this.endStream(stream, throttled('the client does not read its answers'));
     return false;
   }
@@ -530,7 +533,6 @@ export class Pipeline {
 
   /** Its events are on their way, from before it is taken back, and may still use it up. */
   #unwatchLater(stream: Stream, pending: Pending, operation: UnwatchOperation): void {
-    const { path, mode } = operation;
     pending.phase = 'over';
     pending.zxid = this.#core.zxid;
     pending.result = {};
@@ -538,7 +540,8 @@ export class Pipeline {
       found
         ? this.#resultAnswer(pending)
         : this.#errorAnswer(pending, noWatcher(operation).toBody());
-    this.#events.disarmLater(stream, { path, mode, answer });
+    this.#events.disarmLater(stream, { ...operation, answer });
+    this.#mayWait(stream);
   }
 
   #streamOf(pending: Pending): Stream {

@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { CoordinatorAnswer } from '../../../src/protocol/coordination.ts';
+import type { Limits } from '../../../src/protocol/limits.ts';
 import type { WatchMode } from '../../../src/protocol/model.ts';
 import type { Operation } from '../../../src/protocol/operations.ts';
 import { parsePath } from '../../../src/protocol/path.ts';
@@ -46,8 +47,8 @@ function told(answers: readonly CoordinatorAnswer[]): (number | string)[] {
 }
 
 /** A reader with a persistent watch that has stopped reading, and a change of `/watched` it does not know. */
-async function start(): Promise<ManualReplica> {
-  const node = await ManualReplica.start();
+async function start(limits: Partial<Limits> = {}): Promise<ManualReplica> {
+  const node = await ManualReplica.start({ limits });
   node.submit({ type: 'open', stream: reader, identities: [] });
   node.submit({ type: 'open', stream: writer, identities: [] });
   await write(node);
@@ -125,6 +126,17 @@ describe('a watch that a lagging stream takes back', () => {
 });
 
 describe('the answers that wait behind the events of a lagging stream', () => {
+  it('are so many bytes at most, of watches taken back too, and more end the stream', async () => {
+    const node = await start({ unreadAnswerBytesMax: 2000 });
+    for (let count = 1; count <= 10; count += 1) ask(node, reader, { type: 'unwatch', path: busy });
+    await node.settle();
+    const first = node.take().find(({ type }) => type === 'error');
+    expect(first).toMatchObject({
+      ...{ stream: reader, id: 0, ends: true },
+      error: { code: 'THROTTLEDOP', detail: 'the client does not read its answers' },
+    });
+  });
+
   it('are lost with the stream, and nothing overtakes them', async () => {
     const node = await ManualReplica.start({ limits: { streamRequestsMax: 1 } });
     node.submit({ type: 'open', stream: reader, identities: [] });
