@@ -238,6 +238,8 @@ export class Faults {
     diskFullMs: (machine, fault) => this.#fill(machine, fault),
     clockJumpMs: ({ parts }, { dice }) => parts.clock.jump(Math.floor((dice - 0.5) * 7_200_000)),
     lieMs: (machine, fault) => {
+      // Whose directory is not there for good has another one later, and no vote.
+      if (machine.replica === undefined) return;
       machine.disk.lie();
       this.#later(fault, () => this.#takeBack(machine, fault), 2);
     },
