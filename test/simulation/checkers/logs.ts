@@ -24,6 +24,12 @@ interface Log {
   entries: Entry[];
 }
 
+/** What a node had on its disk. */
+interface Possession {
+  readonly log: Log;
+  readonly durable: LogPosition;
+}
+
 interface NodeState {
   log: Log;
   /** What the files may still hold while they are being changed. */
@@ -43,7 +49,9 @@ interface NodeState {
   /** It has found out that it is not whole, and has not heard from a leader that it is again. */
   isRecovering: boolean;
   /** What its log was before it was found to be damaged. */
-  lost: { readonly log: Log; readonly durable: LogPosition } | undefined;
+  lost: Possession | undefined;
+  /** What it had when it counted last, while it does not: for that its acknowledgements may still arrive. */
+  counted: Possession | undefined;
   /** Its data directory is not the one that the ensemble was born with. */
   isStranger: boolean;
   /** The commit point with which it began its role. */
@@ -110,6 +118,7 @@ export class Logs {
   /** A new disk: another life, which is never counted. */
   wiped(id: number): void {
     const node = this.#node(id);
+    node.counted ??= { log: node.log, durable: node.durable };
     node.isExcused = node.isStranger = true;
     node.lost = undefined;
   }
@@ -143,8 +152,10 @@ export class Logs {
     const node = this.#node(machine.id);
     this.#checkRecovered(machine.id, node, recovered);
     const { position } = recovered.last;
-    if (recovered.recovering && !node.isExcused) {
-      node.lost ??= { log: node.log, durable: node.durable };
+    if (recovered.recovering) {
+      const had = { log: node.log, durable: node.durable };
+      node.counted ??= had;
+      if (!node.isExcused) node.lost ??= had;
     }
     this.#restart(node, recovered);
     this.#isDurable(node, position);
@@ -183,6 +194,7 @@ export class Logs {
     };
     storage.recovered = () => {
       node.isRecovering = false;
+      if (!node.isStranger) node.counted = undefined;
       this.#checkGivenBack(life, node);
       return recovered.call(storage).then(() => {
         node.isWhole = true;
@@ -249,7 +261,7 @@ export class Logs {
       const durable = { durable: noPosition, everDurable: noPosition };
       const nothing = { ...durable, promise: undefined, applied: 0, isExcused: false };
       const state = { isWhole: true, isRecovering: false, floorZxid: 0, committedBefore: 0 };
-      const life = { lost: undefined, isStranger: false };
+      const life = { lost: undefined, counted: undefined, isStranger: false };
       node = { log: emptyLog(), former: [], ...nothing, ...state, ...life };
       this.#nodes.set(id, node);
     }
@@ -325,11 +337,16 @@ export class Logs {
     if (zxid % DIGEST_EVERY === 0) this.#commits.digestSeen(zxid, replica.metrics().digest);
   }
 
-  /** I-10: a quorum of voters has it on disk when the first node takes it for committed. */
+  /**
+   * I-10: a quorum of voters has it on disk when the first node takes it for committed. A voter that has lost its
+   * disk since it acknowledged the record is one of them: it is nobody's voter before it has the record again, so
+   * whoever is elected meanwhile is elected by others, of whom one has it.
+   */
   #checkQuorum(zxid: number, chain: number | undefined): void {
     const holders = this.#voters.filter((id) => {
-      const { log, durable, isStranger } = this.#node(id);
-      return !isStranger && durable.zxid >= zxid && entryAt(log, zxid)?.chain === chain;
+      const node = this.#node(id);
+      const { log, durable } = node.counted ?? node;
+      return durable.zxid >= zxid && entryAt(log, zxid)?.chain === chain;
     });
     if (holders.length * 2 > this.#voters.length) return;
     violated(`I-10: record ${zxid} is committed, and only ${holders.join(', ')} have it on disk`);
