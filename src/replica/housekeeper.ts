@@ -2,7 +2,6 @@
  * One housekeeper for everything that ends by itself: sessions, containers, TTL znodes. The leader's
  * alone; what it removes carries what it judged, so that a re-created znode stays.
  */
-import type { SessionId } from '../protocol/model.ts';
 import type { ExpiryQueue } from '../sessions/index.ts';
 import type { Core } from './core.ts';
 import type { Drive } from './drive.ts';
@@ -14,8 +13,6 @@ export class Housekeeper {
   readonly #core: Core;
   readonly #drive: Drive;
   readonly #expiry: ExpiryQueue;
-  /** Expired sessions whose end is not in the log yet. */
-  #closing: SessionId[] = [];
   #searchedMs: number;
 
   constructor(core: Core, drive: Drive, expiry: ExpiryQueue) {
@@ -23,11 +20,6 @@ export class Housekeeper {
     this.#drive = drive;
     this.#expiry = expiry;
     this.#searchedMs = core.clock.monotonicMs();
-  }
-
-  /** The epoch is established: what an earlier reign had left to do is judged afresh. */
-  established(): void {
-    this.#closing = [];
   }
 
   /** To be called several times a tick. */
@@ -40,16 +32,15 @@ export class Housekeeper {
     }
   }
 
+  /**
+   * As many as the log takes. Whoever is told that a session is over waits until the log is committed: its
+   * end must be in there by then, and a session that a leader has no room to end lives on.
+   */
   #expireSessions(nowMs: number): void {
-    this.#closing.push(...this.#expiry.poll(nowMs));
-    let closed = 0;
-    for (const session of this.#closing) {
-      if (!this.#drive.proposeInternally({ type: 'closeSession', session })) break;
-      closed++;
-    }
-    if (closed === 0) return;
-    this.#closing = this.#closing.slice(closed);
-    this.#core.counters.sessionsExpired += closed;
+    const expired = this.#expiry.poll(nowMs, (session) =>
+      this.#drive.proposeInternally({ type: 'closeSession', session }),
+    );
+    this.#core.counters.sessionsExpired += expired.length;
   }
 
   #reap(): void {

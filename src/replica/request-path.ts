@@ -186,7 +186,6 @@ export class RequestPath {
       this.#marks.begin();
       this.#lives.lead();
       this.#registerOwn();
-      this.#housekeeper.established();
       this.#desk.begin(role.epoch);
       this.#pipeline.serving('leader');
     } else {

@@ -101,8 +101,8 @@ export class ExpiryQueue {
   }
 
   /**
-   * The session will end and can no longer be prolonged (`SessionTracker.setSessionClosing`); `poll`
-   * does this for those that it returns.
+   * The end of the session is in the log, and nothing can prolong it (`SessionTracker.setSessionClosing`);
+   * `poll` does this for those that it returns.
    */
   markClosing(id: SessionId): void {
     this.#removeSlot(id);
@@ -120,20 +120,21 @@ export class ExpiryQueue {
   }
 
   /**
-   * Sessions whose deadline has come, at most `max` of them; the rest follows at the next polls and can
-   * still be saved by a touch. They are closing from now on. To be called at least once a tick; oftener
-   * is right, and needed while `nextDeadline` lies in the past.
+   * Sessions whose deadline has come, the pace of mass expiry at most, as long as `close` takes them: those
+   * are closing from now on. The rest follows at the next polls and can still be saved by a touch. To be
+   * called at least once a tick; oftener is right, and needed while `nextDeadline` lies in the past.
+   * @param close ends the session, or says that this cannot be done now
    */
-  poll(nowMs: number, max: number = this.#expiredPerPollMax): SessionId[] {
+  poll(nowMs: number, close: (id: SessionId) => boolean = () => true): SessionId[] {
     const time = this.#advance(nowMs);
     this.#polledMs = this.#nowMs;
-    const limit = Math.min(max, this.#expiredPerPollMax);
     const expired: SessionId[] = [];
-    while (expired.length < limit) {
+    while (expired.length < this.#expiredPerPollMax) {
       const bucket = this.#earliestBucket();
       if (bucket === undefined || bucket * this.#tickMs > time) break;
       const id = this.#rows.ids[this.#buckets.get(bucket) ?? NONE];
       assert(id !== undefined, 'a bucket is never empty');
+      if (!close(id)) break;
       this.markClosing(id);
       expired.push(id);
     }

@@ -4,6 +4,7 @@ import type { Operation, SessionResult } from '../../../../src/protocol/operatio
 import { parsePath } from '../../../../src/protocol/path.ts';
 import { InProcessEnsemble } from '../../../support/in-process-ensemble.ts';
 import type { EnsembleNode } from '../../../support/in-process-ensemble.ts';
+import type { MemoryDiskOptions } from '../../../support/memory-disk.ts';
 
 let ensemble: InProcessEnsemble;
 
@@ -11,8 +12,11 @@ afterEach(() => ensemble.stop());
 
 const settings = { tickMs: 50, sessionTimeoutMinMs: 100 };
 
-async function newSession(node: EnsembleNode): Promise<{ id: number; secret: string }> {
-  const answer = await node.request({ type: 'newSession', timeoutMs: 300 });
+async function newSession(
+  node: EnsembleNode,
+  timeoutMs = 300,
+): Promise<{ id: number; secret: string }> {
+  const answer = await node.request({ type: 'newSession', timeoutMs });
   if (answer.type === 'error') throw new Error(answer.error.detail);
   const { id, secret } = answer.result as SessionResult;
   return { id, secret };
@@ -46,4 +50,34 @@ it('a leader in its quorum tells it once it is sure, with a position at which it
   const answer = await theLeader.request(heartbeat, { caller });
   expect(answer).toMatchObject({ type: 'error', error: { code: 'SESSIONEXPIRED' } });
   expect(answer.zxid).toBeGreaterThan(session.id);
+});
+
+/** The disks of all but the leader, which stand still while `isStalled`. */
+function stalling(state: { readonly isStalled: boolean }): (id: number) => MemoryDiskOptions {
+  return (id) => ({
+    fault: ({ path }) =>
+      state.isStalled && id !== 3 && path.startsWith('log/') ? { type: 'stall' } : undefined,
+  });
+}
+
+it('a leader with no room for its end lets a session live, and a sign of life saves it', async () => {
+  const state = { isStalled: false };
+  const limits = { outstandingTransactionsMax: 2 };
+  ensemble = await InProcessEnsemble.start({ limits, disk: stalling(state) });
+  const { theLeader } = ensemble;
+  expect(theLeader.id).toBe(3);
+  const session = await newSession(theLeader, 4000);
+  const caller = { identities: [], session };
+  state.isStalled = true;
+  const writes = ['/a', '/b'].map((path) => theLeader.put(path, 'x'));
+  await ensemble.pass(8000);
+  const heartbeat: Operation = { type: 'sessionInfo', session: session.id, touch: true };
+  expect(await theLeader.request(heartbeat, { caller })).toMatchObject({ type: 'result' });
+  state.isStalled = false;
+  for (const { disk } of ensemble.nodes) disk.release();
+  await ensemble.during(Promise.all(writes));
+  await ensemble.pass(1000);
+  expect(theLeader.replica.metrics().sessions).toBe(1);
+  await ensemble.pass(8000);
+  expect(theLeader.replica.metrics().sessions).toBe(0);
 });
