@@ -46,7 +46,10 @@ export interface Limits {
   readonly outstandingTransactionsMax: number;
   /** Their bytes. */
   readonly outstandingBytesMax: number;
-  /** Requests that one node has forwarded to its leader and that are not decided. */
+  /**
+   * Requests that one node has forwarded to its leader and that are not decided: writes, attachments and
+   * questions how long a session lives. A barrier, of which a turn has one for all, is not counted.
+   */
   readonly forwardedRequestsMax: number;
   /** Their bytes. */
   readonly forwardedBytesMax: number;

@@ -5,7 +5,7 @@
  */
 import { CoordinationError } from '../protocol/errors.ts';
 import type { SessionId } from '../protocol/model.ts';
-import type { WriteOperation } from '../protocol/operations.ts';
+import type { Operation, WriteOperation } from '../protocol/operations.ts';
 import type { Core } from './core.ts';
 import type { Drive } from './drive.ts';
 import type { Generations } from './generations.ts';
@@ -20,6 +20,8 @@ import type { Pending, Stream } from './stream.ts';
 export interface Authority {
   /** True when nothing more that goes through the log may be taken for now. */
   readonly full: boolean;
+  /** True for an operation that must wait until there is room again. */
+  holds(operation: Operation): boolean;
   /** @throws CoordinationError the refusal, to be handed to `refuse` */
   write(pending: Pending, operation: WriteOperation): void;
   /** Asks who leads: passed once everything committed until now is known here. */
@@ -60,6 +62,10 @@ export class Acceptance implements Authority {
 
   get full(): boolean {
     return this.#drive.full;
+  }
+
+  holds(operation: Operation): boolean {
+    return this.full && isWriteLike(operation);
   }
 
   write(pending: Pending, operation: WriteOperation): void {

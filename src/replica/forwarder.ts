@@ -9,9 +9,9 @@ import { CoordinationError } from '../protocol/errors.ts';
 import type { ErrorBody } from '../protocol/errors.ts';
 import { Fifo } from '../protocol/fifo.ts';
 import type { SessionId, Zxid } from '../protocol/model.ts';
-import type { WriteOperation } from '../protocol/operations.ts';
+import type { Operation, WriteOperation } from '../protocol/operations.ts';
 import type { Authority } from './acceptance.ts';
-import { lostError } from './requests.ts';
+import { isWriteLike, lostError } from './requests.ts';
 import type { Core } from './core.ts';
 import type { SessionLives } from './lives.ts';
 import { messageBytes } from './peer-codec.ts';
@@ -120,6 +120,11 @@ export class Forwarder implements Authority {
     return this.inFlight >= forwardedRequestsMax || this.#bytes >= forwardedBytesMax;
   }
 
+  /** What asks how long a session lives takes as much room as a write. */
+  holds(operation: Operation): boolean {
+    return this.full && (isWriteLike(operation) || operation.type === 'sessionInfo');
+  }
+
   /** This node follows the leader of `epoch`, which is told first who is attached here. */
   follow(epoch: number, sessions: readonly Registration[]): void {
     assert(this.#requests.size === 0 && this.#rounds.size === 0, 'nothing outlives a leader');
@@ -129,7 +134,7 @@ export class Forwarder implements Authority {
   }
 
   write(pending: Pending, operation: WriteOperation): void {
-    if (this.full) throw new CoordinationError('THROTTLEDOP', 'too many writes outstanding');
+    this.#requireRoom();
     const { stream, caller, message } = pending;
     const { idempotency, acks } = message;
     const { session, identities } = caller;
@@ -163,11 +168,13 @@ export class Forwarder implements Authority {
   }
 
   attach(pending: Pending, session: SessionId, timeoutMs: number): void {
+    this.#requireRoom();
     this.#forward(pending, { type: 'attach', id: this.#nextId++, session, timeoutMs });
   }
 
-  /** Asks how long the session lives, which nobody else knows. */
+  /** Asks how long the session lives, which nobody else knows. @throws CoordinationError THROTTLEDOP */
   life(pending: Pending, session: SessionId, touch: boolean): void {
+    this.#requireRoom();
     this.#forward(pending, { type: 'life', id: this.#nextId++, session, touch });
   }
 
@@ -275,6 +282,11 @@ export class Forwarder implements Authority {
     for (const { pending } of this.#requests.values()) yield pending;
     for (const waiting of this.#rounds.values()) yield* waiting;
     for (const pending of this.#awaitingAcks.values()) yield pending;
+  }
+
+  /** @throws CoordinationError THROTTLEDOP; whoever waits for room has not come so far */
+  #requireRoom(): void {
+    if (this.full) throw new CoordinationError('THROTTLEDOP', 'too many requests outstanding');
   }
 
   #forward(pending: Pending, message: LearnerMessage & { readonly id: ForwardId }): void {

@@ -234,7 +234,7 @@ export class Pipeline {
       // Reads may wait beside one another: they are executed when their turn comes, whatever they wait for.
       if (stream.blocking > (isRead(next.operation) ? stream.blockingReads : 0)) break;
       const writes = isWriteLike(next.operation);
-      if (this.#mustHold(next.message, writes)) {
+      if (this.#mustHold(next.message)) {
         this.#held.add(stream);
         break;
       }
@@ -245,9 +245,9 @@ export class Pipeline {
     stream.advancing = false;
   }
 
-  #mustHold(message: RequestMessage, writes: boolean): boolean {
+  #mustHold(message: RequestMessage): boolean {
     const { state } = this.#availability;
-    if (state === 'serving') return writes && this.#authority.full;
+    if (state === 'serving') return this.#authority.holds(message.operation);
     return state === 'waiting' && needOf(message) !== 'nothing';
   }
 

@@ -1,7 +1,11 @@
 /** What is under way between two nodes is bounded, and whoever breaks the rules loses the link alone. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { outcomeOf } from '../../../../src/protocol/errors.ts';
-import type { Operation, PutOperation } from '../../../../src/protocol/operations.ts';
+import type {
+  Operation,
+  PutOperation,
+  SessionResult,
+} from '../../../../src/protocol/operations.ts';
 import { parsePath } from '../../../../src/protocol/path.ts';
 import { encodeFrame } from '../../../../src/replica/peer-codec.ts';
 import { InProcessEnsemble } from '../../../support/in-process-ensemble.ts';
@@ -45,6 +49,32 @@ describe('requests that a learner has forwarded', () => {
     await ensemble.settle();
     expect(ids(learner)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(learner.replica.metrics()).toMatchObject({ forwardedRequests: 0, forwardedBytes: 0 });
+  });
+
+  it('are bounded whatever they ask the leader: how long a session lives, or to be attached', async () => {
+    const learner = await begin({ forwardedRequestsMax: 2 });
+    const answer = await learner.request({ type: 'newSession' });
+    if (answer.type === 'error') throw new Error(answer.error.detail);
+    const { id: session, secret } = answer.result as SessionResult;
+    const info: Operation = { type: 'sessionInfo', session };
+    stream(learner, 1, [putOf(1), putOf(1), info]);
+    expect(learner.replica.metrics().forwardedRequests).toBe(2);
+    expect(await learner.ask(info)).toMatchObject({ error: { code: 'THROTTLEDOP' } });
+    await ensemble.settle();
+    expect(ids(learner)).toEqual([1, 2, 3]);
+    // They have waited for a state, and all find it at once.
+    const resumeFrom = learner.status.appliedZxid + 1;
+    const attach: Operation = {
+      ...{ type: 'attach', session: { id: session, secret }, resumeFrom },
+      ...{ identities: [], watches: [] },
+    };
+    for (let id = 2; id <= 5; id += 1) stream(learner, id, [attach]);
+    await ensemble.theLeader.put('/a', 'y');
+    await ensemble.settle();
+    const refused = learner.take().filter(({ type }) => type === 'error');
+    expect(refused).toMatchObject(
+      [4, 5].map((of) => ({ stream: of, error: { code: 'THROTTLEDOP' }, ends: true })),
+    );
   });
 
   it('are bounded in bytes, and one always may be under way', async () => {
