@@ -23,7 +23,13 @@ export class DiskSpace {
     throw new CoordinationError('QUOTAEXCEEDED', 'the disk of this node is nearly full');
   }
 
-  /** Looks at the disk; to be called every few seconds, since others write to it too. */
+  /** To be called every few seconds: others write to the disk too, and what has failed there may do now. */
+  async checkAgain(): Promise<void> {
+    await this.#storage.prepareAgain();
+    await this.check();
+  }
+
+  /** Looks at the disk. */
   async check(): Promise<void> {
     const full = await this.#storage.nearlyFull();
     if (full !== this.#nearlyFull) {

@@ -97,7 +97,7 @@ export class Drive {
     });
     parts.storage.onFailure(this.#onFatal);
     parts.storage.onSpaceTaken(() => {
-      this.checkDisk();
+      if (!this.#stopped) this.space.check().catch(this.#onFatal);
     });
     parts.storage.onDurable((position) => {
       const tenure = this.#appends.tenureOf(position);
@@ -298,7 +298,7 @@ export class Drive {
 
   /** Looks at the disk; to be called every few seconds, since others write to it too. */
   checkDisk(): void {
-    if (!this.#stopped) this.space.check().catch(this.#onFatal);
+    if (!this.#stopped) this.space.checkAgain().catch(this.#onFatal);
   }
 
   /** An input from the disk: nothing of a node that has been stopped is told any more. */

@@ -14,7 +14,9 @@ export class SpareSegment {
   readonly #disk: Disk;
   readonly #bytes: number;
   readonly #onPrepared: () => void;
+  /** Resolves when the last attempt is over, however it ended. */
   #ready: Promise<void> | undefined;
+  #isFilling = false;
   #failure: unknown;
 
   /** @param onPrepared told whenever the next one is ready, or could not be made */
@@ -30,14 +32,7 @@ export class SpareSegment {
 
   /** Begins to fill the next one in the background. */
   prepare(): void {
-    this.#ready ??= fillWithZeros(this.#disk, sparePath, this.#bytes)
-      .catch(async (error: unknown) => {
-        // What there is of it would only take the room that a snapshot may need.
-        await this.#disk.remove(sparePath).catch(() => undefined);
-        // Only now may it be tried once more: a removal that is late would take the next one away.
-        this.#failure = error;
-      })
-      .then(this.#onPrepared);
+    if (this.#ready === undefined) this.#fill();
   }
 
   /**
@@ -46,7 +41,7 @@ export class SpareSegment {
    */
   async take(): Promise<void> {
     this.prepare();
-    await this.#ready;
+    await this.#settled();
     this.#ready = undefined;
     if (this.#failure === undefined) return;
     this.#failure = undefined;
@@ -55,13 +50,10 @@ export class SpareSegment {
 
   /** There is room again: what has failed is tried once more in the background. */
   retry(): void {
-    if (this.#failure === undefined) return;
-    this.#failure = undefined;
-    this.#ready = undefined;
-    this.prepare();
+    if (this.#failure !== undefined && !this.#isFilling) this.#fill();
   }
 
-  /** The last one could not be filled: a full disk, most likely. */
+  /** The last one that is done could not be filled: a full disk, most likely. */
   get hasFailed(): boolean {
     return this.#failure !== undefined;
   }
@@ -74,6 +66,33 @@ export class SpareSegment {
     this.#ready = undefined;
     await ready;
     if (this.#failure === undefined) await this.#disk.remove(sparePath);
+  }
+
+  #fill(): void {
+    this.#isFilling = true;
+    const filled = fillWithZeros(this.#disk, sparePath, this.#bytes).then(
+      () => undefined,
+      async (error: unknown) => {
+        // What there is of it would only take the room that a snapshot may need. It is gone before the next
+        // attempt: a late removal would take that one's file away.
+        await this.#disk.remove(sparePath).catch(() => undefined);
+        return error;
+      },
+    );
+    this.#ready = filled.then((failure) => {
+      this.#failure = failure;
+      this.#isFilling = false;
+      this.#onPrepared();
+    });
+  }
+
+  /** While one waits for an attempt that fails, the next may have begun. */
+  async #settled(): Promise<void> {
+    let awaited: Promise<void> | undefined;
+    while (awaited !== this.#ready) {
+      awaited = this.#ready;
+      await awaited;
+    }
   }
 }
 

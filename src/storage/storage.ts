@@ -314,9 +314,14 @@ export class Storage {
   }
 
   async nearlyFull(): Promise<boolean> {
+    return this.#spare.hasFailed || (await this.freeBytes()) < this.reserveBytes;
+  }
+
+  /** A segment that could not be prepared is tried once more where there is room; to be called every few seconds. */
+  async prepareAgain(): Promise<void> {
+    if (!this.#spare.hasFailed) return;
     const hasRoom = (await this.freeBytes()) >= this.reserveBytes;
     if (hasRoom && !this.#isClosing) this.#spare.retry();
-    return !hasRoom || this.#spare.hasFailed;
   }
 
   /** Writes what is queued, gives up a snapshot that is being written, and gives the directory back. */

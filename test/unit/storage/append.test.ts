@@ -211,7 +211,7 @@ describe('an error of the disk', () => {
     expect(told).toEqual([true]);
     expect(await disk.list('log')).not.toContain('spare');
     room.capacityBytes = 1_000_000;
-    expect(await storage.nearlyFull()).toBe(false);
+    await storage.prepareAgain();
     await settle();
     expect(told).toEqual([true, false]);
     expect(await disk.list('log')).toContain('spare');

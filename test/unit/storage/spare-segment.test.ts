@@ -31,6 +31,23 @@ test('one that could not be filled is gone before the next is made: what removes
   await new Promise((resolve) => setImmediate(resolve));
   disk.release();
   await taken;
-  const file = await disk.open(sparePath, 'read');
-  expect(await file.size()).toBe(bytes);
+  expect(await sizeOf(disk)).toBe(bytes);
 });
+
+test('who waits for one that fails waits for the next, where that has begun meanwhile', async () => {
+  const faults: DiskFault[] = [{ type: 'error', code: 'EIO' }];
+  const disk = new MemoryDisk({
+    fault: ({ kind, path }) =>
+      path === sparePath && kind === 'write' ? faults.shift() : undefined,
+  });
+  await disk.makeDirectory('log');
+  const spare: SpareSegment = new SpareSegment(disk, bytes, () => spare.retry());
+  await spare.take();
+  expect(await sizeOf(disk)).toBe(bytes);
+  expect(spare.hasFailed).toBe(false);
+});
+
+async function sizeOf(disk: MemoryDisk): Promise<number> {
+  const file = await disk.open(sparePath, 'read');
+  return file.size();
+}
