@@ -118,7 +118,8 @@ export class Attachments {
     if (session === 'none') return { resumed: false } satisfies AttachResult;
     const { generation } = stream;
     const id = session === 'new' ? generation : session.id;
-    if (!this.#lives.isLive(id)) throw sessionGone(id);
+    // One whose end is only in the log lives on when that record is lost: it is told when it is applied.
+    if (!this.#core.state.sessions.has(id)) throw sessionGone(id);
     if (this.#core.state.sessions.generationOf(id) !== generation) {
       this.moved(stream);
       return undefined;

@@ -81,3 +81,26 @@ it('a leader with no room for its end lets a session live, and a sign of life sa
   await ensemble.pass(8000);
   expect(theLeader.replica.metrics().sessions).toBe(0);
 });
+
+it('whoever attaches is not told of an end that stands behind its attachment in the log', async () => {
+  const state = { isStalled: false };
+  ensemble = await InProcessEnsemble.start({ settings, disk: stalling(state) });
+  const { theLeader } = ensemble;
+  const session = await newSession(theLeader);
+  state.isStalled = true;
+  const attach: Operation = {
+    ...{ type: 'attach', session, timeoutMs: 300 },
+    ...{ identities: [], watches: [] },
+  };
+  theLeader.submit({ type: 'open', stream: 1, identities: [] });
+  theLeader.submit({ type: 'request', stream: 1, id: 1, operation: attach });
+  await ensemble.pass(500);
+  expect(theLeader.take()).toEqual([]);
+  state.isStalled = false;
+  for (const { disk } of ensemble.nodes) disk.release();
+  await ensemble.pass(100);
+  expect(theLeader.take()).toMatchObject([
+    { type: 'result', id: 1, result: { resumed: true } },
+    { type: 'session', stream: 1, state: 'expired' },
+  ]);
+});
