@@ -81,6 +81,7 @@ function settingsOf(swarm: Swarm): Machine['parts']['settings'] {
     observers: swarm.observers,
     limits: swarm.limits,
     tickMs: swarm.tickMs,
+    peerTimeouts: swarm.peerTimeouts,
     sessionTimeoutMinMs: 2 * swarm.tickMs,
     sessionTimeoutMaxMs: 60_000,
     sessionTimeoutDefaultMs: swarm.workload.sessionTimeoutMs,

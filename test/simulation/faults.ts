@@ -192,7 +192,11 @@ export class Faults {
     const suffix = machine.id % 2 === 0 ? 'a' : 'b';
     const place = { which: (dice * 1000) % 1, where: (dice * 100_000) % 1 };
     rot(machine.disk.disk, { kind, suffix, ...place }).then(
-      (path) => world.trace.tell(() => `node ${machine.id} rots: ${path ?? 'nothing'}`),
+      (path) => {
+        world.trace.tell(() => `node ${machine.id} rots: ${path ?? 'nothing'}`);
+        // Who is back at once is asked before anybody has taken note that it was away.
+        if (!this.#isOver && (dice * 10) % 1 < 0.5) machine.start();
+      },
       (error: unknown) => world.fail(error),
     );
   }

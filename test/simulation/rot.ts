@@ -70,9 +70,12 @@ async function misdirect(disk: MemoryDisk, { suffix, ...at }: Place) {
   return path;
 }
 
-/** Of what there are two copies one; who is killed while it writes the first two may leave a single one. */
+/**
+ * Of what there are two copies one; who is killed while it writes the first two may leave a single one, and names
+ * that are not durable may go with the power.
+ */
 async function copiesOf(disk: MemoryDisk, suffix: Rot['suffix']): Promise<readonly string[]> {
-  const present = await filesIn(disk, '');
+  const present = await filesIn(disk.fork().powerLoss(), '');
   const whole = ['promise', 'identity'].filter((name) =>
     ['a', 'b'].every((each) => present.includes(`${name}.${each}`)),
   );

@@ -21,6 +21,11 @@ const EXAMINE_MS = 2000;
 /** Probability that a disk is looked at when its files have just changed. */
 const EXAMINE_CHANGE = 0.2;
 
+/** The same when a node has just begun with it, before one name of it changes, and while it is cut or replaced. */
+const EXAMINE_START = 0.3;
+const EXAMINE_NAME = 0.02;
+const EXAMINE_CUT = 0.3;
+
 export class Simulation {
   readonly #world: World;
   readonly #swarm: Swarm;
@@ -32,6 +37,7 @@ export class Simulation {
   readonly #logs: Logs;
   readonly #words: Words;
   readonly #clients: Clients;
+  readonly #examining: Chance;
   /** Those that are started again when they have ended. */
   #supervised: readonly Machine[];
 
@@ -39,6 +45,7 @@ export class Simulation {
     this.#world = world;
     this.#plan = plan;
     this.#swarm = swarm;
+    this.#examining = world.chance.fork('examine more');
     this.#cluster = new Cluster(world, swarm, {
       opened: (life, storage, recovered) => {
         for (const alarm of recovered.alarms) {
@@ -46,6 +53,7 @@ export class Simulation {
         }
         this.#logs.opened(life, recovered);
         this.#logs.attend(life, storage);
+        if (this.#examining.happens(EXAMINE_START)) this.#examine(life.machine);
       },
       made: (life, replica) => this.#logs.follow(life, replica),
       links: (life, transport) => this.#words.attend(life, transport),
@@ -117,6 +125,13 @@ export class Simulation {
       });
     };
     next();
+    for (const machine of this.#cluster.machines) {
+      machine.disk.onName = () => {
+        const likely = this.#logs.isChanging(machine.id) ? EXAMINE_CUT : EXAMINE_NAME;
+        if (machine.replica === undefined || !this.#examining.happens(likely)) return;
+        this.#examine(machine);
+      };
+    }
   }
 
   #examine(machine: Machine): void {

@@ -4,6 +4,8 @@
  */
 import type { Limits } from '../../src/protocol/limits.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
+import type { PeerTimeouts } from '../../src/replica/host.ts';
+import { withTheme } from './themes.ts';
 import { drawMix } from './workload/mix.ts';
 import type { Mix } from './workload/mix.ts';
 import type { Chance } from './world/chance.ts';
@@ -96,6 +98,8 @@ export interface Swarm {
   readonly segmentBytes: number;
   readonly snapshotEveryTransactions: number;
   readonly tickMs: number;
+  /** What is absent has the default. */
+  readonly peerTimeouts: PeerTimeouts;
   readonly readOnlyMode: boolean;
 }
 
@@ -105,7 +109,7 @@ export function drawSwarm(chance: Chance): Swarm {
   const voters = Array.from({ length: count }, (_, index) => index + 1);
   // Most runs are short: many beginnings find more than long lives, which cost as much as ten of them.
   const safetyMs = own.pick([2000, 3000, 3000, 4000, 4000, 5000, 6000, 8000, 12_000, 30_000]);
-  return {
+  const swarm = {
     voters,
     observers: own.happens(0.3) ? [count + 1] : [],
     safetyMs,
@@ -120,8 +124,10 @@ export function drawSwarm(chance: Chance): Swarm {
     segmentBytes: own.pick([1, 4, 16, 64]) * 1024,
     snapshotEveryTransactions: own.pick([5, 20, 100, 1_000_000]),
     tickMs: own.pick([500, 2000]),
+    peerTimeouts: {},
     readOnlyMode: own.happens(0.2),
   };
+  return withTheme(swarm, chance);
 }
 
 function drawNetwork(own: Chance): NetworkSwarm {

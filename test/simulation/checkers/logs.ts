@@ -123,6 +123,11 @@ export class Logs {
     node.lost = undefined;
   }
 
+  /** True while its files are being cut, or replaced. */
+  isChanging(id: number): boolean {
+    return this.#node(id).former.length > 0;
+  }
+
   isExcused(id: number): boolean {
     return this.#node(id).isExcused;
   }
@@ -201,6 +206,7 @@ export class Logs {
       });
     };
     storage.onDurable((position) => {
+      this.#checkKnown(life, node, position);
       this.#isDurable(node, position);
     });
   }
@@ -248,6 +254,12 @@ export class Logs {
     return this.#voters.filter(
       (id) => comparePositions(this.#node(id).everDurable, { epoch, zxid }) >= 0,
     ).length;
+  }
+
+  /** What is said to be durable stands in the log, and has not been cut from it. */
+  #checkKnown({ machine }: Life, { log }: NodeState, { epoch, zxid }: LogPosition): void {
+    if (zxid < log.base.zxid || entryAt(log, zxid)?.epoch === epoch) return;
+    violated(`I-19: node ${machine.id} takes ${epoch}/${zxid} for durable, and has not got it`);
   }
 
   #isDurable(node: NodeState, position: LogPosition): void {

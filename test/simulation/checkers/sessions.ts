@@ -26,6 +26,8 @@ interface Known extends Grant {
   promisedUntilMs: number;
   /** Its client has asked for its end. */
   isEnding: boolean;
+  /** Its end is committed. */
+  isOver: boolean;
   newest: Conversation | undefined;
 }
 
@@ -46,7 +48,7 @@ export class Sessions {
 
   granted(grant: Grant, timeoutMs: number): void {
     const heard = new Map<Life, Moment>();
-    const nothing = { promisedUntilMs: 0, isEnding: false, newest: undefined };
+    const nothing = { promisedUntilMs: 0, isEnding: false, isOver: false, newest: undefined };
     this.#known.set(grant.id, { ...grant, timeoutMs, heard, ...nothing });
   }
 
@@ -63,6 +65,11 @@ export class Sessions {
   ending(id: number): void {
     const known = this.#known.get(id);
     if (known !== undefined) known.isEnding = true;
+  }
+
+  ended(id: number): void {
+    const known = this.#known.get(id);
+    if (known !== undefined) known.isOver = true;
   }
 
   /** Something of the session's client has come to a node. */
@@ -82,6 +89,10 @@ export class Sessions {
     const known = this.#known.get(id);
     if (known === undefined) return;
     const surelyMs = forMs * (1 - 2 * this.#drift);
+    const isByDrift = forMs <= 4 * this.#drift * known.timeoutMs;
+    if (known.isOver && !known.isEnding && forMs > 0 && !isByDrift) {
+      violated(`I-23: session ${id} is promised ${forMs} ms, and its end is committed`);
+    }
     known.promisedUntilMs = Math.max(known.promisedUntilMs, this.#world.nowMs + surelyMs);
   }
 

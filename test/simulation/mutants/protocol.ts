@@ -49,6 +49,7 @@ export const protocolMutants: readonly Mutation[] = [
   {
     name: 'commitSurplusByZxid',
     rule: "A commit point speaks of the leader's log, and of nothing else that has its zxid.",
+    // The first records of a stream cut the surplus: it is there only until they come, and is told nothing.
     edits: [
       {
         file: 'zab/learner.ts',
@@ -56,6 +57,17 @@ export const protocolMutants: readonly Mutation[] = [
         replace: `const at = Math.min(committed.zxid, log.lastZxid);
     const known = { epoch: log.epochAt(at) ?? 0, zxid: at };`,
       },
+      {
+        file: 'zab/learner.ts',
+        find: "if (end === undefined || this.#phase !== 'stream') return undefined;",
+        replace: "if (this.#phase !== 'stream') return undefined;",
+      },
+      {
+        file: 'zab/learner.ts',
+        find: 'if (committed.zxid <= end.zxid && !log.contains(committed)) {',
+        replace: 'if (false) {',
+      },
+      { file: 'zab/leader.ts', find: 'progress.opened &&', replace: '' },
     ],
   },
   {
@@ -74,11 +86,6 @@ export const protocolMutants: readonly Mutation[] = [
         replace: '',
       },
     ],
-  },
-  {
-    name: 'pendingOutlivesRole',
-    rule: 'What was appended in a role that is over, and not handed to the disk, is forgotten with it.',
-    edits: [{ file: 'zab/log-view.ts', find: 'this.#dropPending();', replace: '' }],
   },
   {
     name: 'recoverTooEarly',
@@ -147,6 +154,54 @@ export const protocolMutants: readonly Mutation[] = [
         find: 'if (!isLearning(role) || role.learner.leader !== from || message.tenure !== this.#tenure) {',
         replace: 'if (!isLearning(role) || role.learner.leader !== from) {',
       },
+      {
+        file: 'zab/leader.ts',
+        find: 'return progress?.tenure === tenure ? progress : undefined;',
+        replace: 'return tenure > 0 ? progress : undefined;',
+      },
+    ],
+  },
+  {
+    name: 'olderSnapshotIsTaken',
+    rule: 'A snapshot lies at or beyond the common point, and takes nothing away.',
+    // The learner compares too, and so does the log.
+    edits: [
+      {
+        file: 'zab/streams.ts',
+        find: 'if (comparePositions(atLeast, progress.atLeast) > 0) progress.atLeast = atLeast;',
+        replace: 'progress.atLeast = { epoch: 0, zxid: 0 };',
+      },
+      {
+        file: 'zab/learner.ts',
+        find: "if (comparePositions(position, log.committed) < 0) return 'the snapshot is older than the log';",
+        replace: '',
+      },
+      {
+        file: 'zab/learner.ts',
+        find: `assert(
+      position.zxid >= committed.zxid && (there?.epoch ?? committed.epoch) === committed.epoch,
+      'a snapshot of another history never replaces what is committed',
+    );`,
+        replace: '',
+      },
+      {
+        file: 'zab/log-view.ts',
+        find: "assert(comparePositions(position, this.#committed) >= 0, 'a snapshot takes nothing away');",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'followOnHearsay',
+    rule: 'A node is followed for what others say of it only if it takes part itself.',
+    // Who has no link with it cannot follow, so that alone would end.
+    edits: [
+      {
+        file: 'zab/election.ts',
+        find: "if (state === 'leading' && leader === from) this.#outcome = from;",
+        replace: `if (leader !== undefined && leader !== 0 && leader !== this.#context.self) this.#outcome = leader;`,
+      },
+      { file: 'zab/roles.ts', find: 'if (!peers.has(leader)) {', replace: 'if (false) {' },
     ],
   },
   {
@@ -220,6 +275,12 @@ export const protocolMutants: readonly Mutation[] = [
         file: 'zab/zab.ts',
         find: 'log.completed(tenure, position)',
         replace: 'log.completed(this.#roles.tenure, position)',
+      },
+      {
+        file: 'zab/log-view.ts',
+        find: "if (!this.contains(position)) return 'it speaks of a record that has been replaced';",
+        replace: `if (position.zxid > this.#handedOut.zxid) return 'it speaks of what is gone';
+    position = { epoch: this.epochAt(position.zxid) ?? 0, zxid: position.zxid };`,
       },
       {
         file: 'storage/log-writer.ts',

@@ -45,6 +45,12 @@ export const storageMutants: readonly Mutation[] = [
         find: 'if (value === undefined || copy.generation > this.#generation) {',
         replace: 'if (value === undefined || copy.generation < this.#generation) {',
       },
+      // Both copies are the same before anybody hears of it, unless they are written in turn.
+      {
+        file: 'storage/twin-file.ts',
+        find: 'const paths = suffixes.map((suffix) => this.#name + suffix);',
+        replace: "const paths = [this.#name + (this.#generation % 2 === 0 ? '.a' : '.b')];",
+      },
     ],
   },
   {
@@ -100,6 +106,13 @@ export const storageMutants: readonly Mutation[] = [
         file: 'storage/opening.ts',
         find: 'if (log.torn !== undefined) await eraseTail(disk, log.torn);',
         replace: '',
+      },
+      // Written over, its remains are not taken for a batch, having no header.
+      {
+        file: 'storage/log-recovery.ts',
+        find: 'this.torn = { path, from: offset, to: tail.end, alarm };',
+        replace: `this.torn = { path, from: offset, to: tail.end, alarm };
+    this.current = { path, offset: tail.end, capacity: size, salt: reader.header.salt };`,
       },
     ],
   },
@@ -167,7 +180,8 @@ export const storageMutants: readonly Mutation[] = [
       {
         file: 'storage/snapshot-file.ts',
         find: 'if (sum !== stated) {',
-        replace: 'if (false) {',
+        // The footer would find it too.
+        replace: 'sum = stated;\n    if (false) {',
       },
     ],
   },

@@ -3,7 +3,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { format } from 'prettier';
 import type { Mutation } from '../../support/mutations/mutation.ts';
 import type { Finding } from '../hunt.ts';
-import { hidden as hiddenMutants } from './index.ts';
 
 const file = new URL('../MUTANTS.md', import.meta.url);
 
@@ -19,21 +18,18 @@ interface Row {
 
 export class MutantTable {
   readonly #mutants: readonly Mutation[];
-  readonly #hidden: ReadonlyMap<string, string>;
   readonly #rows: Map<string, Row>;
   #writing: Promise<void> = Promise.resolve();
 
-  /** @param hidden by name, why there is nothing to find */
-  constructor(mutants: readonly Mutation[], hidden: ReadonlyMap<string, string> = hiddenMutants) {
+  constructor(mutants: readonly Mutation[]) {
     this.#mutants = mutants;
-    this.#hidden = hidden;
     this.#rows = readRows();
   }
 
   /** Names of those of which nothing is known. */
   get unknown(): readonly string[] {
     const names = this.#mutants.map(({ name }) => name);
-    return names.filter((name) => !this.#rows.has(name) && !this.#hidden.has(name));
+    return names.filter((name) => !this.#rows.has(name));
   }
 
   /** Writes the whole file, one state of it after the other. */
@@ -45,13 +41,8 @@ export class MutantTable {
     return this.#writing;
   }
 
-  /** What was found once was not hidden. */
   #rowOf(name: string): Row {
-    const row = this.#rows.get(name);
-    const why = this.#hidden.get(name);
-    const isFound = row !== undefined && /^\d+$/.test(row.found);
-    if (why !== undefined && !isFound) return { found: 'hidden', by: why };
-    return row ?? { found: NOT_MEASURED, by: '' };
+    return this.#rows.get(name) ?? { found: NOT_MEASURED, by: '' };
   }
 
   #text(): string {
@@ -61,7 +52,6 @@ export class MutantTable {
     });
     const count = (kind: RegExp): number => lines.filter((line) => kind.test(line)).length;
     const [missed, unmeasured] = [count(/not found in/), count(/not measured/)];
-    const hidden = count(/\| hidden \|/);
     return [
       '# What the simulator finds',
       '',
@@ -70,8 +60,7 @@ export class MutantTable {
       '`npm run simulate -- --mutants`, or `-- --mutants NAME` for one of them; `--missing` measures those that are',
       'not measured. The mutants are in `mutants/` and in `../support/mutations/zab.ts`.',
       '',
-      `${lines.length} mutants: ${lines.length - missed - unmeasured - hidden} found, ${missed} not found, ${unmeasured} not measured, ` +
-        `${hidden} hidden behind another rule, which only a test that breaks both finds.`,
+      `${lines.length} mutants: ${lines.length - missed - unmeasured} found, ${missed} not found, ${unmeasured} not measured.`,
       '',
       '| mutant | rule that it breaks | found at seed | by |',
       '| --- | --- | --- | --- |',

@@ -89,6 +89,12 @@ export const treeMutants: readonly Mutation[] = [
     rule: 'A snapshot is of one zxid, whatever happens while it is taken.',
     edits: [
       { file: 'tree/tree.ts', find: 'this.snapshot?.beforeChange(id);', replace: '' },
+      // Small trees are taken in several slices too.
+      {
+        file: 'replica/snapshots.ts',
+        find: 'const SLICE_BYTES = 128 * 1024;',
+        replace: 'const SLICE_BYTES = 64;',
+      },
       {
         file: 'tree/loader.ts',
         find: 'if (digest.high !== header.digest.high || digest.low !== header.digest.low) {',

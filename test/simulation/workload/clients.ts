@@ -111,6 +111,7 @@ export class Clients {
     const key = transaction.idempotency?.key;
     if (key !== undefined) tags.add(key);
     for (const change of transaction.changes) {
+      if (change.type === 'closeSession') this.sessions.ended(change.session);
       if (!('data' in change) || change.data.length === 0) continue;
       const [tag = ''] = decoder.decode(change.data).split(' ');
       tags.add(tag);

@@ -11,6 +11,8 @@ export interface DiskTimes {
   readonly otherMs: number;
 }
 
+const names: ReadonlySet<DiskOperation['kind']> = new Set(['rename', 'remove', 'syncDirectory']);
+
 export class SimulatedDisk {
   readonly #world: World;
   readonly #chance: Chance;
@@ -31,6 +33,8 @@ export class SimulatedDisk {
   capacityBytes = Number.MAX_SAFE_INTEGER;
   /** How the process that runs learns that an operation is done. */
   complete: (done: () => void) => void = (done) => done();
+  /** Told before a name changes, or is made durable: between two of them a loss of power does most. */
+  onName: () => void = () => undefined;
   /** Told when the machine is to stop while an operation is under way. */
   onCrashPoint: () => void = () => undefined;
 
@@ -150,6 +154,7 @@ export class SimulatedDisk {
       this.onCrashPoint();
       return { type: 'crash' };
     }
+    if (names.has(kind)) this.onName();
     if (this.#failing?.kinds.has(kind) !== true) return undefined;
     return { type: 'error', code: this.#failing.code, written: this.#chance.below(64) };
   }

@@ -1,0 +1,125 @@
+/**
+ * Some runs have a theme: one thing that goes wrong again and again, with all that it needs to do harm. What
+ * takes three rare things in a row is not found by drawing each of them for itself.
+ */
+import type { FaultSwarm, Swarm, WorkloadSwarm } from './swarm.ts';
+import type { Chance } from './world/chance.ts';
+
+/** So many runs have a theme. */
+const THEMED = 0.35;
+
+const themes = ['elections', 'surplus', 'snapshots', 'disks', 'pauses', 'keys'] as const;
+
+export type Theme = (typeof themes)[number];
+
+interface Changes extends Partial<Omit<Swarm, 'faults' | 'workload' | 'limits'>> {
+  readonly faults?: Partial<FaultSwarm>;
+  readonly workload?: Partial<WorkloadSwarm>;
+  readonly limits?: Partial<Swarm['limits']>;
+}
+
+/** The options of a run as its theme wants them; as they are where it has none. */
+export function withTheme(swarm: Swarm, chance: Chance): Swarm {
+  const own = chance.fork('theme');
+  if (!own.happens(THEMED)) return swarm;
+  const changes = changesFor[own.pick(themes)](own);
+  return {
+    ...swarm,
+    ...changes,
+    // What is in a theme happens often: a few seconds have it many times over.
+    safetyMs: Math.min(swarm.safetyMs, 4000),
+    faults: { ...swarm.faults, ...changes.faults },
+    workload: { ...swarm.workload, ...changes.workload },
+    limits: { ...swarm.limits, ...changes.limits },
+  };
+}
+
+/** Who is cut off is soon replaced, and soon there again. */
+const hasty = { peerMs: 300, pingMs: 50 } as const;
+
+const changesFor: Readonly<Record<Theme, (own: Chance) => Changes>> = {
+  /** The same processes lead again and again, and voters change sides in the middle of it. */
+  elections: (own) => ({
+    peerTimeouts: hasty,
+    syncMs: own.pick([1, 5, 20]),
+    faults: {
+      cutMs: 400,
+      oneWayMs: 1000,
+      resetMs: own.pick([150, 400]),
+      partitionMs: 700,
+      pauseMs: 800,
+      crashSendMs: own.pick([0, 1000]),
+      healMs: own.pick([100, 300]),
+    },
+    workload: { sessionTimeoutMs: 4000 },
+  }),
+  /** What a leader has proposed stands on some disks when it is lost, over the ends of several files. */
+  surplus: (own) => ({
+    peerTimeouts: hasty,
+    syncMs: own.pick([5, 20, 50]),
+    segmentBytes: 1024,
+    faults: {
+      partitionMs: 500,
+      cutMs: 700,
+      stallMs: 400,
+      killMs: own.pick([0, 1000]),
+      powerMs: own.pick([0, 1500]),
+      healMs: own.pick([100, 400]),
+    },
+    workload: { burst: 5, pipeline: 16, dataBytes: 300, acks: 0, sessionTimeoutMs: 4000 },
+  }),
+  /** Learners that are cut off just long enough to need a snapshot, while their streams stay open. */
+  snapshots: (own) => ({
+    peerTimeouts: own.pick([hasty, {}]),
+    syncMs: own.pick([1, 5, 20]),
+    segmentBytes: own.pick([1024, 4096]),
+    snapshotEveryTransactions: 5,
+    faults: {
+      cutMs: 500,
+      partitionMs: own.pick([0, 1000]),
+      crashPointMs: own.pick([0, 400]),
+      killMs: own.pick([0, 1000]),
+      stallMs: own.pick([0, 800]),
+      wipeMs: own.pick([0, 1500]),
+      healMs: own.pick([400, 1000]),
+    },
+    workload: { watching: 0.5, listeners: 3, sessionTimeoutMs: 10_000, restless: 0 },
+    limits: { ringTransactionsMax: own.pick([3, 10]) },
+  }),
+  /** Disks that are slow, stop, forget and fail, with hardly a moment to recover. */
+  disks: (own) => ({
+    peerTimeouts: own.pick([hasty, {}]),
+    syncMs: own.pick([1, 5, 20]),
+    segmentBytes: own.pick([1024, 4096]),
+    faults: {
+      stallMs: 400,
+      crashPointMs: own.pick([0, 300]),
+      powerMs: own.pick([0, 500]),
+      killMs: own.pick([0, 400]),
+      rotMs: own.pick([0, 300]),
+      diskErrorMs: own.pick([0, 2000]),
+      healMs: own.pick([50, 200]),
+    },
+    workload: { burst: 5, pipeline: 16 },
+  }),
+  /** A leader stands still: so short that it stays one, or so long that it has been replaced. */
+  pauses: (own) => ({
+    peerTimeouts: own.pick([hasty, { peerMs: 5000 }]),
+    tickMs: 500,
+    faults: { pauseMs: own.pick([400, 1000]), cutMs: own.pick([0, 1000]), healMs: 1500 },
+    workload: { sessionTimeoutMs: 1000, restless: 0.1, takeovers: 0 },
+  }),
+  /** Clients that ask again with their key, of nodes that have it from a snapshot alone. */
+  keys: (own) => ({
+    syncMs: own.pick([1, 5]),
+    snapshotEveryTransactions: 5,
+    faults: {
+      killMs: own.pick([300, 800]),
+      powerMs: own.pick([0, 1500]),
+      stopMs: own.pick([0, 1000]),
+      healMs: own.pick([50, 200]),
+    },
+    workload: { keyed: 0.8, sessionTimeoutMs: 10_000 },
+    limits: { ringTransactionsMax: 3, idempotencyKeysMax: 10_000 },
+  }),
+};
