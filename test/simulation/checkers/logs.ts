@@ -18,9 +18,19 @@ interface Entry {
   readonly chain: number;
 }
 
+interface Placed extends Entry {
+  readonly zxid: number;
+}
+
+/** A record when it was appended first, and what it was appended to. */
+interface Appended {
+  readonly chain: number;
+  readonly before: Placed;
+}
+
 /** The log of one node: what a snapshot stands for, and the records behind it. */
 interface Log {
-  base: Entry & { readonly zxid: number };
+  base: Placed;
   entries: Entry[];
 }
 
@@ -68,7 +78,7 @@ export class Logs {
   readonly #voters: readonly number[];
   readonly #nodes = new Map<number, NodeState>();
   /** The chain of every record that was ever in a log, by epoch and zxid. */
-  readonly #chains = new Map<string, number>();
+  readonly #records = new Map<string, Appended>();
   readonly #reigns: Reigns;
   /** Committed by what leaders have said, applied or not. */
   #toldZxid = 0;
@@ -288,9 +298,9 @@ export class Logs {
     if (zxid !== last.zxid + 1) violated(`I-3: node ${id} appends ${zxid} after ${last.zxid}`);
     if (epoch < last.epoch) violated(`I-4: node ${id} appends epoch ${epoch} after ${last.epoch}`);
     const key = `${epoch}/${zxid}`;
-    const known = this.#chains.get(key);
+    const known = this.#records.get(key)?.chain;
     if (known === undefined) {
-      this.#chains.set(key, chain);
+      this.#records.set(key, { chain, before: last });
       this.#reigns.proposed(life, record, node.applied);
       this.onProposed(life, record);
     } else if (known !== chain) {
@@ -337,7 +347,7 @@ export class Logs {
     if (zxid !== node.applied + 1)
       violated(`I-2: node ${id} applies ${zxid} after ${node.applied}`);
     if (zxid > node.durable.zxid) violated(`I-14: node ${id} applies ${zxid}, not durable there`);
-    if (this.#chains.get(`${epoch}/${zxid}`) !== chain) {
+    if (this.#records.get(`${epoch}/${zxid}`)?.chain !== chain) {
       violated(`I-1: node ${id} applies ${zxid} of epoch ${epoch}, which nobody has proposed`);
     }
     if (zxid > this.#commits.last) {
@@ -448,15 +458,26 @@ export class Logs {
       (log) => entryAt(log, zxid)?.chain === last.chain && zxid >= log.base.zxid,
     );
     if (found === undefined) {
-      const { epoch } = last.position;
-      node.log = { base: { zxid, epoch, chain: last.chain }, entries: [] };
+      node.log = this.#logUpTo({ ...last.position, chain: last.chain });
     } else {
       node.log = { base: found.base, entries: found.entries.slice(0, zxid - found.base.zxid) };
     }
   }
+
+  /** What must stand before a record that was appended somewhere once: an old copy may have it again. */
+  #logUpTo(last: Placed): Log {
+    const entries: Entry[] = [];
+    let base = last;
+    for (;;) {
+      const before = this.#records.get(`${base.epoch}/${base.zxid}`)?.before;
+      if (before === undefined) return { base, entries: entries.reverse() };
+      entries.push({ epoch: base.epoch, chain: base.chain });
+      base = before;
+    }
+  }
 }
 
-function lastOf({ base, entries }: Log): Entry & { readonly zxid: number } {
+function lastOf({ base, entries }: Log): Placed {
   const last = entries.at(-1);
   return last === undefined ? base : { ...last, zxid: base.zxid + entries.length };
 }
