@@ -25,14 +25,23 @@ export function withTheme(swarm: Swarm, chance: Chance): Swarm {
   const changes = changesFor[own.pick(themes)](own);
   return {
     ...swarm,
-    ...changes,
     // What is in a theme happens often: a few seconds have it many times over.
     safetyMs: Math.min(swarm.safetyMs, 4000),
-    faults: { ...swarm.faults, ...changes.faults },
+    ...changes,
+    // Nothing else happens, so that the ensemble comes to it.
+    faults: { ...none(swarm.faults), ...changes.faults },
     workload: { ...swarm.workload, ...changes.workload },
     limits: { ...swarm.limits, ...changes.limits },
   };
 }
+
+function none(faults: FaultSwarm): FaultSwarm {
+  const zeros = Object.keys(faults).map((kind) => [kind, 0] as const);
+  return { ...faults, ...Object.fromEntries(zeros) };
+}
+
+/** Much is under way at any moment. */
+const busy = { clients: 3, burst: 5, pipeline: 16, thinkMs: 100, names: 3, acks: 0 } as const;
 
 /** Who is cut off is soon replaced, and soon there again. */
 const hasty = { peerMs: 300, pingMs: 50 } as const;
@@ -43,15 +52,15 @@ const changesFor: Readonly<Record<Theme, (own: Chance) => Changes>> = {
     peerTimeouts: hasty,
     syncMs: own.pick([1, 5, 20]),
     faults: {
-      cutMs: 400,
-      oneWayMs: 1000,
-      resetMs: own.pick([150, 400]),
-      partitionMs: 700,
-      pauseMs: 800,
-      crashSendMs: own.pick([0, 1000]),
+      cutMs: own.pick([150, 400]),
+      oneWayMs: own.pick([0, 500]),
+      resetMs: own.pick([0, 150, 400]),
+      partitionMs: own.pick([0, 500]),
+      pauseMs: own.pick([0, 500]),
+      crashSendMs: own.pick([0, 500]),
       healMs: own.pick([100, 300]),
     },
-    workload: { sessionTimeoutMs: 4000 },
+    workload: { ...(own.happens(0.5) && busy), sessionTimeoutMs: 4000 },
   }),
   /** What a leader has proposed stands on some disks when it is lost, over the ends of several files. */
   surplus: (own) => ({
@@ -59,32 +68,39 @@ const changesFor: Readonly<Record<Theme, (own: Chance) => Changes>> = {
     syncMs: own.pick([5, 20, 50]),
     segmentBytes: 1024,
     faults: {
-      partitionMs: 500,
-      cutMs: 700,
-      stallMs: 400,
+      partitionMs: own.pick([300, 600]),
+      cutMs: own.pick([0, 700]),
+      stallMs: own.pick([0, 400]),
       killMs: own.pick([0, 1000]),
       powerMs: own.pick([0, 1500]),
-      healMs: own.pick([100, 400]),
+      healMs: own.pick([300, 800]),
     },
-    workload: { burst: 5, pipeline: 16, dataBytes: 300, acks: 0, sessionTimeoutMs: 4000 },
+    workload: { ...busy, dataBytes: 300, sessionTimeoutMs: 4000 },
   }),
   /** Learners that are cut off just long enough to need a snapshot, while their streams stay open. */
   snapshots: (own) => ({
-    peerTimeouts: own.pick([hasty, {}]),
-    syncMs: own.pick([1, 5, 20]),
-    segmentBytes: own.pick([1024, 4096]),
+    peerTimeouts: hasty,
+    safetyMs: 3000,
+    syncMs: own.pick([0.2, 1, 5]),
+    segmentBytes: 1024,
     snapshotEveryTransactions: 5,
     faults: {
-      cutMs: 500,
-      partitionMs: own.pick([0, 1000]),
-      crashPointMs: own.pick([0, 400]),
-      killMs: own.pick([0, 1000]),
+      partitionMs: 600,
+      crashPointMs: own.pick([0, 500]),
+      killMs: own.pick([0, 0, 1000]),
       stallMs: own.pick([0, 800]),
       wipeMs: own.pick([0, 1500]),
-      healMs: own.pick([400, 1000]),
+      healMs: own.pick([700, 1500]),
     },
-    workload: { watching: 0.5, listeners: 3, sessionTimeoutMs: 10_000, restless: 0 },
-    limits: { ringTransactionsMax: own.pick([3, 10]) },
+    workload: {
+      ...busy,
+      thinkMs: 50,
+      dataBytes: 300,
+      watching: 0.5,
+      sessionTimeoutMs: 10_000,
+      restless: 0,
+    },
+    limits: { ringTransactionsMax: own.pick([3, 10]), requestTimeoutMs: 4000 },
   }),
   /** Disks that are slow, stop, forget and fail, with hardly a moment to recover. */
   disks: (own) => ({
@@ -92,22 +108,22 @@ const changesFor: Readonly<Record<Theme, (own: Chance) => Changes>> = {
     syncMs: own.pick([1, 5, 20]),
     segmentBytes: own.pick([1024, 4096]),
     faults: {
-      stallMs: 400,
+      stallMs: own.pick([200, 400]),
       crashPointMs: own.pick([0, 300]),
       powerMs: own.pick([0, 500]),
       killMs: own.pick([0, 400]),
-      rotMs: own.pick([0, 300]),
+      rotMs: own.pick([0, 200]),
       diskErrorMs: own.pick([0, 2000]),
       healMs: own.pick([50, 200]),
     },
-    workload: { burst: 5, pipeline: 16 },
+    workload: { ...busy },
   }),
   /** A leader stands still: so short that it stays one, or so long that it has been replaced. */
   pauses: (own) => ({
     peerTimeouts: own.pick([hasty, { peerMs: 5000 }]),
     tickMs: 500,
     faults: { pauseMs: own.pick([400, 1000]), cutMs: own.pick([0, 1000]), healMs: 1500 },
-    workload: { sessionTimeoutMs: 1000, restless: 0.1, takeovers: 0 },
+    workload: { clients: 6, thinkMs: own.pick([100, 500]), sessionTimeoutMs: 1000, takeovers: 0 },
   }),
   /** Clients that ask again with their key, of nodes that have it from a snapshot alone. */
   keys: (own) => ({

@@ -13,13 +13,13 @@ import { treeMutants } from './tree.ts';
 
 /**
  * Faults that change nothing as long as all the rest is as it should be: another rule stands behind each. Scripts
- * in `test/scenario` find them, with a peer that breaks that other rule too; here a mutant that breaks both stands
- * in the place of each.
+ * in `test/scenario` find them, with a peer that breaks that other rule too. In the place of each a mutant that
+ * breaks both is measured, or it is said why there is none.
  */
 const replaced: Readonly<Partial<Record<ZabMutationName, string>>> = {
   acceptWrongPredecessor: 'commonPointByZxid',
   ignoreTenureOfCompletions: 'completionsOfFormerLog',
-  snapshotBelowCommonPoint: 'olderSnapshotIsTaken',
+  snapshotBelowCommonPoint: 'nobody needs a snapshot who is not behind all that are kept',
   followTheSilent: 'followOnHearsay',
 };
 

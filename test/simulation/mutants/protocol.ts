@@ -162,36 +162,6 @@ export const protocolMutants: readonly Mutation[] = [
     ],
   },
   {
-    name: 'olderSnapshotIsTaken',
-    rule: 'A snapshot lies at or beyond the common point, and takes nothing away.',
-    // The learner compares too, and so does the log.
-    edits: [
-      {
-        file: 'zab/streams.ts',
-        find: 'if (comparePositions(atLeast, progress.atLeast) > 0) progress.atLeast = atLeast;',
-        replace: 'progress.atLeast = { epoch: 0, zxid: 0 };',
-      },
-      {
-        file: 'zab/learner.ts',
-        find: "if (comparePositions(position, log.committed) < 0) return 'the snapshot is older than the log';",
-        replace: '',
-      },
-      {
-        file: 'zab/learner.ts',
-        find: `assert(
-      position.zxid >= committed.zxid && (there?.epoch ?? committed.epoch) === committed.epoch,
-      'a snapshot of another history never replaces what is committed',
-    );`,
-        replace: '',
-      },
-      {
-        file: 'zab/log-view.ts',
-        find: "assert(comparePositions(position, this.#committed) >= 0, 'a snapshot takes nothing away');",
-        replace: '',
-      },
-    ],
-  },
-  {
     name: 'followOnHearsay',
     rule: 'A node is followed for what others say of it only if it takes part itself.',
     // Who has no link with it cannot follow, so that alone would end.
