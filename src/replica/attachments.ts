@@ -5,10 +5,12 @@
 import { assert } from '../protocol/assert.ts';
 import type { Caller, SessionCredential } from '../protocol/coordination.ts';
 import { CoordinationError } from '../protocol/errors.ts';
+import type { ErrorBody } from '../protocol/errors.ts';
 import type { SessionId, WatchMode, ZnodePath, Zxid } from '../protocol/model.ts';
 import type {
   AttachOperation,
   AttachResult,
+  Operation,
   Result,
   SessionResult,
 } from '../protocol/operations.ts';
@@ -137,7 +139,7 @@ export class Attachments {
   }
 
   /** After `connected` has been sent: its watches, what they missed first. */
-  attached(stream: Stream, operation: AttachOperation): void {
+  #attached(stream: Stream, operation: AttachOperation): void {
     const { resumeFrom, watches } = operation;
     const from = resumeFrom ?? this.#core.zxid;
     const missed: {
@@ -166,6 +168,15 @@ export class Attachments {
     if (stream.lagging) this.#events.schedulePump(stream);
   }
 
+  /** The answer of a session operation is on its way to the stream. @param error absent where it has been done */
+  answered(stream: Stream, operation: Operation, error: ErrorBody | undefined): void {
+    if (operation.type === 'attach' && error === undefined) this.#attached(stream, operation);
+    if (operation.type !== 'endSession' || error === undefined) return;
+    // The session lives on, or somebody else has ended it before, which the stream was not told.
+    stream.endingSession = false;
+    if (stream.session === undefined) this.#tellEnd(stream);
+  }
+
   /** A `createSession` has been applied. */
   sessionCreated(id: SessionId, timeoutMs: number): void {
     this.#lives.created(id, timeoutMs);
@@ -184,7 +195,10 @@ export class Attachments {
     if (stream === undefined) return;
     this.#core.attached.delete(id);
     stream.bind(undefined);
-    if (stream.endingSession) return;
+    if (!stream.endingSession) this.#tellEnd(stream);
+  }
+
+  #tellEnd(stream: Stream): void {
     // The news does not wait behind events that a slow reader has left in the ring.
     this.#core.outbox.push({ type: 'session', stream: stream.id, state: 'expired' });
     this.#hooks?.abandon(stream);

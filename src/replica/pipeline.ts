@@ -464,10 +464,10 @@ export class Pipeline {
       this.#core.outbox.push(answer);
       return;
     }
-    if (!this.#send(stream, answer) || pending.error !== undefined) return;
-    if (operation.type === 'attach') this.#attachments.attached(stream, operation);
-    if (operation.type === 'watch' && operation.from !== undefined)
-      this.#replay(stream, operation.from);
+    if (!this.#send(stream, answer)) return;
+    this.#attachments.answered(stream, operation, pending.error);
+    if (pending.error !== undefined || operation.type !== 'watch') return;
+    if (operation.from !== undefined) this.#replay(stream, operation.from);
   }
 
   #send(stream: Stream, answer: CoordinatorAnswer): boolean {

@@ -70,20 +70,26 @@ export class SpareSegment {
 
   #fill(): void {
     this.#isFilling = true;
-    const filled = fillWithZeros(this.#disk, sparePath, this.#bytes).then(
-      () => undefined,
-      async (error: unknown) => {
-        // What there is of it would only take the room that a snapshot may need. It is gone before the next
-        // attempt: a late removal would take that one's file away.
-        await this.#disk.remove(sparePath).catch(() => undefined);
-        return error;
-      },
-    );
+    // What fails once may be no more than that; only a second failure says that the disk takes nothing more.
+    const filled = this.#attempt().then((failure) => failure && this.#attempt());
     this.#ready = filled.then((failure) => {
       this.#failure = failure;
       this.#isFilling = false;
       this.#onPrepared();
     });
+  }
+
+  /** @returns why it has failed; undefined when it has not */
+  async #attempt(): Promise<unknown> {
+    try {
+      await fillWithZeros(this.#disk, sparePath, this.#bytes);
+      return undefined;
+    } catch (error) {
+      // What there is of it would only take the room that a snapshot may need. It is gone before the next
+      // attempt: a late removal would take that one's file away.
+      await this.#disk.remove(sparePath).catch(() => undefined);
+      return error;
+    }
   }
 
   /** While one waits for an attempt that fails, the next may have begun. */

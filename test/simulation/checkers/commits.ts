@@ -4,7 +4,7 @@
  */
 import type { Acl } from '../../../src/protocol/model.ts';
 import { decodeTransaction } from '../../../src/tree/index.ts';
-import type { Change, SetChange, Transaction } from '../../../src/tree/index.ts';
+import type { Change, DeleteChange, SetChange, Transaction } from '../../../src/tree/index.ts';
 import type { LogRecord } from '../../../src/zab/types.ts';
 import { violated } from '../world/world.ts';
 import { Draft, History, split, statOf } from './history.ts';
@@ -104,6 +104,15 @@ export class Commits {
     for (const [path, node] of draft.changed) history.write(zxid, path, node);
   }
 
+  #delete(draft: Draft, { path, acl, parentAcl }: DeleteChange, zxid: number): void {
+    if (draft.children(path).length > 0) {
+      violated(`I-25: ${path} is deleted at ${zxid} and has children`);
+    }
+    this.#checkAcl(draft, path, acl);
+    this.#checkAcl(draft, split(path).parent, parentAcl);
+    draft.remove(path);
+  }
+
   #change(draft: Draft, change: Change, zxid: number): void {
     switch (change.type) {
       case 'create':
@@ -126,16 +135,10 @@ export class Commits {
         checkSet(draft, change, zxid);
         break;
       case 'delete':
-        if (draft.children(change.path).length > 0) {
-          violated(`I-25: ${change.path} is deleted at ${zxid} and has children`);
-        }
-        this.#checkAcl(draft, change.path, change.acl);
-        this.#checkAcl(draft, split(change.path).parent, change.parentAcl);
-        draft.remove(change.path);
+        this.#delete(draft, change, zxid);
         break;
       case 'defineAcl':
-        if (change.id !== this.#acls.length)
-          violated(`I-25: ACL ${change.id} is defined at ${zxid}`);
+        same(change.id, this.#acls.length, () => `I-25: the ACL that is defined at ${zxid}`);
         this.#acls.push(change.acl);
         break;
       case 'setAcl':

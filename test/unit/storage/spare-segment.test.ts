@@ -35,7 +35,8 @@ test('one that could not be filled is gone before the next is made: what removes
 });
 
 test('who waits for one that fails waits for the next, where that has begun meanwhile', async () => {
-  const faults: DiskFault[] = [{ type: 'error', code: 'EIO' }];
+  const error = { type: 'error', code: 'EIO' } as const;
+  const faults: DiskFault[] = [error, error];
   const disk = new MemoryDisk({
     fault: ({ kind, path }) =>
       path === sparePath && kind === 'write' ? faults.shift() : undefined,
