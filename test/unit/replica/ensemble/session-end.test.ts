@@ -104,3 +104,34 @@ it('whoever attaches is not told of an end that stands behind its attachment in 
     { type: 'session', stream: 1, state: 'expired' },
   ]);
 });
+
+it('a stream that asks for the end of a session that has just expired is told that it is over', async () => {
+  const state = { isStalled: false };
+  ensemble = await InProcessEnsemble.start({ settings, disk: stalling(state) });
+  const learner = ensemble.node(1);
+  const attach: Operation = {
+    ...{ type: 'attach', session: 'new', timeoutMs: 300 },
+    ...{ identities: [], watches: [] },
+  };
+  learner.submit({ type: 'open', stream: 1, identities: [] });
+  learner.submit({ type: 'request', stream: 1, id: 1, operation: attach });
+  await ensemble.pass(100);
+  expect(learner.take()).toMatchObject([{ type: 'result', id: 1 }]);
+  state.isStalled = true;
+  await ensemble.pass(700);
+  // Its end is in the leader's log, and nowhere else.
+  const path = parsePath('/a');
+  const create = { type: 'create', path, data: new Uint8Array(), kind: 'persistent' } as const;
+  learner.submit({ type: 'request', stream: 1, id: 2, operation: { type: 'endSession' } });
+  learner.submit({
+    ...{ type: 'request', stream: 1, id: 3 },
+    operation: { ...create, sequential: false },
+  });
+  state.isStalled = false;
+  for (const { disk } of ensemble.nodes) disk.release();
+  await ensemble.pass(200);
+  expect(learner.take()).toMatchObject([
+    { type: 'error', id: 2, error: { code: 'SESSIONEXPIRED' } },
+    { type: 'session', stream: 1, state: 'expired' },
+  ]);
+});
