@@ -22,7 +22,7 @@ import { answerFailure } from './rest/runner.ts';
 import { Shutdown, shuttingDown } from './rest/shutdown.ts';
 import { CoordinatorRouter } from './router.ts';
 import type { GatewaySettings } from './settings.ts';
-import { OriginRules } from './shared/origins.ts';
+import { OriginRules } from './common/origins.ts';
 import { registerSse } from './sse/index.ts';
 import { registerWebSocket } from './websocket/index.ts';
 import type { WebSocketContext, WebSocketDoor } from './websocket/index.ts';

@@ -6,7 +6,7 @@ import type {
   IncomingMessage,
   OutgoingHttpHeaders,
 } from 'node:http';
-import type { Problem } from '../../src/gateway/shared/problems.ts';
+import type { Problem } from '../../src/gateway/common/problems.ts';
 
 export interface HttpAnswer {
   readonly status: number;

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { ErrorBody } from '../../protocol/errors.ts';
 import { RequestRefused } from '../router.ts';
-import { errorBodyOf, parentsField, problemOf, statusOf } from '../shared/problems.ts';
+import { errorBodyOf, parentsField, problemOf, statusOf } from '../common/problems.ts';
 import { declaredLength } from './body.ts';
 import type { Answer } from './answer.ts';
 import type { HttpContext } from './context.ts';

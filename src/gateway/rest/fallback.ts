@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { CoordinationError } from '../../protocol/errors.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import { requestHeaders, responseHeaders } from '../../protocol/rest/headers.ts';
-import { problemOf } from '../shared/problems.ts';
+import { problemOf } from '../common/problems.ts';
 import { corsHeader } from './answer.ts';
 import type { Answer } from './answer.ts';
 

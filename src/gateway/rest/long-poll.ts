@@ -8,7 +8,7 @@ import type { ReadOperation } from '../../protocol/operations.ts';
 import type { longPollQuery } from '../../protocol/rest/znode-routes.ts';
 import type { ResultAnswer } from '../coordinator.ts';
 import { RequestRefused } from '../router.ts';
-import type { EntityTags } from '../shared/preconditions.ts';
+import type { EntityTags } from '../common/preconditions.ts';
 import type { Answer } from './answer.ts';
 import { emptyAnswer, representationAnswer } from './representations.ts';
 import type { Representation } from './representations.ts';

@@ -10,9 +10,9 @@ import type {
   TreeResult,
 } from '../../protocol/operations.ts';
 import type { ResultAnswer } from '../coordinator.ts';
-import { znodePath } from '../shared/operations.ts';
-import { wireAcl, wireChildren, wireData } from '../shared/results.ts';
-import { aclTag, childrenTag, dataTag, statTag } from '../shared/stat.ts';
+import { znodePath } from '../common/operations.ts';
+import { wireAcl, wireChildren, wireData } from '../common/results.ts';
+import { aclTag, childrenTag, dataTag, statTag } from '../common/stat.ts';
 import { wantsJson } from './accept.ts';
 import type { Answer } from './answer.ts';
 import type { Handlers } from './handler.ts';

@@ -3,10 +3,10 @@ import type { Stat } from '../../protocol/model.ts';
 import type { WriteResult } from '../../protocol/operations.ts';
 import type { ResultAnswer } from '../coordinator.ts';
 import type { GatewaySettings } from '../settings.ts';
-import { namesTag } from '../shared/preconditions.ts';
-import type { EntityTags } from '../shared/preconditions.ts';
-import { writtenText } from '../shared/results.ts';
-import { dataTag, statHeader } from '../shared/stat.ts';
+import { namesTag } from '../common/preconditions.ts';
+import type { EntityTags } from '../common/preconditions.ts';
+import { writtenText } from '../common/results.ts';
+import { dataTag, statHeader } from '../common/stat.ts';
 import type { Answer } from './answer.ts';
 
 type Envelope = Pick<ResultAnswer, 'zxid' | 'expiresInMs' | 'readOnly'>;

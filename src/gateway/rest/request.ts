@@ -10,12 +10,12 @@ import { parseQuery } from '../../protocol/rest/query.ts';
 import type { QuerySpec, QueryValues, RawQuery } from '../../protocol/rest/query.ts';
 import type { Caller, Consistency, ResultAnswer, SessionCredential } from '../coordinator.ts';
 import type { StandaloneRequest } from '../router.ts';
-import { parseAclText } from '../shared/acl.ts';
-import { identitiesOf } from '../shared/identities.ts';
-import { znodePath } from '../shared/operations.ts';
-import { parseEntityTags } from '../shared/preconditions.ts';
-import type { EntityTags } from '../shared/preconditions.ts';
-import { parseToken } from '../shared/tokens.ts';
+import { parseAclText } from '../common/acl.ts';
+import { identitiesOf } from '../common/identities.ts';
+import { znodePath } from '../common/operations.ts';
+import { parseEntityTags } from '../common/preconditions.ts';
+import type { EntityTags } from '../common/preconditions.ts';
+import { parseToken } from '../common/tokens.ts';
 import type { HttpContext } from './context.ts';
 
 /** What the framework knows of the request. */

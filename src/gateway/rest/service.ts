@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { CoordinationError } from '../../protocol/errors.ts';
 import type { QuerySpec } from '../../protocol/rest/query.ts';
 import type { ResultAnswer } from '../coordinator.ts';
-import { isSuper } from '../shared/identities.ts';
+import { isSuper } from '../common/identities.ts';
 import type { Answer } from './answer.ts';
 import type { Handlers } from './handler.ts';
 import { envelopeHeaders, jsonAnswer } from './representations.ts';

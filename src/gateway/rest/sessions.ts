@@ -8,9 +8,9 @@ import type {
 } from '../../protocol/operations.ts';
 import type { QuerySpec } from '../../protocol/rest/query.ts';
 import { NewSessionBodySchema } from '../../protocol/rest/schemas.ts';
-import { isSuper } from '../shared/identities.ts';
-import { formatToken } from '../shared/tokens.ts';
-import { validatorOf } from '../shared/validation.ts';
+import { isSuper } from '../common/identities.ts';
+import { formatToken } from '../common/tokens.ts';
+import { validatorOf } from '../common/validation.ts';
 import { readJson } from './body.ts';
 import type { Handlers } from './handler.ts';
 import { emptyAnswer, envelopeHeaders, jsonAnswer, wholeMs } from './representations.ts';

@@ -7,7 +7,7 @@ import type { CoordinatorAnswer, ErrorAnswer, EventsAnswer, ResultAnswer } from 
 import { shuttingDown } from '../rest/shutdown.ts';
 import { RequestRefused } from '../router.ts';
 import type { CoordinatorRouter, StreamHandle, StreamMessage } from '../router.ts';
-import type { DataEncoding } from '../shared/data.ts';
+import type { DataEncoding } from '../common/data.ts';
 import {
   bookmarkFrame,
   eventsFrame,

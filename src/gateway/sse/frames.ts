@@ -2,8 +2,8 @@
 import type { Zxid } from '../../protocol/model.ts';
 import type { WatchResult } from '../../protocol/operations.ts';
 import type { EventsAnswer, GoneAnswer, StreamEvent } from '../coordinator.ts';
-import { encodeData } from '../shared/data.ts';
-import type { DataEncoding } from '../shared/data.ts';
+import { encodeData } from '../common/data.ts';
+import type { DataEncoding } from '../common/data.ts';
 
 /** How long an EventSource waits before it connects again. */
 const reconnectMs = 1000;

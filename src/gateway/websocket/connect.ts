@@ -3,9 +3,9 @@ import { CoordinationError } from '../../protocol/errors.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { Identity, WatchMode, Zxid } from '../../protocol/model.ts';
 import type { AttachOperation } from '../../protocol/operations.ts';
-import { credentialIdentities } from '../shared/identities.ts';
-import { znodePath } from '../shared/operations.ts';
-import { parseToken } from '../shared/tokens.ts';
+import { credentialIdentities } from '../common/identities.ts';
+import { znodePath } from '../common/operations.ts';
+import { parseToken } from '../common/tokens.ts';
 
 /** A `connect` that its schema has accepted. */
 export interface ConnectMessage {

@@ -11,7 +11,7 @@ import { closeCodes } from '../../protocol/websocket/server.ts';
 import type { CloseCode } from '../../protocol/websocket/server.ts';
 import type { CoordinatorAnswer, ErrorAnswer, ResultAnswer, StreamId } from '../coordinator.ts';
 import type { StreamHandle, StreamSink } from '../router.ts';
-import { credentialIdentities, joinIdentities } from '../shared/identities.ts';
+import { credentialIdentities, joinIdentities } from '../common/identities.ts';
 import { attachOperation } from './connect.ts';
 import type { ConnectMessage } from './connect.ts';
 import { encodeIdentities, encodeNothing, encodeWith } from './encode.ts';

@@ -15,14 +15,14 @@ import type {
   WhoamiResult,
   WriteResult,
 } from '../../protocol/operations.ts';
-import { encodeData } from '../shared/data.ts';
-import type { DataEncoding } from '../shared/data.ts';
+import { encodeData } from '../common/data.ts';
+import type { DataEncoding } from '../common/data.ts';
 import {
   wireAcl,
   wireChildren,
   wireMultiReadResults,
   wireMultiResults,
-} from '../shared/results.ts';
+} from '../common/results.ts';
 import { quoted, statText } from './json.ts';
 
 /**

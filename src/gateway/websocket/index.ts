@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CoordinationError } from '../../protocol/errors.ts';
 import type { Identity } from '../../protocol/model.ts';
 import { subprotocol } from '../../protocol/websocket/client.ts';
-import { identitiesOf } from '../shared/identities.ts';
+import { identitiesOf } from '../common/identities.ts';
 import { Connection } from './connection.ts';
 import type { ClientSocket } from './connection.ts';
 import { Hub } from './hub.ts';

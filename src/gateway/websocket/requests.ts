@@ -21,19 +21,19 @@ import type {
   TreeOperation,
 } from '../../protocol/operations.ts';
 import type { RequestMessage } from '../coordinator.ts';
-import { fromWireAcl } from '../shared/acl.ts';
-import type { WireAclEntry } from '../shared/acl.ts';
-import { checkDataSize, decodeData } from '../shared/data.ts';
-import type { DataEncoding, DataFields } from '../shared/data.ts';
+import { fromWireAcl } from '../common/acl.ts';
+import type { WireAclEntry } from '../common/acl.ts';
+import { checkDataSize, decodeData } from '../common/data.ts';
+import type { DataEncoding, DataFields } from '../common/data.ts';
 import {
   conditionOf,
   createOperation,
   multiOperation,
   multiReadOperation,
   znodePath,
-} from '../shared/operations.ts';
-import type { ConditionFields, CreateFields } from '../shared/operations.ts';
-import { validatorOf } from '../shared/validation.ts';
+} from '../common/operations.ts';
+import type { ConditionFields, CreateFields } from '../common/operations.ts';
+import { validatorOf } from '../common/validation.ts';
 import {
   childEntriesEncoder,
   encodeAcl,

@@ -3,8 +3,8 @@ import type { ErrorBody } from '../../protocol/errors.ts';
 import type { Zxid } from '../../protocol/model.ts';
 import type { AttachResult } from '../../protocol/operations.ts';
 import type { GoneAnswer } from '../coordinator.ts';
-import { parentsField, problemOf } from '../shared/problems.ts';
-import { formatToken } from '../shared/tokens.ts';
+import { parentsField, problemOf } from '../common/problems.ts';
+import { formatToken } from '../common/tokens.ts';
 
 export function errorText(clientId: number | null, zxid: Zxid, error: ErrorBody): string {
   const problem = JSON.stringify(problemOf(error, { zxid, parents: parentsField }));

@@ -1,6 +1,6 @@
 /** Log records and snapshots as JSON for people. Data is shown; what proves a session is not. */
-import { encodeData } from '../../gateway/shared/data.ts';
-import { toWireAcl } from '../../gateway/shared/acl.ts';
+import { encodeData } from '../../gateway/common/data.ts';
+import { toWireAcl } from '../../gateway/common/acl.ts';
 import { decodeTransaction } from '../../tree/index.ts';
 import type { Change } from '../../tree/index.ts';
 import { decodeEpochRecord } from '../../zab/index.ts';

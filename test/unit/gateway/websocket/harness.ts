@@ -5,7 +5,7 @@ import fastify from 'fastify';
 import { afterEach } from 'vitest';
 import { CoordinatorRouter } from '../../../../src/gateway/router.ts';
 import type { GatewaySettings } from '../../../../src/gateway/settings.ts';
-import { errorBodyOf, problemOf } from '../../../../src/gateway/shared/problems.ts';
+import { errorBodyOf, problemOf } from '../../../../src/gateway/common/problems.ts';
 import { registerWebSocket } from '../../../../src/gateway/websocket/index.ts';
 import type { WebSocketDoor } from '../../../../src/gateway/websocket/index.ts';
 import { defaultLimits } from '../../../../src/protocol/limits.ts';

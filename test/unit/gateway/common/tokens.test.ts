@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatToken, parseToken } from '../../../../src/gateway/shared/tokens.ts';
+import { formatToken, parseToken } from '../../../../src/gateway/common/tokens.ts';
 
 describe('session tokens', () => {
   it('are read as they are written', () => {

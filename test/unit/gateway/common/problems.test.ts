@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { errorBodyOf, problemOf, statusOf } from '../../../../src/gateway/shared/problems.ts';
+import { errorBodyOf, problemOf, statusOf } from '../../../../src/gateway/common/problems.ts';
 import { CoordinationError, errorCodes, errorTable } from '../../../../src/protocol/errors.ts';
 
 describe('problems', () => {

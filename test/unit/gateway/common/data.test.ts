@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkDataSize, decodeData, encodeData } from '../../../../src/gateway/shared/data.ts';
+import { checkDataSize, decodeData, encodeData } from '../../../../src/gateway/common/data.ts';
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
 

@@ -5,7 +5,7 @@ import {
   conditionOfVersion,
   namesTag,
   parseEntityTags,
-} from '../../../../src/gateway/shared/preconditions.ts';
+} from '../../../../src/gateway/common/preconditions.ts';
 
 const tags = (text: string) => parseEntityTags(text, 'If-Match');
 const condition = (text: string) => conditionOfTags(tags(text));

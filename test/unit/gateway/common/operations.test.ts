@@ -3,8 +3,8 @@ import {
   createOperation,
   multiOperation,
   multiReadOperation,
-} from '../../../../src/gateway/shared/operations.ts';
-import type { CreateFields } from '../../../../src/gateway/shared/operations.ts';
+} from '../../../../src/gateway/common/operations.ts';
+import type { CreateFields } from '../../../../src/gateway/common/operations.ts';
 import { defaultLimits } from '../../../../src/protocol/limits.ts';
 
 const limits = defaultLimits;

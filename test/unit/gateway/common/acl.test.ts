@@ -6,7 +6,7 @@ import {
   parseAclText,
   parsePerms,
   toWireAcl,
-} from '../../../../src/gateway/shared/acl.ts';
+} from '../../../../src/gateway/common/acl.ts';
 
 const invalid = (message: RegExp) =>
   expect.objectContaining({

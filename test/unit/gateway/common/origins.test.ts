@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { OriginRules } from '../../../../src/gateway/shared/origins.ts';
-import type { OriginSettings } from '../../../../src/gateway/shared/origins.ts';
+import { OriginRules } from '../../../../src/gateway/common/origins.ts';
+import type { OriginSettings } from '../../../../src/gateway/common/origins.ts';
 
 const rules = (settings: Partial<OriginSettings> = {}) =>
   new OriginRules({ listensOnLoopback: true, allowedHosts: [], allowedOrigins: [], ...settings });

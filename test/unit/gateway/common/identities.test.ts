@@ -4,7 +4,7 @@ import {
   digestIdentities,
   identitiesOf,
   isSuper,
-} from '../../../../src/gateway/shared/identities.ts';
+} from '../../../../src/gateway/common/identities.ts';
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 const address = '127.0.0.1';
