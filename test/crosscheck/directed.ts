@@ -33,7 +33,7 @@ const create = (
   slot: Slot,
   path: string,
   fields: Partial<Pick<CreateMember, 'kind' | 'ttlMs'>> = {},
-): Step => ({
+): Step & CreateMember => ({
   type: 'create',
   slot,
   path,
@@ -41,6 +41,11 @@ const create = (
   kind: 'persistent',
   sequential: false,
   ...fields,
+});
+const atOnce = (slot: Slot, members: readonly CreateMember[]): Step => ({
+  type: 'multi',
+  slot,
+  members,
 });
 const remove = (slot: Slot, path: string): Step => ({ type: 'delete', slot, path, version: -1 });
 const look = (path: string): Step => ({ type: 'exists', slot: 1, path, watch: false });
@@ -79,8 +84,8 @@ const scenarios: readonly Scenario[] = [
     name: 'a TTL znode goes when its time is over, one with a child stays',
     steps: [
       watchAll,
-      create(1, '@/kept', { kind: 'ttl', ttlMs: 100 }),
-      create(1, '@/kept/x'),
+      // At once, so that no pause between them lets the one go before it has its child.
+      atOnce(1, [create(1, '@/kept', { kind: 'ttl', ttlMs: 100 }), create(1, '@/kept/x')]),
       create(1, '@/short', { kind: 'ttl', ttlMs: 100 }),
     ],
     awaited: [

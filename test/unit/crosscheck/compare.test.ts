@@ -129,6 +129,30 @@ describe('sessions', () => {
   });
 });
 
+describe('the entries of an ACL', () => {
+  const ann = 'digest:ann:hash=:31';
+  const bob = 'digest:bob:hash=:31';
+  const world = 'world:anyone:31';
+  const reading = 'digest:ann:hash=:1';
+
+  it('may stand in any order where they are identities that took the place of one entry', () => {
+    expect(fieldsThatDiffer(done({ acl: [bob, ann] }), done({ acl: [ann, bob] }))).toEqual([]);
+    expect(
+      fieldsThatDiffer(done({ acl: [world, bob, ann] }), done({ acl: [world, ann, bob] })),
+    ).toEqual([]);
+  });
+
+  it.each([
+    ['of another scheme', [world, ann], [ann, world]],
+    ['of other permissions', [reading, bob], [bob, reading]],
+    ['that are not neighbours', [bob, world, ann], [ann, world, bob]],
+    ['that are missing', [bob, ann], [bob]],
+    ['that are there twice', [bob, ann], [bob, bob]],
+  ])('differ by those %s', (_, expected, actual) => {
+    expect(fieldsThatDiffer(done({ acl: expected }), done({ acl: actual }))).toEqual(['acl']);
+  });
+});
+
 describe('times', () => {
   it('differ where one transaction bears two', () => {
     const comparator = new Comparator();
