@@ -192,9 +192,10 @@ export class Replica implements DriveHooks {
 
   async #end(): Promise<void> {
     await this.retire();
-    for (const cancel of this.#cancelTimers) cancel();
-    await this.#snapshotter.stop();
+    // First, so that nobody who waits for a leader is kept by a snapshot that a slow disk is taking.
     this.#requests.stop();
+    await this.#snapshotter.stop();
+    for (const cancel of this.#cancelTimers) cancel();
     this.#drive.stop();
     await this.#transport?.stop();
     await this.#storage.close();

@@ -105,13 +105,13 @@ export class Clients {
   }
 
   /** A transaction is in the ledger: it is somebody's, once, and not of somebody whose turn is over. */
-  committed({ zxid, transaction }: Committed): void {
+  committed({ zxid, epoch, transaction }: Committed): void {
     if (transaction === undefined) return;
     const tags = new Set<string>();
     const key = transaction.idempotency?.key;
     if (key !== undefined) tags.add(key);
     for (const change of transaction.changes) {
-      if (change.type === 'closeSession') this.sessions.ended(change.session);
+      if (change.type === 'closeSession') this.sessions.ended(change.session, { epoch, zxid });
       if (!('data' in change) || change.data.length === 0) continue;
       const [tag = ''] = decoder.decode(change.data).split(' ');
       tags.add(tag);
@@ -169,9 +169,13 @@ export class Clients {
     this.sessions.connected(stream, timeoutMs, generation);
   }
 
-  /** Whatever happens to the others, a process that runs answers everybody who reads what it says. */
+  /**
+   * Whatever happens to the others, a process that runs answers everybody who reads what it says. Who stops has
+   * closed its front doors, and waits for its disk alone, as long as the server lets it.
+   */
   gaveUp({ life, headSinceMs, isBlocked, open: [head] }: Conversation): void {
-    if (isBlocked || head === undefined || life.process.stoodStillMs > headSinceMs) return;
+    if (isBlocked || head === undefined || life.isStopping) return;
+    if (life.process.stoodStillMs > headSinceMs) return;
     violated(
       `liveness: ${what(head)} has no answer from node ${life.machine.id} since ${headSinceMs} ms`,
     );

@@ -12,6 +12,8 @@ export interface ManualOptions {
   readonly limits?: Partial<Limits>;
   readonly tickMs?: number;
   readonly disk?: MemoryDisk;
+  /** This one alone unless said; with others, whom nobody connects it with, it serves nobody. */
+  readonly voters?: readonly number[];
 }
 
 export class ManualReplica {
@@ -33,10 +35,10 @@ export class ManualReplica {
       randomId: () => `id-${world.count()}`,
       segmentBytes: 256 * 1024,
     });
-    const tickMs = options.tickMs ?? 2000;
+    const { tickMs = 2000, voters = [1] } = options;
     const starting = createReplica({
       settings: {
-        ...{ self: 1, voters: [1], tickMs, limits: { ...defaultLimits, ...options.limits } },
+        ...{ self: 1, voters, tickMs, limits: { ...defaultLimits, ...options.limits } },
         ...{ sessionTimeoutMinMs: 2 * tickMs, sessionTimeoutMaxMs: 600_000 },
         ...{ sessionTimeoutDefaultMs: 10_000, containerCheckMs: 60_000 },
         ...{ containerNeverUsedMs: 300_000, snapshotEveryTransactions: 1_000_000 },
@@ -58,7 +60,7 @@ export class ManualReplica {
     });
     const replica = await starting;
     replica.start();
-    await world.until(replica.serving());
+    if (voters.length === 1) await world.until(replica.serving());
     return new ManualReplica(replica, world);
   }
 
