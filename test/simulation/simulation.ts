@@ -26,6 +26,10 @@ const EXAMINE_START = 0.3;
 const EXAMINE_NAME = 0.02;
 const EXAMINE_CUT = 0.3;
 
+/** How long an ensemble is waited for that is to be born before anything happens to it, and how often it is looked at. */
+const BIRTH_MS = 20_000;
+const BIRTH_LOOK_MS = 20;
+
 export class Simulation {
   readonly #world: World;
   readonly #swarm: Swarm;
@@ -74,7 +78,7 @@ export class Simulation {
 
   async run(untilMs: number): Promise<void> {
     await this.#live(untilMs);
-    if (this.#world.failure !== undefined || untilMs <= this.#swarm.safetyMs) return;
+    if (this.#world.hasFailed() || untilMs <= this.#world.nowMs) return;
     this.#faults.end();
     const parts = {
       cluster: this.#cluster,
@@ -98,9 +102,20 @@ export class Simulation {
     }
     this.#examineDisks(world.chance.fork('examine'));
     this.#clients.begin();
+    if (this.#swarm.isBornFirst) await this.#beBorn(untilMs);
     this.#faults.begin(this.#plan);
-    await world.run(Math.min(this.#swarm.safetyMs, untilMs));
+    await world.run(Math.min(world.nowMs + this.#swarm.safetyMs, untilMs));
     this.#tellState();
+  }
+
+  async #beBorn(untilMs: number): Promise<void> {
+    const world = this.#world;
+    const { machines } = this.#cluster;
+    const endMs = Math.min(BIRTH_MS, untilMs);
+    while (world.nowMs < endMs && !world.hasFailed()) {
+      if (machines.every(({ isServing }) => isServing)) return;
+      await world.run(world.nowMs + BIRTH_LOOK_MS);
+    }
   }
 
   #tellState(): void {

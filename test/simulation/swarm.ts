@@ -84,6 +84,8 @@ export interface Swarm {
   readonly observers: readonly number[];
   /** How long faults happen, milliseconds. */
   readonly safetyMs: number;
+  /** They begin when it has been born, which takes all of its voters, and not with the run. */
+  readonly isBornFirst: boolean;
   /** Disks: mean times, milliseconds. */
   readonly syncMs: number;
   readonly otherDiskMs: number;
@@ -113,6 +115,7 @@ export function drawSwarm(chance: Chance): Swarm {
     voters,
     observers: own.happens(0.3) ? [count + 1] : [],
     safetyMs,
+    isBornFirst: false,
     syncMs: own.pick([0.2, 1, 1, 5, 20]),
     otherDiskMs: own.pick([0.01, 0.05, 0.5]),
     clockDrift: own.pick([0, 0, 0.001, 0.02]),

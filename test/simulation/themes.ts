@@ -27,6 +27,8 @@ export function withTheme(swarm: Swarm, chance: Chance): Swarm {
     ...swarm,
     // What is in a theme happens often: a few seconds have it many times over.
     safetyMs: Math.min(swarm.safetyMs, 4000),
+    // Faults that come so often would keep it from being born.
+    isBornFirst: true,
     ...changes,
     // Nothing else happens, so that the ensemble comes to it.
     faults: { ...none(swarm.faults), ...changes.faults },
