@@ -15,13 +15,14 @@
  *   until it is not.
  */
 import { assert } from '../protocol/assert.ts';
-import type { CoordinatorAnswer, ErrorAnswer, RequestMessage } from '../protocol/coordination.ts';
+import type { RequestMessage } from '../protocol/coordination.ts';
 import { CoordinationError } from '../protocol/errors.ts';
 import type { ErrorBody } from '../protocol/errors.ts';
 import { Fifo } from '../protocol/fifo.ts';
 import type { Zxid } from '../protocol/model.ts';
-import type { Result, UnwatchOperation, WatchOperation } from '../protocol/operations.ts';
 import type { Authority } from './acceptance.ts';
+import { Answers } from './answers.ts';
+import type { AnswersParts } from './answers.ts';
 import type { Attachments } from './attachments.ts';
 import type { Availability } from './availability.ts';
 import { block, unblock } from './blocking.ts';
@@ -29,7 +30,6 @@ import type { Core } from './core.ts';
 import type { EventDelivery } from './events.ts';
 import type { Forwarder } from './forwarder.ts';
 import type { SessionLives } from './lives.ts';
-import type { Reader, Reads } from './reads.ts';
 import {
   isWrite,
   isPlainLocalRead,
@@ -37,11 +37,8 @@ import {
   isRead,
   minZxidOf,
   needOf,
-  eventsGone,
   noLeader,
-  noWatcher,
   endsStream,
-  hasItsResult,
   errorOf,
   refusalWithout,
   sessionAskedFor,
@@ -50,17 +47,11 @@ import {
   behindUncertain,
   overdueError,
 } from './requests.ts';
-import { Pending } from './stream.ts';
+import { Pending, streamOf } from './stream.ts';
 import type { Stream } from './stream.ts';
 import { ZxidWaiters } from './zxid-waiters.ts';
 
-export interface PipelineParts {
-  readonly core: Core;
-  readonly reads: Reads;
-  readonly events: EventDelivery;
-  readonly attachments: Attachments;
-  readonly lives: SessionLives;
-  readonly availability: Availability;
+export interface PipelineParts extends Omit<AnswersParts, 'onUnread'> {
   /** Decides while this node leads. */
   readonly acceptance: Authority;
   /** Asks the leader while it follows one. */
@@ -69,13 +60,13 @@ export interface PipelineParts {
 
 export class Pipeline {
   readonly #core: Core;
-  readonly #reads: Reads;
   readonly #events: EventDelivery;
   readonly #attachments: Attachments;
   readonly #lives: SessionLives;
   readonly #availability: Availability;
   readonly #acceptance: Authority;
   readonly #forwarder: Forwarder;
+  readonly #answers: Answers;
   /** Who decides: only to be asked while the node serves. */
   #authority: Authority;
   readonly #waiters = new ZxidWaiters();
@@ -87,7 +78,6 @@ export class Pipeline {
 
   constructor(parts: PipelineParts) {
     this.#core = parts.core;
-    this.#reads = parts.reads;
     this.#events = parts.events;
     this.#attachments = parts.attachments;
     this.#lives = parts.lives;
@@ -95,6 +85,11 @@ export class Pipeline {
     this.#acceptance = parts.acceptance;
     this.#forwarder = parts.forwarder;
     this.#authority = parts.acceptance;
+    this.#answers = new Answers({
+      ...parts,
+      onUnread: (stream) =>
+        this.endStream(stream, throttled('the client does not read its answers')),
+    });
   }
 
   /** The monotonic time of the turn, read once a turn. */
@@ -116,7 +111,7 @@ export class Pipeline {
       this.#availability.state === 'serving' &&
       isPlainLocalRead(message)
     ) {
-      this.#answerRead(stream, message);
+      this.#answers.read(stream, message);
       return;
     }
     if (stream.queueLength >= streamRequestsMax) {
@@ -213,7 +208,7 @@ export class Pipeline {
       const body = pending === (failed ?? youngest) ? error : behindUncertain(pending);
       const isUnknown = pending.proposed && !pending.applied;
       const honest: ErrorBody = isUnknown ? { ...body, outcome: 'unknown' } : body;
-      const answer = this.#errorAnswer(pending, honest);
+      const answer = this.#answers.errorAnswer(pending, honest);
       this.#core.outbox.push(pending === youngest ? { ...answer, ends: true } : answer);
     }
     if (youngest === undefined) {
@@ -356,7 +351,7 @@ export class Pipeline {
         return;
       case 'identify':
         // At once, since later writes are judged before this one's turn to be answered comes.
-        pending.result = { identities: this.#streamOf(pending).identify(operation.identities) };
+        pending.result = { identities: streamOf(pending).identify(operation.identities) };
         this.#becomeReady(pending);
         return;
       case 'watch':
@@ -403,7 +398,7 @@ export class Pipeline {
     pending.phase = 'ready';
     const { stream } = pending;
     if (stream === undefined) {
-      this.#answer(pending);
+      this.#answers.answer(pending);
       return;
     }
     unblock(pending);
@@ -416,7 +411,7 @@ export class Pipeline {
       const head = stream.peek();
       if (head?.phase !== 'ready' || stream.ended || this.#mustPause(stream)) return;
       stream.shift();
-      this.#answer(head);
+      this.#answers.answer(head);
     }
   }
 
@@ -445,162 +440,6 @@ export class Pipeline {
     stream.paused = false;
     stream.burstBytes = 0;
     this.#advance(stream);
-  }
-
-  #answer(pending: Pending): void {
-    const { stream, operation } = pending;
-    if (operation.type === 'unwatch' && stream?.lagging === true) {
-      this.#unwatchLater(stream, pending, operation);
-      return;
-    }
-    if (pending.error === undefined && !hasItsResult(pending)) this.#execute(pending);
-    pending.phase = 'over';
-    if (stream?.ended === true) return;
-    const answer =
-      pending.error === undefined
-        ? this.#resultAnswer(pending)
-        : this.#errorAnswer(pending, pending.error);
-    if (stream === undefined) {
-      this.#core.outbox.push(answer);
-      return;
-    }
-    if (!this.#send(stream, answer)) return;
-    this.#attachments.answered(stream, operation, pending.error);
-    if (pending.error !== undefined || operation.type !== 'watch') return;
-    if (operation.from !== undefined) this.#replay(stream, operation.from);
-  }
-
-  #send(stream: Stream, answer: CoordinatorAnswer): boolean {
-    stream.burstBytes += this.#core.outbox.pushTo(stream, this.#core.zxid, answer);
-    return this.#mayWait(stream);
-  }
-
-  /** False when there are so many unread answers that the stream has been ended. */
-  #mayWait(stream: Stream): boolean {
-    if (stream.deferredBytes <= this.#core.settings.limits.unreadAnswerBytesMax) return true;
-    this.endStream(stream, throttled('the client does not read its answers'));
-    return false;
-  }
-
-  /** Reads and stream operations take effect when their turn comes. */
-  #execute(pending: Pending): void {
-    try {
-      pending.result = this.#resultOf(pending);
-    } catch (error) {
-      if (!(error instanceof CoordinationError)) throw error;
-      pending.error = error.toBody();
-    }
-  }
-
-  /** Undefined for what has ended its stream. */
-  #resultOf(pending: Pending): Result | undefined {
-    const { operation, stream, caller } = pending;
-    switch (operation.type) {
-      case 'watch':
-        return this.#watch(operation, { caller, stream });
-      case 'unwatch':
-        return this.#unwatch(this.#streamOf(pending), operation);
-      case 'attach':
-        return this.#attachments.attach(pending);
-      case 'newSession':
-        return this.#attachments.created(pending);
-      default:
-        assert(isRead(operation), `${operation.type} has its result before its turn`);
-        return this.#reads.execute(operation, { caller, stream, life: pending.life });
-    }
-  }
-
-  #replay(stream: Stream, from: Zxid): void {
-    if (from >= this.#core.zxid) return;
-    this.#events.startLagging(stream, from);
-    this.#events.schedulePump(stream);
-  }
-
-  /** @throws CoordinationError EVENTSGONE when the ring no longer reaches back */
-  #watch(operation: WatchOperation, reader: Reader): Result {
-    const { ring } = this.#core;
-    if (operation.from !== undefined && !ring.canResumeFrom(operation.from)) {
-      throw eventsGone(operation.from, ring.oldestResumeZxid, this.#core.zxid);
-    }
-    return this.#reads.watch(operation, reader);
-  }
-
-  #unwatch(stream: Stream, operation: UnwatchOperation): Result {
-    const { path, mode } = operation;
-    if (!this.#events.disarm(stream, path, mode)) throw noWatcher(operation);
-    return {};
-  }
-
-  /** Its events are on their way, from before it is taken back, and may still use it up. */
-  #unwatchLater(stream: Stream, pending: Pending, operation: UnwatchOperation): void {
-    pending.phase = 'over';
-    pending.zxid = this.#core.zxid;
-    pending.result = {};
-    const answer = (found: boolean): CoordinatorAnswer =>
-      found
-        ? this.#resultAnswer(pending)
-        : this.#errorAnswer(pending, noWatcher(operation).toBody());
-    this.#events.disarmLater(stream, { ...operation, answer });
-    this.#mayWait(stream);
-  }
-
-  #streamOf(pending: Pending): Stream {
-    const { stream, operation } = pending;
-    if (stream !== undefined) return stream;
-    throw new CoordinationError('BADARGUMENTS', `${operation.type}: needs a stream`);
-  }
-
-  /** The hot path: nothing to wait for, nothing to remember. */
-  #answerRead(stream: Stream, message: RequestMessage): void {
-    const { operation, id } = message;
-    assert(isRead(operation), 'checked by the caller');
-    const { zxid } = this.#core;
-    let answer: CoordinatorAnswer;
-    try {
-      const result = this.#reads.execute(operation, stream.reader);
-      answer = { type: 'result', stream: stream.id, id, zxid, result };
-    } catch (error) {
-      if (!(error instanceof CoordinationError)) throw error;
-      answer = { type: 'error', stream: stream.id, id, zxid, error: error.toBody() };
-    }
-    this.#send(stream, answer);
-  }
-
-  #resultAnswer(pending: Pending): CoordinatorAnswer {
-    const { result, message } = pending;
-    assert(result !== undefined, 'an answer has a result or an error');
-    const zxid = pending.zxid === 0 ? this.#core.zxid : pending.zxid;
-    const answer = {
-      type: 'result',
-      stream: message.stream,
-      id: message.id,
-      zxid,
-      result,
-    } as const;
-    return this.#withCondition(pending, answer);
-  }
-
-  #errorAnswer(pending: Pending, error: ErrorBody): ErrorAnswer {
-    const { message } = pending;
-    // The zxid of what is not committed may come to stand for something else; nobody is told of it.
-    const isCertain = pending.zxid !== 0 && pending.zxid <= this.#core.zxid;
-    const zxid = isCertain ? pending.zxid : this.#core.zxid;
-    const answer = { type: 'error', stream: message.stream, id: message.id, zxid, error } as const;
-    return this.#withCondition(pending, answer);
-  }
-
-  /**
-   * Says how long the caller's session is sure to live, and that the node is read-only. The answer of a
-   * request that stands alone touches its session too.
-   */
-  #withCondition<T extends CoordinatorAnswer>(pending: Pending, answer: T): T {
-    const { state } = this.#availability;
-    const { session } = pending.caller;
-    if (state === 'readOnly') return { ...answer, readOnly: true };
-    if (pending.stream !== undefined || session === 0) return answer;
-    this.#lives.touchAlone(session);
-    const expiresInMs = this.#lives.expiresInMs(session);
-    return expiresInMs === undefined ? answer : { ...answer, expiresInMs };
   }
 
   /** Ends the request's wait with an error; on a stream an uncertain outcome ends the stream. */

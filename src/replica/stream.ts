@@ -5,6 +5,7 @@ import type {
   StreamEvent,
   StreamId,
 } from '../protocol/coordination.ts';
+import { CoordinationError } from '../protocol/errors.ts';
 import type { ErrorBody } from '../protocol/errors.ts';
 import type { Operation, Result, StreamWatchMode } from '../protocol/operations.ts';
 import { Fifo } from '../protocol/fifo.ts';
@@ -263,4 +264,10 @@ export class Pending {
   get operation(): Operation {
     return this.message.operation;
   }
+}
+
+/** The stream of a request that only a stream can make. @throws CoordinationError BADARGUMENTS without one */
+export function streamOf({ stream, operation }: Pending): Stream {
+  if (stream !== undefined) return stream;
+  throw new CoordinationError('BADARGUMENTS', `${operation.type}: needs a stream`);
 }
