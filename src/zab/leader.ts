@@ -334,13 +334,23 @@ export class Leader {
 
   #inform(progress: Progress): void {
     if (!this.#isPromised || progress.informed) return;
-    const { outbox, options, clusterId } = this.#context;
+    const { outbox, options } = this.#context;
     const { id, tenure, voter } = progress;
+    const clusterId = this.#isClusterCertain ? this.#context.clusterId : undefined;
     progress.informed = true;
     outbox.send(id, {
       ...{ type: 'LEADERINFO', tenure, epoch: this.#epoch, voter, clusterId },
       incarnation: options.incarnation,
     });
+  }
+
+  /**
+   * A cluster exists for certain once something in its log is committed. Until then its id may be lost with
+   * its first record, and who had been told of it would help nobody to found another one.
+   */
+  get #isClusterCertain(): boolean {
+    const { options, log } = this.#context;
+    return options.clusterId !== undefined || log.committed.zxid > 0;
   }
 
   #onAckEpoch(progress: Progress, ack: AckEpochMessage): string | undefined {

@@ -178,7 +178,8 @@ export class Learner {
     if (this.#phase !== 'connect' || this.#epoch > 0) return violation('a second LEADERINFO');
     const context = this.#context;
     const { epoch, clusterId, voter } = info;
-    if (context.clusterId !== undefined && clusterId !== context.clusterId) {
+    const isStranger = clusterId !== undefined && context.clusterId !== undefined;
+    if (isStranger && clusterId !== context.clusterId) {
       return violation('the leader belongs to another cluster');
     }
     if (epoch < 1 || epoch < context.log.last.epoch) return departure(`epoch ${epoch} is over`);
