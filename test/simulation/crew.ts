@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { FaultSwarm } from './swarm.ts';
 import type { SeedResult } from './worker.ts';
 
 /** A run that takes longer does not come to its end, milliseconds. */
@@ -18,6 +19,8 @@ export interface Task {
   readonly draw: () => number | undefined;
   readonly take: (result: SeedResult) => void;
   readonly worker?: URL;
+  /** In the place of what the seeds draw. */
+  readonly faults?: Partial<FaultSwarm>;
 }
 
 /** One process after another that runs seeds as long as there are any; one that ends by itself has failed its seed. */
@@ -27,14 +30,15 @@ export async function employ(task: Task): Promise<void> {
 }
 
 /** @returns false when it has ended by itself and there may be more to do */
-function oneProcess({ draw, take, worker = unmutated }: Task): Promise<boolean> {
+function oneProcess({ draw, take, worker = unmutated, faults = {} }: Task): Promise<boolean> {
   return new Promise((resolve, reject) => {
     let seed = draw();
     if (seed === undefined) {
       resolve(true);
       return;
     }
-    const child = fork(fileURLToPath(worker), { execArgv: [...process.execArgv, heap] });
+    const execArgv = [...process.execArgv, heap];
+    const child = fork(fileURLToPath(worker), [JSON.stringify(faults)], { execArgv });
     const watch = new Watch(child);
     const goOn = (): void => {
       if (seed === undefined) child.disconnect();

@@ -1,6 +1,8 @@
 /** Many seeds, one after another in as many processes as there are cores. */
 import { availableParallelism } from 'node:os';
 import { employ } from './crew.ts';
+import { faultArguments } from './fault-options.ts';
+import type { FaultSwarm } from './swarm.ts';
 import type { SeedResult } from './worker.ts';
 
 export interface FleetOptions {
@@ -11,6 +13,8 @@ export interface FleetOptions {
   readonly from: number;
   /** Processes; as many as there are cores unless said. */
   readonly jobs?: number;
+  /** In the place of what the seeds draw. */
+  readonly faults?: Partial<FaultSwarm>;
 }
 
 export interface FleetResult {
@@ -21,6 +25,7 @@ export interface FleetResult {
 /** Runs seeds from `from` on until the time is over or all are done, and says how many passed. */
 export async function simulateMany(options: FleetOptions): Promise<FleetResult> {
   const { seconds = Infinity, count = Infinity, from, jobs = availableParallelism() } = options;
+  const { faults = {} } = options;
   const startedMs = performance.now();
   const isOver = (): boolean =>
     next >= from + count || performance.now() - startedMs > seconds * 1000;
@@ -36,12 +41,13 @@ export async function simulateMany(options: FleetOptions): Promise<FleetResult> 
     else {
       failed.push(result);
       console.log(
-        `seed ${result.seed} fails: ${result.failure}; npm run simulate -- --seed ${result.seed}`,
+        `seed ${result.seed} fails: ${result.failure}; ` +
+          ['npm run simulate --', '--seed', result.seed, ...faultArguments(faults)].join(' '),
       );
     }
   };
   const draw = (): number | undefined => (isOver() ? undefined : next++);
-  await Promise.all(Array.from({ length: jobs }, () => employ({ draw, take })));
+  await Promise.all(Array.from({ length: jobs }, () => employ({ draw, take, faults })));
   const tookS = (performance.now() - startedMs) / 1000;
   const pace = simulatedMs / Math.max(1, cpuMs);
   console.log(

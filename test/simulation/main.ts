@@ -1,6 +1,7 @@
 /** `npm run simulate`: one seed with its trace, as many as a time allows, the mutants, or a whole small space. */
-import { commandLine, numberOf } from '../support/command-line.ts';
-import { exhaustiveOptions, runExhaustive } from './exhaustive/command.ts';
+import { commandLine, numberOf, refuse } from '../support/command-line.ts';
+import { exhaustiveOptions, runExhaustive, spaceOf } from './exhaustive/command.ts';
+import { faultNames, faultsOf } from './fault-options.ts';
 import { keepSchedule, minimise, readSchedule, textOfFault } from './schedule.ts';
 import { simulate } from './simulate.ts';
 import type { Outcome, SimulateOptions } from './simulate.ts';
@@ -13,12 +14,15 @@ import { MutantTable } from './mutants/table.ts';
 /** Of the trace, before what a run has found. */
 const LINES_KEPT = 80;
 
-const usage = `npm run simulate -- --seed N [--trace] [--until MS] [--minimise SECONDS]
-npm run simulate -- --replay FILE [--trace] [--minimise SECONDS]
-npm run simulate -- --seconds S|--count N [--from SEED] [--jobs N]
+const usage = `npm run simulate -- --seed N [--trace] [--until MS] [--minimise SECONDS] [--fault NAME=MS …]
+npm run simulate -- --replay FILE [--trace] [--until MS] [--minimise SECONDS]
+npm run simulate -- --seconds S|--count N [--from SEED] [--jobs N] [--fault NAME=MS …]
 npm run simulate -- --mutants [NAME …] [--missing] [--seeds N] [--seconds S] [--jobs N]
 npm run simulate -- --exhaustive [--begin newborn|founded|divided] [--crashes N] [--timeouts N]
-  [--transactions N] [--elections N] [--cuts N] [--votes] [--seconds S]`;
+  [--transactions N] [--elections N] [--cuts N] [--votes] [--seconds S]
+
+--fault: the mean time between two of a kind, 0 for never, in the place of what the seed draws; all=0 first
+leaves out all others. NAME is all, ${faultNames.join(', ')}.`;
 
 const { values, positionals } = commandLine(usage, {
   allowPositionals: true,
@@ -32,6 +36,7 @@ const { values, positionals } = commandLine(usage, {
     count: { type: 'string' },
     from: { type: 'string', default: '1' },
     jobs: { type: 'string' },
+    fault: { type: 'string', multiple: true, default: [] },
     mutants: { type: 'boolean', default: false },
     missing: { type: 'boolean', default: false },
     seeds: { type: 'string', default: '10000' },
@@ -41,21 +46,50 @@ const { values, positionals } = commandLine(usage, {
 
 const jobs = optional('jobs', 'jobs');
 const from = numberOf(usage, 'from', values.from);
+const faults = orRefuse(() => faultsOf(values.fault));
 
+requireSense();
 if (values.mutants) {
   await measure(positionals);
 } else if (values.exhaustive) {
-  process.exitCode = (await runExhaustive(values)) ? 0 : 1;
+  const space = orRefuse(() => spaceOf(values));
+  process.exitCode = (await runExhaustive(space)) ? 0 : 1;
 } else if (values.replay !== undefined) {
-  await one(readSchedule(values.replay));
+  const file = values.replay;
+  await one({ ...orRefuse(() => readSchedule(file)), ...optional('until', 'untilMs') });
 } else if (values.seed !== undefined) {
-  await one({ seed: numberOf(usage, 'seed', values.seed), ...optional('until', 'untilMs') });
-} else if (values.seconds !== undefined || values.count !== undefined) {
-  const ends = { ...optional('seconds', 'seconds'), ...optional('count', 'count') };
-  const { failed } = await simulateMany({ from, ...ends, ...jobs });
-  process.exitCode = failed.length === 0 ? 0 : 1;
+  const seed = numberOf(usage, 'seed', values.seed);
+  await one({ seed, faults, ...optional('until', 'untilMs') });
 } else {
-  console.log(usage);
+  const ends = { ...optional('seconds', 'seconds'), ...optional('count', 'count') };
+  const { failed } = await simulateMany({ from, ...ends, ...jobs, faults });
+  process.exitCode = failed.length === 0 ? 0 : 1;
+}
+
+/** One thing is asked for, and nothing that has no meaning with it. */
+function requireSense(): void {
+  const { mutants: isHunt, exhaustive, replay, seed, seconds, count } = values;
+  const isMany = !isHunt && !exhaustive && (seconds ?? count) !== undefined;
+  const asked = [isHunt, exhaustive, replay !== undefined, seed !== undefined, isMany];
+  const [stray] = positionals;
+  if (stray !== undefined && !isHunt) {
+    refuse(usage, `${stray} is no option; the name of a mutant is given with --mutants`);
+  }
+  if (asked.filter(Boolean).length !== 1) {
+    refuse(usage, 'give one of --seed, --replay, --seconds or --count, --mutants, --exhaustive');
+  }
+  if (values.fault.length > 0 && seed === undefined && !isMany) {
+    refuse(usage, '--fault is for --seed, --seconds and --count');
+  }
+}
+
+/** What the command line means; what it cannot mean ends the process with the usage. */
+function orRefuse<Meaning>(read: () => Meaning): Meaning {
+  try {
+    return read();
+  } catch (error) {
+    refuse(usage, (error as Error).message);
+  }
 }
 
 /** The number of an option under the name that it has elsewhere, or nothing where it is not given. */
@@ -73,7 +107,7 @@ function optional<Name extends string>(
 async function measure(names: readonly string[]): Promise<void> {
   const table = new MutantTable(mutants);
   const stray = names.find((name) => !mutants.some((mutant) => mutant.name === name));
-  if (stray !== undefined) throw new Error(`there is no mutant ${stray}`);
+  if (stray !== undefined) refuse(usage, `there is no mutant ${stray}; MUTANTS.md has the names`);
   const { unknown } = table;
   const wanted = mutants.filter(({ name }) => {
     if (names.length > 0) return names.includes(name);

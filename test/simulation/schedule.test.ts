@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Fault } from './faults.ts';
 import { keepSchedule, minimise, readSchedule } from './schedule.ts';
+import type { Schedule } from './schedule.ts';
 import { simulate } from './simulate.ts';
 import type { SimulateOptions } from './simulate.ts';
 
@@ -41,4 +42,17 @@ test('a schedule that was kept is the same run again', async () => {
   expect(again.traceHash).toBe(traceHash);
   const without = await simulate({ seed, swarm, plan: [], untilMs });
   expect(without.traceHash).not.toBe(traceHash);
+});
+
+test('a schedule with a fault of another name is not played', () => {
+  const plan = [{ atMs: 1, kind: 'meteorMs', node: 1, other: 2, isOnLeader: false, lastsMs: 1 }];
+  const file = keepSchedule({
+    seed: 1_000_009,
+    swarm: {},
+    plan,
+    failure: '',
+  } as unknown as Schedule);
+  expect(() => readSchedule(file)).toThrow(
+    'has the fault meteorMs, and there is none of that name',
+  );
 });

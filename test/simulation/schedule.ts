@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { isFault, nameOf } from './fault-options.ts';
 import type { Fault } from './faults.ts';
 import { simulate } from './simulate.ts';
 import type { Outcome, SimulateOptions } from './simulate.ts';
@@ -26,14 +27,17 @@ export function keepSchedule(schedule: Schedule): string {
   return file;
 }
 
+/** @throws Error where it cannot be read, or has a fault that has another name by now */
 export function readSchedule(file: string): Schedule {
-  return JSON.parse(readFileSync(file, 'utf8')) as Schedule;
+  const schedule = JSON.parse(readFileSync(file, 'utf8')) as Schedule;
+  const stray = schedule.plan.find(({ kind }) => !isFault(kind));
+  if (stray === undefined) return schedule;
+  throw new Error(`${file} has the fault ${stray.kind}, and there is none of that name`);
 }
 
 export function textOfFault({ atMs, kind, node, other, isOnLeader, lastsMs }: Fault): string {
   const whom = isOnLeader ? `the leader (or node ${node})` : `node ${node}`;
-  const what = kind.replace(/Ms$/, '');
-  return `${atMs.toFixed(1)} ms: ${what} on ${whom}, other ${other}, for ${lastsMs.toFixed(0)} ms`;
+  return `${atMs.toFixed(1)} ms: ${nameOf(kind)} on ${whom}, other ${other}, for ${lastsMs.toFixed(0)} ms`;
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Fault } from './faults.ts';
 import { drawPlan } from './faults.ts';
 import { Simulation } from './simulation.ts';
 import { drawSwarm } from './swarm.ts';
-import type { Swarm } from './swarm.ts';
+import type { FaultSwarm, Swarm } from './swarm.ts';
 import { guarded } from './world/guard.ts';
 import { Trace } from './world/trace.ts';
 import { World } from './world/world.ts';
@@ -19,6 +19,8 @@ export interface SimulateOptions {
   readonly onLine?: (line: string) => void;
   /** In the place of what the seed would draw. */
   readonly swarm?: Partial<Swarm>;
+  /** The same for how often something is done to the ensemble. */
+  readonly faults?: Partial<FaultSwarm>;
   /** What is done to the ensemble, in the place of what the seed would draw. */
   readonly plan?: readonly Fault[];
 }
@@ -44,7 +46,8 @@ export async function simulate(options: SimulateOptions): Promise<Outcome> {
   process.on('unhandledRejection', note);
   const write = onLine && ((line: string) => onLine(`${world.nowMs.toFixed(3)} ${line}`));
   const world: World = new World(seed, new Trace(write));
-  const swarm = { ...drawSwarm(world.chance), ...options.swarm };
+  const drawn = { ...drawSwarm(world.chance), ...options.swarm };
+  const swarm = { ...drawn, faults: { ...drawn.faults, ...options.faults } };
   const plan = options.plan ?? drawPlan(swarm, world.chance);
   try {
     await guarded(() => run(world, { swarm, plan, untilMs: options.untilMs ?? Infinity }));

@@ -1,5 +1,6 @@
-/** A process of `fleet.ts`: runs the seeds that it is sent, and says what came of each. */
+/** A process of `crew.ts`: runs the seeds that it is sent, and says what came of each. */
 import { simulate } from './simulate.ts';
+import type { FaultSwarm } from './swarm.ts';
 
 export interface SeedResult {
   readonly seed: number;
@@ -10,9 +11,12 @@ export interface SeedResult {
   readonly cpuMs: number;
 }
 
+const [, , faultsText = '{}'] = process.argv;
+const faults = JSON.parse(faultsText) as Partial<FaultSwarm>;
+
 process.on('message', (seed: number) => {
   const before = process.cpuUsage();
-  simulate({ seed }).then(
+  simulate({ seed, faults }).then(
     ({ failure, traceHash, simulatedMs }) => {
       const { user, system } = process.cpuUsage(before);
       const cpuMs = (user + system) / 1000;

@@ -15,15 +15,19 @@ export function commandLine<Config extends ParseArgsConfig>(
   try {
     return parseArgs(config);
   } catch (error) {
-    console.error(`${(error as Error).message}\n\n${usage}`);
-    process.exit(2);
+    refuse(usage, (error as Error).message);
   }
+}
+
+/** Ends the process: what was asked for is not possible, and the usage says what is. */
+export function refuse(usage: string, problem: string): never {
+  console.error(`${problem}\n\n${usage}`);
+  process.exit(2);
 }
 
 /** The number that an option has, from 0 on; anything else ends the process with the usage. */
 export function numberOf(usage: string, option: string, text: string): number {
   const number = Number(text);
   if (text.trim() !== '' && Number.isFinite(number) && number >= 0) return number;
-  console.error(`--${option} is a number from 0 on, not ${text}\n\n${usage}`);
-  process.exit(2);
+  refuse(usage, `--${option} is a number from 0 on, not ${text}`);
 }

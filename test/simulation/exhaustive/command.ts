@@ -1,5 +1,6 @@
 /** `npm run simulate -- --exhaustive`: one space, as large as is asked for. */
 import { explore } from './explore.ts';
+import type { Budget } from './model.ts';
 import { openCore } from './open-core.ts';
 import { beginnings, nothing } from './spaces.ts';
 import type { BeginningName } from './spaces.ts';
@@ -25,9 +26,16 @@ type Values = {
 /** A state has some 60 bytes, and while the table grows there are two of it. */
 const STATES_MAX = 40_000_000;
 
-/** @returns true when no invariant was broken */
-export async function runExhaustive(values: Values): Promise<boolean> {
-  const { begin, votes, seconds } = values;
+export interface Space {
+  readonly begin: BeginningName;
+  readonly votes: boolean;
+  readonly budget: Budget;
+  readonly secondsMax: number;
+}
+
+/** @throws Error saying which option has no meaning */
+export function spaceOf(values: Values): Space {
+  const { begin, votes, seconds = '3600' } = values;
   if (!isBeginning(begin)) {
     throw new Error(`--begin is one of ${Object.keys(beginnings).join(', ')}, not ${begin}`);
   }
@@ -36,10 +44,16 @@ export async function runExhaustive(values: Values): Promise<boolean> {
     transactions: amountOf(values, 'transactions'),
     ...{ timeouts: amountOf(values, 'timeouts'), elections: amountOf(values, 'elections') },
   };
+  return { begin, votes, budget, secondsMax: Number(seconds) };
+}
+
+/** @returns true when no invariant was broken */
+export async function runExhaustive(space: Space): Promise<boolean> {
+  const { begin, votes, budget, secondsMax } = space;
   const startedMs = performance.now();
   const { states, transitions, locals, depth, committed, ended, violation } = explore({
     ...{ core: await openCore(), disks: beginnings[begin], budget, votes },
-    ...{ statesMax: STATES_MAX, secondsMax: Number(seconds ?? '3600') },
+    ...{ statesMax: STATES_MAX, secondsMax },
   });
   const tookMs = performance.now() - startedMs;
   const budgetText = Object.entries(budget).map(([name, amount]) => `${amount} ${name}`);
