@@ -3,6 +3,7 @@
  * must come to serve within bounded time, answer everything, and hold no further election. So what works only
  * because everything heals is found.
  */
+import type { Replica } from '../../src/replica/index.ts';
 import type { Commits } from './checkers/commits.ts';
 import type { Logs } from './checkers/logs.ts';
 import { same } from './checkers/same.ts';
@@ -140,7 +141,9 @@ export class Liveness {
     const { clients, commits } = this.#parts;
     const isAnswered = clients.all.every(({ unanswered }) => unanswered === 0);
     return (
-      isAnswered && this.core.every(({ replica }) => replica?.status().appliedZxid === commits.last)
+      isAnswered &&
+      this.core.every(({ replica }) => replica?.status().appliedZxid === commits.last) &&
+      this.core.every(({ replica }) => Object.values(roomTakenIn(replica)).every((n) => n === 0))
     );
   }
 
@@ -151,11 +154,25 @@ export class Liveness {
       const applied = replica?.status().appliedZxid;
       same(applied, commits.last, () => `liveness: where node ${id} is (${cluster.describe()})`);
       commits.digestSeen(commits.last, replica?.metrics().digest ?? '');
+      same(roomTakenIn(replica), noRoom, () => `I-18: what node ${id} still has under way at rest`);
     }
     for (const client of clients.all) {
       same(client.unanswered, 0, () => `liveness: unanswered requests of client ${client.id}`);
     }
   }
+}
+
+const noRoom = { requests: 0, requestBytes: 0, transactions: 0, transactionBytes: 0 };
+
+/** What counts against the limits of a node until it is answered, or applied. */
+function roomTakenIn(replica: Replica | undefined): typeof noRoom {
+  const kept = replica?.metrics();
+  return {
+    requests: kept?.forwardedRequests ?? 0,
+    requestBytes: kept?.forwardedBytes ?? 0,
+    transactions: kept?.outstandingTransactions ?? 0,
+    transactionBytes: kept?.outstandingBytes ?? 0,
+  };
 }
 
 function heal(machine: Machine): void {

@@ -3,6 +3,17 @@ import type { Mutation } from '../../support/mutations/mutation.ts';
 
 export const requestMutants: readonly Mutation[] = [
   {
+    name: 'forwardedBytesStay',
+    rule: 'What counts against a limit is given back when it is over.',
+    edits: [
+      {
+        file: 'replica/forwarder.ts',
+        find: 'this.#bytes -= bytes;\n      // A quorum',
+        replace: '// A quorum',
+      },
+    ],
+  },
+  {
     name: 'refuseWithoutBarrier',
     rule: 'A refusal is told only when all that it was judged against is committed, by who still leads then.',
     edits: [
