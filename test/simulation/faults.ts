@@ -38,7 +38,7 @@ export function drawPlan(swarm: Swarm, chance: Chance): readonly Fault[] {
     for (let atMs = own.exponential(meanMs); atMs < swarm.safetyMs;) {
       const [node = 1, other = 1] = own.shuffled(ids);
       plan.push({
-        ...{ atMs, kind, node, other, isOnLeader: own.happens(0.4) },
+        ...{ atMs, kind, node, other, isOnLeader: own.happens(kind === 'isolateMs' ? 0.9 : 0.4) },
         lastsMs: own.exponential(healMs),
         dice: own.real(),
       });
@@ -50,6 +50,9 @@ export function drawPlan(swarm: Swarm, chance: Chance): readonly Fault[] {
 
 /** What a disk does that is read only no longer. */
 const changes = ['write', 'sync', 'rename', 'syncDirectory', 'create', 'remove'] as const;
+
+/** At least so long somebody is isolated: others that have heard nothing of a leader need it to elect one. */
+const ISOLATED_MS = 500;
 
 export class Faults {
   readonly #cluster: Cluster;
@@ -116,10 +119,26 @@ export class Faults {
   /** A part of the nodes on one side, the rest on the other. */
   #partition(fault: Fault): void {
     const mask = Math.floor(fault.dice * 2 ** this.#cluster.machines.length);
-    const side = (id: number): number => (mask >> (id - 1)) & 1;
+    this.#divide(fault, (id) => ((mask >> (id - 1)) & 1) === 1);
+  }
+
+  /**
+   * One node is cut off from all, or two are, the second perhaps with a disk that stands still: a leader that
+   * goes on to propose, with one that goes on to follow it, until the others have elected another.
+   */
+  #isolate(fault: Fault): void {
+    const { node, other, dice } = fault;
+    const lastsMs = fault.lastsMs + ISOLATED_MS;
+    this.#divide({ ...fault, lastsMs }, (id) => id === node || (id === other && dice < 0.6));
+    if (dice > 0.3) return;
+    const follower = this.#cluster.machines.find(({ id }) => id === other);
+    follower?.disk.stall(lastsMs * 1.5);
+  }
+
+  #divide(fault: Fault, isInside: (id: number) => boolean): void {
     const ids = this.#cluster.machines.map(({ id }) => id);
     const pairs = ids.flatMap((from) =>
-      ids.filter((to) => side(to) !== side(from)).map((to) => [from, to] as const),
+      ids.filter((to) => isInside(to) !== isInside(from)).map((to) => [from, to] as const),
     );
     this.#cut(fault, pairs);
   }
@@ -228,6 +247,7 @@ export class Faults {
     },
     oneWayMs: (_machine, fault) => this.#cut(fault, [[fault.node, fault.other]]),
     partitionMs: (_machine, fault) => this.#partition(fault),
+    isolateMs: (_machine, fault) => this.#isolate(fault),
     swizzleMs: (_machine, fault) => this.#swizzle(fault),
     resetMs: (_machine, { node, other, dice }) =>
       this.#cluster.network.resetBetween(node, other, dice < 0.5 ? 'both' : 'first'),

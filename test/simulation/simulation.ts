@@ -26,7 +26,7 @@ const EXAMINE_START = 0.3;
 const EXAMINE_NAME = 0.02;
 const EXAMINE_CUT = 0.3;
 
-/** How long an ensemble is waited for that is to be born before anything happens to it, and how often it is looked at. */
+/** So long an ensemble is waited for that is to be born first, and so often it is looked at, milliseconds. */
 const BIRTH_MS = 20_000;
 const BIRTH_LOOK_MS = 20;
 

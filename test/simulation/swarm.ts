@@ -28,6 +28,7 @@ export interface FaultSwarm {
   readonly cutMs: number;
   readonly oneWayMs: number;
   readonly partitionMs: number;
+  readonly isolateMs: number;
   readonly swizzleMs: number;
   readonly resetMs: number;
   readonly slowLinkMs: number;
@@ -62,6 +63,8 @@ export interface WorkloadSwarm {
   readonly names: number;
   readonly dataBytes: number;
   readonly sessionTimeoutMs: number;
+  /** Probability that a request stands alone, on a node of its own choice, and not on the client's stream. */
+  readonly alone: number;
   /** Probability that a client is a slow reader for a while. */
   readonly slowReaders: number;
   /** For so long, a mean, milliseconds. */
@@ -157,6 +160,7 @@ function drawFaults(own: Chance): FaultSwarm {
     cutMs: sometimes(2000, 10_000),
     oneWayMs: sometimes(5000, 20_000),
     partitionMs: sometimes(5000, 20_000),
+    isolateMs: 0,
     swizzleMs: sometimes(10_000, 30_000),
     resetMs: sometimes(1000, 10_000),
     slowLinkMs: sometimes(3000, 15_000),
@@ -190,6 +194,7 @@ function drawWorkload(own: Chance, safetyMs: number): WorkloadSwarm {
     burst,
     thinkMs: Math.max(5, (safetyMs * clients * burst) / requests),
     pipeline: own.pick([1, 4, 16, 64]),
+    alone: 0.15,
     names: own.pick([3, 10, 40]),
     dataBytes: own.pick([0, 10, 10, 300]),
     // Short ones end, and are kept alive, within a run.

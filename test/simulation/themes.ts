@@ -3,6 +3,7 @@
  * takes three rare things in a row is not found by drawing each of them for itself.
  */
 import type { FaultSwarm, Swarm, WorkloadSwarm } from './swarm.ts';
+import { mixOf } from './workload/mix.ts';
 import type { Chance } from './world/chance.ts';
 
 /** So many runs have a theme. */
@@ -45,6 +46,21 @@ function none(faults: FaultSwarm): FaultSwarm {
 /** Much is under way at any moment. */
 const busy = { clients: 3, burst: 5, pipeline: 16, thinkMs: 100, names: 3, acks: 0 } as const;
 
+/** Most of it changes something, whatever there is, and nothing keeps the clients from asking on. */
+const writing = {
+  mix: mixOf([
+    ['put', 60],
+    ['create', 20],
+    ['set', 10],
+    ['delete', 5],
+    ['multi', 5],
+    ['get', 10],
+    ['sync', 2],
+    ['watch', 4],
+  ]),
+  ...{ acls: 0, takeovers: 0, restless: 0, slowReaders: 0, endings: 0.003 },
+} as const;
+
 /** Who is cut off is soon replaced, and soon there again. */
 const hasty = { peerMs: 300, pingMs: 50 } as const;
 
@@ -66,18 +82,21 @@ const changesFor: Readonly<Record<Theme, (own: Chance) => Changes>> = {
   }),
   /** What a leader has proposed stands on some disks when it is lost, over the ends of several files. */
   surplus: (own) => ({
-    peerTimeouts: hasty,
-    syncMs: own.pick([5, 20, 50]),
+    ...own.pick([
+      { voters: [1, 2, 3], observers: [4, 5] },
+      { voters: [1, 2, 3, 4, 5], observers: [] },
+    ]),
+    peerTimeouts: { peerMs: 200, pingMs: 40 },
+    safetyMs: 6000,
+    syncMs: own.pick([1, 5, 20]),
     segmentBytes: 1024,
     faults: {
-      partitionMs: own.pick([300, 600]),
-      cutMs: own.pick([0, 700]),
-      stallMs: own.pick([0, 400]),
-      killMs: own.pick([0, 1000]),
-      powerMs: own.pick([0, 1500]),
-      healMs: own.pick([300, 800]),
+      isolateMs: 1200,
+      ...(own.happens(0.3) && { stallMs: 3000, killMs: 3000, powerMs: 5000 }),
+      healMs: own.pick([200, 600]),
     },
-    workload: { ...busy, dataBytes: 300, sessionTimeoutMs: 4000 },
+    workload: { ...busy, ...writing, alone: 0.5, dataBytes: 300, sessionTimeoutMs: 4000 },
+    limits: { requestTimeoutMs: 4000 },
   }),
   /** Learners that are cut off just long enough to need a snapshot, while their streams stay open. */
   snapshots: (own) => ({

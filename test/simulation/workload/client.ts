@@ -132,7 +132,7 @@ export class Client implements User {
 
   #askSomething(line: Line): void {
     if (this.#isEnding) return;
-    if (this.#chance.happens(0.15)) this.#askAlone();
+    if (this.#chance.happens(this.#workload.alone)) this.#askAlone();
     else if (line.stream.open.length < this.#workload.pipeline) this.#askOnStream(line);
   }
 

@@ -25,5 +25,9 @@ export function drawMix(chance: Chance, withAcls: boolean): Mix {
     const weight = usual[kind] * chance.pick([1, 1, 1, 4]);
     if (!isLeftOut && (withAcls || kind !== 'setAcl')) weights.push([kind, weight]);
   }
+  return mixOf(weights);
+}
+
+export function mixOf(weights: Mix['weights']): Mix {
   return { weights, total: weights.reduce((sum, [, weight]) => sum + weight, 0) };
 }
