@@ -259,6 +259,8 @@ export class Faults {
       else if (dice < 0.9) disk.breakDown(['read'], 'EIO');
       else disk.breakDown(changes, 'EROFS');
     },
+    diskSlipMs: ({ disk }, { dice }) =>
+      disk.breakDown(dice < 0.5 ? ['sync'] : changes, 'EIO', 'once'),
     diskFullMs: (machine, fault) => this.#fill(machine, fault),
     clockJumpMs: ({ parts }, { dice }) => parts.clock.jump(Math.floor((dice - 0.5) * 7_200_000)),
     lieMs: (machine, fault) => {

@@ -34,6 +34,7 @@ export interface FaultSwarm {
   readonly slowLinkMs: number;
   readonly stallMs: number;
   readonly diskErrorMs: number;
+  readonly diskSlipMs: number;
   readonly diskFullMs: number;
   readonly clockJumpMs: number;
   readonly wipeMs: number;
@@ -166,6 +167,7 @@ function drawFaults(own: Chance): FaultSwarm {
     slowLinkMs: sometimes(3000, 15_000),
     stallMs: sometimes(3000, 15_000),
     diskErrorMs: sometimes(10_000, 30_000),
+    diskSlipMs: 0,
     diskFullMs: sometimes(20_000, 40_000),
     clockJumpMs: sometimes(3000, 15_000),
     wipeMs: own.happens(0.2) ? own.pick([2000, 20_000]) : 0,

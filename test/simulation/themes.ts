@@ -136,6 +136,7 @@ const changesFor: Readonly<Record<Theme, (own: Chance) => Changes>> = {
       rotMs: own.pick([0, 200]),
       diskErrorMs: own.pick([0, 2000]),
       healMs: own.pick([50, 200]),
+      diskSlipMs: own.pick([0, 400]),
     },
     workload: { ...busy },
   }),

@@ -13,6 +13,12 @@ export interface DiskTimes {
 
 const names: ReadonlySet<DiskOperation['kind']> = new Set(['rename', 'remove', 'syncDirectory']);
 
+interface Failing {
+  readonly kinds: ReadonlySet<DiskOperation['kind']>;
+  readonly code: string;
+  readonly howLong: 'once' | 'for good';
+}
+
 export class SimulatedDisk {
   readonly #world: World;
   readonly #chance: Chance;
@@ -23,8 +29,7 @@ export class SimulatedDisk {
   #stalledUntilUs = 0;
   /** What completes late, unless the disk is repaired before. */
   readonly #stalled = new Set<() => void>();
-  #failing:
-    { readonly kinds: ReadonlySet<DiskOperation['kind']>; readonly code: string } | undefined;
+  #failing: Failing | undefined;
   #crashIn = Infinity;
   #isLying = false;
   /** Asked when the power goes while it lies: whether what it had said to be durable may be lost. */
@@ -122,9 +127,13 @@ export class SimulatedDisk {
     this.#stalledUntilUs = Math.max(this.#stalledUntilUs, this.#world.nowUs + ms * 1000);
   }
 
-  /** The next operation of one of these kinds fails, and all after it. */
-  breakDown(kinds: readonly DiskOperation['kind'][], code: string): void {
-    this.#failing = { kinds: new Set(kinds), code };
+  /** The next operation of one of these kinds fails, and unless it is `once` all after it. */
+  breakDown(
+    kinds: readonly DiskOperation['kind'][],
+    code: string,
+    howLong: Failing['howLong'] = 'for good',
+  ): void {
+    this.#failing = { kinds: new Set(kinds), code, howLong };
   }
 
   /** The machine stops at the n-th operation from now. */
@@ -155,8 +164,10 @@ export class SimulatedDisk {
       return { type: 'crash' };
     }
     if (names.has(kind)) this.onName();
-    if (this.#failing?.kinds.has(kind) !== true) return undefined;
-    return { type: 'error', code: this.#failing.code, written: this.#chance.below(64) };
+    const failing = this.#failing;
+    if (failing?.kinds.has(kind) !== true) return undefined;
+    if (failing.howLong === 'once') this.#failing = undefined;
+    return { type: 'error', code: failing.code, written: this.#chance.below(64) };
   }
 
   #schedule(complete: () => void): void {
