@@ -47,9 +47,10 @@ export class Cluster {
     return this.machines.filter(({ life }) => life !== undefined);
   }
 
-  /** All links as the run began with them. */
-  calmLinks(among: readonly Machine[] = this.machines): void {
-    const { baseMs, jitterMs, bandwidth } = this.swarm.network;
+  /** All links as the run began with them. @param jitterMaxMs where they must not be so bad */
+  calmLinks(among: readonly Machine[] = this.machines, jitterMaxMs = Infinity): void {
+    const { baseMs, bandwidth } = this.swarm.network;
+    const jitterMs = Math.min(this.swarm.network.jitterMs, jitterMaxMs);
     for (const { id: from } of among) {
       for (const { id: to } of among) {
         if (from === to) continue;

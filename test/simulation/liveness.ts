@@ -4,6 +4,7 @@
  * because everything heals is found.
  */
 import type { Replica } from '../../src/replica/index.ts';
+import { defaultTimeouts } from '../../src/zab/options.ts';
 import type { Commits } from './checkers/commits.ts';
 import type { Logs } from './checkers/logs.ts';
 import { same } from './checkers/same.ts';
@@ -28,6 +29,9 @@ const USE_MS = 1500;
 
 /** It is left alone for as long as an answer may take, twice, and so much longer, milliseconds. */
 const QUIET_MS = 500;
+
+/** A node waits for another for so many times the mean delay of a packet: then none is ever too late by chance. */
+const JITTERS_OF_PATIENCE = 50;
 
 /** Within so long everything has been answered then, milliseconds: long queues over slow links take their time. */
 const REST_MS = 30_000;
@@ -61,7 +65,9 @@ export class Liveness {
       if (this.core.includes(machine)) heal(machine);
       else this.#giveUp(machine);
     }
-    cluster.calmLinks(this.core);
+    // A question and its answer are never under way for longer than the nodes wait for one another.
+    const { peerMs = defaultTimeouts.peerMs } = cluster.swarm.peerTimeouts;
+    cluster.calmLinks(this.core, peerMs / JITTERS_OF_PATIENCE);
     clients.keepTo(this.core);
   }
 

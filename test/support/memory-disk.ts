@@ -172,12 +172,14 @@ export class MemoryDisk implements Disk {
     const file = new MemoryFile();
     file.write(0, bytes);
     file.sync();
+    this.#forgetChanges(path);
     this.#state.names.set(path, file);
     this.#state.durableNames.set(path, file);
   }
 
   /** Takes a file away behind everybody's back, for good. */
   lose(path: string): void {
+    this.#forgetChanges(path);
     this.#state.names.delete(path);
     this.#state.durableNames.delete(path);
   }
@@ -347,6 +349,14 @@ export class MemoryDisk implements Disk {
   #changeNames(change: NameChange): void {
     applyNames(this.#state.names, change);
     this.#state.pendingNames.push(change);
+  }
+
+  /** What had not reached the disk of a name does not come back later. */
+  #forgetChanges(path: string): void {
+    this.#state.pendingNames = this.#state.pendingNames.map((change) => ({
+      ...change,
+      names: change.names.filter(([name]) => name !== path),
+    }));
   }
 
   #freeBytes(): number {

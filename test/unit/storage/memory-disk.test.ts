@@ -41,6 +41,15 @@ describe('a power loss', () => {
     expect([...kept].filter((bytes) => ![0, 244, 256, 500].includes(bytes))).not.toHaveLength(0);
   });
 
+  test('does not give back a file that is lost for good, though a sync had pretended to keep its name', async () => {
+    const disk = new MemoryDisk({ isLying: () => true });
+    for (const name of ['a', 'b']) await disk.open(name, 'create');
+    await disk.syncDirectory('');
+    disk.lose('a');
+    disk.honour();
+    expect(await disk.powerLoss().list('')).toEqual(['b']);
+  });
+
   test('takes what a sync has pretended to keep, unless it is honoured', async () => {
     let isLying = true;
     const disk = new MemoryDisk({ isLying: () => isLying });
