@@ -20,10 +20,17 @@ export class Words {
 
   /** Follows what a node says; called before it says anything. */
   attend(life: Life, transport: TcpTransport): void {
-    const { send } = transport;
+    const { send, disconnect } = transport;
     transport.send = (to, message) => {
       if (life.process.isAlive) this.#said(life, to, message);
       send.call(transport, to, message);
+    };
+    transport.disconnect = (peer, reason) => {
+      const { id } = life.machine;
+      if (life.process.isAlive) {
+        violated(`links: node ${id} accuses ${peer}, and no node breaks the protocol: ${reason}`);
+      }
+      disconnect.call(transport, peer, reason);
     };
   }
 
