@@ -2,9 +2,10 @@
  * What is done to the ensemble. A plan is drawn from the seed before the run begins and is plain data, so that
  * it can be kept, shortened and played again; whom a fault hits is decided when it comes (`isOnLeader`).
  *
- * To add a fault: a mean in `FaultSwarm`, and an entry in `deeds`.
+ * To add a fault: `README.md`.
  */
 import type { Cluster } from './cluster.ts';
+import { nameOf } from './fault-options.ts';
 import type { Losses } from './losses.ts';
 import { bringBack, rollingRestart } from './operators.ts';
 import { rot } from './rot.ts';
@@ -54,6 +55,10 @@ const changes = ['write', 'sync', 'rename', 'syncDirectory', 'create', 'remove']
 /** At least so long somebody is isolated: others that have heard nothing of a leader need it to elect one. */
 const ISOLATED_MS = 500;
 
+/** What a piece of input takes on a slow node: from so many microseconds to so many times as much. */
+const SLOW_INPUT_US = 500;
+const SLOWER = 60;
+
 export class Faults {
   readonly #cluster: Cluster;
   readonly #swarm: Swarm;
@@ -90,7 +95,7 @@ export class Faults {
     const machine = machines.find(({ id }) => id === chosen);
     if (machine === undefined) return;
     const other = fault.other === chosen ? fault.node : fault.other;
-    world.trace.tell(() => `fault ${fault.kind} node ${chosen} other ${other}`);
+    world.trace.tell(() => `fault ${nameOf(fault.kind)} node ${chosen} other ${other}`);
     world.trace.mix(chosen);
     this.#deeds[fault.kind](machine, { ...fault, node: chosen, other });
   }
@@ -175,6 +180,12 @@ export class Faults {
       },
       3,
     );
+  }
+
+  /** Alive, and late with everything, as with a neighbour that takes the processor: what comes queues up. */
+  #slowNode(machine: Machine, fault: Fault): void {
+    machine.inputUs = SLOW_INPUT_US * SLOWER ** fault.dice;
+    this.#later(fault, () => machine.calm(), 3);
   }
 
   #fill(machine: Machine, fault: Fault): void {
@@ -281,6 +292,7 @@ export class Faults {
     },
     wipeMs: (machine) => this.#wipe(machine),
     rotMs: (machine, fault) => this.#rot(machine, fault),
+    slowNodeMs: (machine, fault) => this.#slowNode(machine, fault),
     snapshotMs: ({ replica }) => void replica?.takeSnapshot().catch(() => undefined),
   };
 }

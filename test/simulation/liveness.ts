@@ -183,6 +183,7 @@ function roomTakenIn(replica: Replica | undefined): typeof noRoom {
 
 function heal(machine: Machine): void {
   machine.disk.repair();
+  machine.calm();
   // Who was told to end before would do so later, as one more fault.
   if (machine.life?.isStopping === true) machine.kill();
   machine.life?.process.crashAtSend(Infinity, true);

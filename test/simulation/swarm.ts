@@ -44,6 +44,7 @@ export interface FaultSwarm {
   readonly rollingMs: number;
   readonly blackoutMs: number;
   readonly snapshotMs: number;
+  readonly slowNodeMs: number;
   /** Mean time until a node that has ended is started again, a link mended, …, milliseconds. */
   readonly healMs: number;
 }
@@ -148,6 +149,7 @@ function drawNetwork(own: Chance): NetworkSwarm {
 
 function drawFaults(own: Chance): FaultSwarm {
   const pace = own.pick([1, 1, 2, 4]);
+  const slowNodes = own.fork('slow nodes');
   // Half of the kinds are left out of a run, lest they drown one another.
   const sometimes = (...meansMs: readonly number[]): number =>
     own.happens(0.5) ? 0 : own.pick(meansMs) / pace;
@@ -177,6 +179,7 @@ function drawFaults(own: Chance): FaultSwarm {
     rollingMs: own.happens(0.1) ? 5000 : 0,
     blackoutMs: own.happens(0.15) ? own.pick([2000, 8000]) : 0,
     snapshotMs: sometimes(3000, 15_000),
+    slowNodeMs: slowNodes.happens(0.2) ? slowNodes.pick([500, 2000]) : 0,
     healMs: own.pick([200, 1000, 3000]),
   };
 }

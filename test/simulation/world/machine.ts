@@ -62,12 +62,15 @@ export class Machine {
   readonly parts: MachineParts;
   #life: Life | undefined;
   #lives = 0;
+  /** What a process here needs for a piece of input, microseconds. */
+  inputUs: number;
   /** Why the last life has ended. */
   lastEnding: { readonly how: Ending; readonly error?: Error } | undefined;
 
   constructor(parts: MachineParts) {
     this.id = parts.id;
     this.parts = parts;
+    this.inputUs = parts.inputUs;
   }
 
   /** The process that runs; undefined when none does. */
@@ -96,9 +99,9 @@ export class Machine {
   /** Turns the power on if it is off, and starts a process. */
   start(): void {
     if (this.#life !== undefined) return;
-    const { world, clock, network, inputUs, id, disk } = this.parts;
+    const { world, clock, network, id, disk } = this.parts;
     this.#lives += 1;
-    const process = new Process({ id, world, clock, inputUs });
+    const process = new Process({ id, world, clock, inputUs: () => this.inputUs });
     const life: Life = {
       ...{ machine: this, number: this.#lives, process },
       ...{ replica: undefined, isStopping: false },
@@ -178,6 +181,11 @@ export class Machine {
   restore(copy: MemoryDisk): void {
     if (this.#life !== undefined) this.kill();
     this.parts.disk.restore(copy);
+  }
+
+  /** As fast again as the run began with it. */
+  calm(): void {
+    this.inputUs = this.parts.inputUs;
   }
 
   /** @param onTaken told when the process takes them, which may be later than they come */

@@ -15,8 +15,8 @@ export interface ProcessParts {
   readonly id: number;
   readonly world: World;
   readonly clock: MachineClock;
-  /** What each piece of input takes, microseconds. */
-  readonly inputUs: number;
+  /** What a piece of input takes at present, microseconds. */
+  readonly inputUs: () => number;
 }
 
 /** A time in which a process stood still, milliseconds of the world. */
@@ -87,7 +87,7 @@ export class Process implements Host {
       this.#wake();
       return;
     }
-    this.#busyUntilUs = world.nowUs + inputUs;
+    this.#busyUntilUs = world.nowUs + inputUs();
     task();
   }
 
@@ -136,7 +136,7 @@ export class Process implements Host {
       this.#isWaking = false;
       if (!this.#isAlive || this.#isPaused) return;
       const task = this.#inbox.shift();
-      this.#busyUntilUs = world.nowUs + this.#parts.inputUs;
+      this.#busyUntilUs = world.nowUs + this.#parts.inputUs();
       task?.();
       this.#wake();
     });
