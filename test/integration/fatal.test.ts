@@ -2,12 +2,13 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/server/config/index.ts';
 import { makeLogger } from '../../src/server/logging.ts';
 import { startNode } from '../../src/server/node.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
 import { temporaryDirectory } from '../support/server-process.ts';
+import { until } from '../support/waiting.ts';
 
 /** Runs the process around a node with something thrown into it, as its own process. */
 async function exitOf(statement: string): Promise<{ code: number | null; stdout: string }> {
@@ -71,7 +72,7 @@ describe('a failed disk', () => {
       body: 'x',
       signal: abort.signal,
     });
-    await vi.waitUntil(() => errors.length > 0);
+    await until('the error', () => errors.length > 0 || undefined);
     expect(errors).toMatchObject([{ message: expect.stringContaining('EIO') as string }]);
     abort.abort();
     await expect(answer).rejects.toThrow();
