@@ -65,6 +65,8 @@ export interface WorkloadSwarm {
   readonly names: number;
   readonly dataBytes: number;
   readonly sessionTimeoutMs: number;
+  /** Probability that a client that has asked for something is silent then, for longer than its session lives. */
+  readonly naps: number;
   /** Probability that a request stands alone, on a node of its own choice, and not on the client's stream. */
   readonly alone: number;
   /** Probability that a client is a slow reader for a while. */
@@ -199,6 +201,7 @@ function drawWorkload(own: Chance, safetyMs: number): WorkloadSwarm {
     burst,
     thinkMs: Math.max(5, (safetyMs * clients * burst) / requests),
     pipeline: own.pick([1, 4, 16, 64]),
+    naps: 0,
     alone: 0.15,
     names: own.pick([3, 10, 40]),
     dataBytes: own.pick([0, 10, 10, 300]),

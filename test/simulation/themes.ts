@@ -64,6 +64,26 @@ const writing = {
 /** Who is cut off is soon replaced, and soon there again. */
 const hasty = { peerMs: 300, pingMs: 50 } as const;
 
+/** Who was shown something by a leader that has been replaced while it stood still is not heard of again. */
+const drowsy: Changes = {
+  peerTimeouts: hasty,
+  tickMs: 500,
+  safetyMs: 6000,
+  faults: { pauseMs: 800, healMs: 1200 },
+  workload: {
+    ...{ clients: 30, thinkMs: 80, burst: 1, pipeline: 4, alone: 0.8, naps: 0.2 },
+    ...{ sessionTimeoutMs: 2000, takeovers: 0, restless: 0, slowReaders: 0, acls: 0, keyed: 0 },
+    mix: mixOf([
+      ['get', 60],
+      ['exists', 20],
+      ['put', 5],
+      ['create', 5],
+      ['set', 5],
+      ['sync', 5],
+    ]),
+  },
+};
+
 const changesFor: Readonly<Record<Theme, (own: Chance) => Changes>> = {
   /** The same processes lead again and again, and voters change sides in the middle of it. */
   elections: (own) => ({
@@ -146,6 +166,7 @@ const changesFor: Readonly<Record<Theme, (own: Chance) => Changes>> = {
     tickMs: 500,
     faults: { pauseMs: own.pick([400, 1000]), cutMs: own.pick([0, 1000]), healMs: 1500 },
     workload: { clients: 6, thinkMs: own.pick([100, 500]), sessionTimeoutMs: 1000, takeovers: 0 },
+    ...(own.happens(0.5) && drowsy),
   }),
   /** Clients that ask again with their key, of nodes that have it from a snapshot alone. */
   keys: (own) => ({

@@ -23,6 +23,9 @@ import type { User } from './user.ts';
 /** Unanswered requests that stand alone. */
 const ALONE_MAX = 8;
 
+/** A client that is silent is so for so many timeouts of its session, at least. */
+const NAP = 1.5;
+
 export class Client implements User {
   readonly id: number;
   readonly #all: Clients;
@@ -55,9 +58,16 @@ export class Client implements User {
   }
 
   begin(): void {
-    this.#all.world.afterMs(this.#chance.exponential(this.#workload.thinkMs), () => {
+    this.#stepAfterMs(this.#chance.exponential(this.#workload.thinkMs));
+  }
+
+  #stepAfterMs(ms: number): void {
+    const { naps, sessionTimeoutMs } = this.#workload;
+    this.#all.world.afterMs(ms, () => {
       this.#step();
-      this.begin();
+      const isNapping = naps > 0 && this.#chance.happens(naps);
+      const thinkMs = this.#chance.exponential(this.#workload.thinkMs);
+      this.#stepAfterMs(isNapping ? NAP * sessionTimeoutMs + thinkMs : thinkMs);
     });
   }
 
