@@ -11,27 +11,14 @@ import type { ZabStatus } from '../../../src/zab/index.ts';
 import type { Life } from '../world/machine.ts';
 import { violated } from '../world/world.ts';
 import type { Commits } from './commits.ts';
+import { emptyLog, entryAt, lastOf } from './node-log.ts';
+import type { Entry, Log, Placed } from './node-log.ts';
 import { Reigns } from './reigns.ts';
-
-interface Entry {
-  readonly epoch: number;
-  readonly chain: number;
-}
-
-interface Placed extends Entry {
-  readonly zxid: number;
-}
 
 /** A record when it was appended first, and what it was appended to. */
 interface Appended {
   readonly chain: number;
   readonly before: Placed;
-}
-
-/** The log of one node: what a snapshot stands for, and the records behind it. */
-interface Log {
-  base: Placed;
-  entries: Entry[];
 }
 
 /** What a node had on its disk. */
@@ -66,12 +53,12 @@ interface NodeState {
   isStranger: boolean;
   /** The commit point with which it began its role. */
   committedBefore: number;
+  /** What was committed when it began to follow its leader. */
+  committedAtFirst: number;
 }
 
 /** A digest stands for all that was done before: to look at some of them finds as much. */
 const DIGEST_EVERY = 8;
-
-const emptyLog = (): Log => ({ base: { zxid: 0, epoch: 0, chain: 0 }, entries: [] });
 
 export class Logs {
   readonly #commits: Commits;
@@ -118,6 +105,11 @@ export class Logs {
       violated(`I-11: record ${zxid} of epoch ${epoch} is committed by itself in epoch ${own}`);
     }
     this.#toldZxid = zxid;
+  }
+
+  /** A node begins to follow. */
+  follows(id: number): void {
+    this.#node(id).committedAtFirst = this.#commits.last;
   }
 
   /** The disk of a node is another, or has lied: that it comes back with less is excused once. */
@@ -282,7 +274,13 @@ export class Logs {
     if (node === undefined) {
       const durable = { durable: noPosition, everDurable: noPosition };
       const nothing = { ...durable, promise: undefined, applied: 0, isExcused: false };
-      const state = { isWhole: true, isRecovering: false, floorZxid: 0, committedBefore: 0 };
+      const state = {
+        isWhole: true,
+        isRecovering: false,
+        floorZxid: 0,
+        committedBefore: 0,
+        committedAtFirst: 0,
+      };
       const life = { lost: undefined, counted: undefined, isStranger: false };
       node = { log: emptyLog(), former: [], ...nothing, ...state, ...life };
       this.#nodes.set(id, node);
@@ -399,9 +397,12 @@ export class Logs {
     );
   }
 
-  /** What was committed of that which it had is there again. */
+  /**
+   * What it had, and was committed when it began to follow, is there again. What has been committed since is on
+   * the disks of a quorum also now that it counts for what it has alone.
+   */
   #checkGivenBack({ machine }: Life, node: NodeState): void {
-    const { lost, durable } = node;
+    const { lost, durable, committedAtFirst } = node;
     node.lost = undefined;
     if (lost === undefined) return;
     let zxid = Math.min(lost.durable.zxid, this.#commits.last);
@@ -409,7 +410,11 @@ export class Logs {
       entryAt(lost.log, at)?.chain === this.#commits.at(at)?.chain;
     while (zxid > lost.log.base.zxid && !had(zxid)) zxid -= 1;
     if (durable.zxid >= zxid) return;
-    violated(`I-9: node ${machine.id} is whole again at ${durable.zxid}, and had ${zxid}`);
+    const least = Math.min(zxid, committedAtFirst);
+    if (durable.zxid < least) {
+      violated(`I-9: node ${machine.id} is whole again at ${durable.zxid}, and had ${least}`);
+    }
+    this.#checkQuorum(zxid, this.#commits.at(zxid)?.chain);
   }
 
   #changed(life: Life, former: Log): void {
@@ -475,16 +480,6 @@ export class Logs {
       base = before;
     }
   }
-}
-
-function lastOf({ base, entries }: Log): Placed {
-  const last = entries.at(-1);
-  return last === undefined ? base : { ...last, zxid: base.zxid + entries.length };
-}
-
-/** Of what a snapshot stands for only the last is known, and all before it is committed. */
-function entryAt({ base, entries }: Log, zxid: number): Entry | undefined {
-  return zxid === base.zxid ? base : entries[zxid - base.zxid - 1];
 }
 
 function forget(node: NodeState, former: Log): void {

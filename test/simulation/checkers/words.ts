@@ -43,6 +43,7 @@ export class Words {
       case 'FOLLOWERINFO':
         this.#checkHeld(id, message.last, 'I-19: begins to follow with');
         this.#checkRecovering(id, message.recovering, to);
+        this.#logs.follows(id);
         break;
       case 'LEADERINFO':
         this.#checkPromise(id, { epoch: message.epoch, leader: id });
