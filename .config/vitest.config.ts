@@ -1,8 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 
-/** Tests that start processes: the directories and the processes of a file go with the worker that ran it. */
-const withProcesses = ['test/{examples,integration,smoke}/**/*.test.ts'];
+/**
+ * Files that want a worker of their own: those that start processes, which go with it, and so do their
+ * directories; and those that measure how much memory the worker takes, where nothing else may have grown.
+ */
+const alone = [
+  'test/{examples,integration,smoke}/**/*.test.ts',
+  'test/conformance/slow-readers.test.ts',
+  'test/unit/transport/frames.test.ts',
+];
 
 /** Everything that needs nothing but Node; what takes longer has a configuration of its own. */
 export default defineConfig({
@@ -19,17 +26,17 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'processes',
-          include: withProcesses,
+          name: 'alone',
+          include: alone,
           sequence: { groupOrder: 0 },
         },
       },
       {
         extends: true,
         test: {
-          name: 'in-process',
+          name: 'together',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, 'test/{long,simulation}/**', ...withProcesses],
+          exclude: [...configDefaults.exclude, 'test/{long,simulation}/**', ...alone],
           // Two workers run all of these files: to start one for each, and to load all modules into it anew,
           // takes longer than the tests. So what a file leaves behind in a module, the next one finds.
           isolate: false,
