@@ -6,8 +6,7 @@ import { expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const vitest = 'node_modules/vitest/vitest.mjs';
-// The files share what they import: to load it for each of them would take longer than most of their tests.
-const args = ['run', '--config', '.config/vitest.config.ts', '--no-isolate'];
+const args = ['run', '--config', '.config/vitest.config.ts', 'test/conformance'];
 
 test.for(['leader', 'follower', 'observer'])(
   'through the %s',
@@ -15,14 +14,10 @@ test.for(['leader', 'follower', 'observer'])(
   async (role) => {
     // What a worker inherits from this run would tell the other that it is a worker of this one.
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST'));
-    const child = spawn(
-      process.execPath,
-      [vitest, ...args, '--testTimeout', '60000', 'test/conformance'],
-      {
-        cwd: root,
-        env: { ...Object.fromEntries(inherited), ZOOGATE_TEST_THROUGH: role, NO_COLOR: '1' },
-      },
-    );
+    const child = spawn(process.execPath, [vitest, ...args], {
+      cwd: root,
+      env: { ...Object.fromEntries(inherited), ZOOGATE_TEST_THROUGH: role, NO_COLOR: '1' },
+    });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => (output += text));
