@@ -135,9 +135,9 @@ export class Faults {
     const { node, other, dice } = fault;
     const lastsMs = fault.lastsMs + ISOLATED_MS;
     this.#divide({ ...fault, lastsMs }, (id) => id === node || (id === other && dice < 0.6));
-    if (dice > 0.3) return;
+    if (dice > 0.4) return;
     const follower = this.#cluster.machines.find(({ id }) => id === other);
-    follower?.disk.stall(lastsMs * 1.5);
+    follower?.disk.stall(lastsMs * 2);
   }
 
   #divide(fault: Fault, isInside: (id: number) => boolean): void {
