@@ -213,9 +213,34 @@ export class Faults {
     else disk.beHonest();
   }
 
+  /**
+   * All disks but two stand still, each for a time of its own, so that a leader and one more have what is not
+   * committed yet; then that one loses its log, and is back before the others have it.
+   */
+  #loseLatest(machine: Machine, fault: Fault): void {
+    const { machines } = this.#cluster;
+    const leader = machines.find(({ replica, id }) => replica?.status().leader === id);
+    const loser = machine === leader ? machines.find(({ id }) => id === fault.other) : machine;
+    if (leader === undefined || loser === undefined || loser === leader) return;
+    for (const { id, disk } of machines) {
+      if (id === leader.id || id === loser.id) continue;
+      disk.stall(fault.lastsMs * (1 + ((fault.dice * 10 ** id) % 1)));
+    }
+    this.#later(fault, () => this.#damage(loser, fault, { kind: 'log', isBackAtOnce: true }), 0.2);
+  }
+
   /** Found at the next start: one of two copies is replaced by the other, and a damaged log is fetched anew. */
-  #rot(machine: Machine, { dice }: Fault): void {
-    const kind = rotKindOf(dice);
+  #rot(machine: Machine, fault: Fault): void {
+    const { dice } = fault;
+    // Who is back at once is asked before anybody has taken note that it was away.
+    this.#damage(machine, fault, { kind: rotKindOf(dice), isBackAtOnce: (dice * 10) % 1 < 0.5 });
+  }
+
+  #damage(
+    machine: Machine,
+    { dice }: Fault,
+    { kind, isBackAtOnce }: { readonly kind: RotKind; readonly isBackAtOnce: boolean },
+  ): void {
     if (kind !== 'copy' && !this.#losses.mayDamage(machine)) return;
     machine.kill();
     const { world } = this.#cluster;
@@ -224,8 +249,7 @@ export class Faults {
     rot(machine.disk.disk, { kind, suffix, ...place }).then(
       (path) => {
         world.trace.tell(() => `node ${machine.id} rots: ${path ?? 'nothing'}`);
-        // Who is back at once is asked before anybody has taken note that it was away.
-        if (!this.#isOver && (dice * 10) % 1 < 0.5) machine.start();
+        if (!this.#isOver && isBackAtOnce) machine.start();
       },
       (error: unknown) => world.fail(error),
     );
@@ -292,6 +316,7 @@ export class Faults {
     },
     wipeMs: (machine) => this.#wipe(machine),
     rotMs: (machine, fault) => this.#rot(machine, fault),
+    lossMs: (machine, fault) => this.#loseLatest(machine, fault),
     slowNodeMs: (machine, fault) => this.#slowNode(machine, fault),
     snapshotMs: ({ replica }) => void replica?.takeSnapshot().catch(() => undefined),
   };

@@ -39,6 +39,7 @@ export interface FaultSwarm {
   readonly clockJumpMs: number;
   readonly wipeMs: number;
   readonly rotMs: number;
+  readonly lossMs: number;
   readonly lieMs: number;
   readonly restoreMs: number;
   readonly rollingMs: number;
@@ -176,6 +177,7 @@ function drawFaults(own: Chance): FaultSwarm {
     clockJumpMs: sometimes(3000, 15_000),
     wipeMs: own.happens(0.2) ? own.pick([2000, 20_000]) : 0,
     rotMs: own.happens(0.3) ? own.pick([500, 2000, 8000]) : 0,
+    lossMs: 0,
     lieMs: own.happens(0.3) ? own.pick([2000, 8000]) : 0,
     restoreMs: own.happens(0.3) ? own.pick([2000, 8000]) : 0,
     rollingMs: own.happens(0.1) ? 5000 : 0,

@@ -9,7 +9,17 @@ import type { Chance } from './world/chance.ts';
 /** So many runs have a theme. */
 const THEMED = 0.35;
 
-const themes = ['elections', 'surplus', 'snapshots', 'disks', 'pauses', 'keys'] as const;
+const themes = [
+  'elections',
+  'surplus',
+  'snapshots',
+  'disks',
+  'pauses',
+  'keys',
+  'installs',
+  'losses',
+  'returns',
+] as const;
 
 export type Theme = (typeof themes)[number];
 
@@ -99,6 +109,23 @@ const changesFor: Readonly<Record<Theme, (own: Chance) => Changes>> = {
       healMs: own.pick([100, 300]),
     },
     workload: { ...(own.happens(0.5) && busy), sessionTimeoutMs: 4000 },
+    ...(own.happens(0.5) && {
+      // Hardly anything is written: a promise is the last that a voter has when its leader is gone again.
+      observers: [],
+      peerTimeouts: { peerMs: own.pick([300, 1500]), pingMs: 50 },
+      network: { baseMs: own.pick([1, 10]), jitterMs: 20, bandwidth: 100_000, fragmentation: 0 },
+      syncMs: own.pick([1, 5, 20]),
+      faults: {
+        cutMs: own.pick([100, 200]),
+        oneWayMs: own.pick([0, 300]),
+        resetMs: own.pick([50, 150]),
+        partitionMs: own.pick([0, 300]),
+        crashSendMs: own.pick([0, 150, 300]),
+        pauseMs: own.pick([0, 300]),
+        healMs: own.pick([50, 100, 300]),
+      },
+      workload: { clients: 2, thinkMs: 300, burst: 1, sessionTimeoutMs: 4000 },
+    }),
   }),
   /** What a leader has proposed stands on some disks when it is lost, over the ends of several files. */
   surplus: (own) => ({
@@ -180,5 +207,52 @@ const changesFor: Readonly<Record<Theme, (own: Chance) => Changes>> = {
     },
     workload: { keyed: 0.8, sessionTimeoutMs: 10_000 },
     limits: { ringTransactionsMax: 3, idempotencyKeysMax: 10_000 },
+  }),
+  /** A link is lost while its learner puts a snapshot in the place of its log, as who has a new disk does. */
+  installs: (own) => ({
+    voters: [1, 2, 3],
+    observers: own.pick([[], [4]]),
+    peerTimeouts: { peerMs: own.pick([300, 1000]), pingMs: 50 },
+    syncMs: own.pick([5, 20]),
+    segmentBytes: own.pick([1024, 4096]),
+    snapshotEveryTransactions: own.pick([5, 20]),
+    faults: {
+      wipeMs: 300,
+      resetMs: own.pick([50, 100]),
+      stallMs: own.pick([0, 300]),
+      healMs: own.pick([50, 200]),
+    },
+    workload: { ...busy, thinkMs: 50, sessionTimeoutMs: 10_000, restless: 0 },
+    limits: { requestTimeoutMs: 4000 },
+  }),
+  /** Who is ahead of most loses its log, and has a snapshot of what is committed before the others catch up. */
+  losses: (own) => ({
+    voters: [1, 2, 3, 4, 5],
+    observers: [],
+    peerTimeouts: { peerMs: 3000, pingMs: 20, diskStallMs: 5000 },
+    safetyMs: 6000,
+    syncMs: own.pick([20, 40]),
+    segmentBytes: 4096,
+    snapshotEveryTransactions: 1,
+    faults: { lossMs: 1200, healMs: own.pick([500, 800]) },
+    workload: { ...busy, alone: 0.5, dataBytes: 100, sessionTimeoutMs: 10_000, restless: 0 },
+    limits: { requestTimeoutMs: 4000, ringTransactionsMax: 3 },
+  }),
+  /** A leader that stood still finds another one, and still writes what it has to cut from its log. */
+  returns: (own) => ({
+    voters: [1, 2, 3],
+    observers: [],
+    peerTimeouts: hasty,
+    syncMs: own.pick([20, 50]),
+    segmentBytes: 1024,
+    network: { baseMs: 0.2, jitterMs: 0.2, bandwidth: 100_000, fragmentation: 0 },
+    faults: {
+      pauseMs: own.pick([200, 400]),
+      partitionMs: own.pick([0, 600]),
+      stallMs: own.pick([0, 400]),
+      healMs: own.pick([300, 600]),
+    },
+    workload: { ...busy, thinkMs: 50, dataBytes: 300, sessionTimeoutMs: 10_000, restless: 0 },
+    limits: { requestTimeoutMs: 4000 },
   }),
 };
