@@ -86,10 +86,13 @@ export class SessionLives {
     return timeoutMs !== undefined && this.touch(id, timeoutMs);
   }
 
-  /** The next barrier takes this sign of life along, so that its passing confirms it. */
+  /**
+   * A sign of life by a request that waits for the leader's word: on the leader it counts at once, lest the
+   * session ends while the request waits; on a learner the next barrier takes it along, which confirms it.
+   */
   touchUrgently(id: SessionId): void {
-    if (this.#leading) return;
-    this.#urgent.set(id, this.#core.clock.monotonicMs());
+    if (this.#leading) this.touchAlone(id);
+    else this.#urgent.set(id, this.#core.clock.monotonicMs());
   }
 
   /** A sign of life that another node has heard. @returns false for a session that is not live */

@@ -34,6 +34,8 @@ interface NodeState {
   durable: LogPosition;
   /** What it has at least while its files are being changed. */
   floorZxid: number;
+  /** Of the log that a snapshot is replacing: until that is done the node goes by it. */
+  durableBefore: LogPosition | undefined;
   /** The furthest that was ever on its disk. */
   everDurable: LogPosition;
   /** On the disk. */
@@ -167,6 +169,7 @@ export class Logs {
     this.#restart(node, recovered);
     this.#isDurable(node, position);
     node.former = [];
+    node.durableBefore = undefined;
     node.promise = recovered.promise;
     node.isExcused = false;
     node.isWhole = !recovered.recovering;
@@ -188,7 +191,10 @@ export class Logs {
     };
     storage.install = (snapshot, at) => {
       const former = this.#install(node, at.position, at.chain);
-      return install.call(storage, snapshot, at).then(() => this.#changed(life, former));
+      return install.call(storage, snapshot, at).then(() => {
+        node.durableBefore = undefined;
+        this.#changed(life, former);
+      });
     };
     storage.writePromise = (promise) => {
       if (promise.epoch < (node.promise?.epoch ?? 0)) {
@@ -274,6 +280,7 @@ export class Logs {
     if (node === undefined) {
       const durable = { durable: noPosition, everDurable: noPosition };
       const nothing = { ...durable, promise: undefined, applied: 0, isExcused: false };
+      const durableBefore = undefined;
       const state = {
         isWhole: true,
         isRecovering: false,
@@ -282,7 +289,7 @@ export class Logs {
         committedAtFirst: 0,
       };
       const life = { lost: undefined, counted: undefined, isStranger: false };
-      node = { log: emptyLog(), former: [], ...nothing, ...state, ...life };
+      node = { log: emptyLog(), former: [], durableBefore, ...nothing, ...state, ...life };
       this.#nodes.set(id, node);
     }
     return node;
@@ -330,6 +337,7 @@ export class Logs {
     node.former.push(former);
     lowerFloor(node, Math.min(node.durable.zxid, zxid));
     node.log = { base: { zxid, epoch, chain }, entries: [] };
+    node.durableBefore = node.durable;
     // What it had acknowledged is in the snapshot, or in the former log until that is there.
     this.#isDurable(node, { zxid, epoch });
     return former;
@@ -389,9 +397,14 @@ export class Logs {
   }
 
   /** I-19: what a role begins with is what the disk has. */
-  #checkMemory({ machine }: Life, { durable }: NodeState, status: ZabStatus): void {
+  #checkMemory(
+    { machine }: Life,
+    { durable, durableBefore = durable }: NodeState,
+    status: ZabStatus,
+  ): void {
     const { epoch, zxid } = status.durable;
     if (comparePositions(status.durable, durable) <= 0) return;
+    if (comparePositions(status.durable, durableBefore) <= 0) return;
     violated(
       `I-19: node ${machine.id} takes ${epoch}/${zxid} for durable, and on its disk is ${durable.zxid}`,
     );

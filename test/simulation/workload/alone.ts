@@ -50,7 +50,9 @@ export class Alone {
     this.#open.set(request, life);
     this.#all.asked(request);
     life.machine.submit([message], () => {
-      if (session !== 0) sessions.heard(session, life);
+      // What waits for a zxid is looked at once that has come: until then the session may not be known there.
+      const isBehind = (life.replica?.status().appliedZxid ?? 0) < (message.minZxid ?? 0);
+      if (session !== 0 && !isBehind) sessions.heard(session, life);
     });
     return request;
   }

@@ -136,6 +136,13 @@ describe('a learner', () => {
 });
 
 describe('the leader', () => {
+  it('takes a request that waits for its word for a sign of life at once', () => {
+    lives.lead();
+    nowMs += 1900;
+    lives.touchUrgently(1);
+    expect([lives.expiresInMs(1), lives.expiresInMs(2)]).toEqual([4000, 2100]);
+  });
+
   beforeEach(() => {
     generations.begin();
     lives.lead();
