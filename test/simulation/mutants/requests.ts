@@ -70,6 +70,15 @@ export const requestMutants: readonly Mutation[] = [
     }
     const open = [...this.#open()].filter((pending) => !kept.has(pending));`,
       },
+      // What is kept counts on, so that nothing but the answer is wrong.
+      {
+        file: 'replica/forwarder.ts',
+        find: 'this.#bytes = 0;',
+        replace: `this.#bytes = 0;
+    for (let index = 0; index < this.#proposed.length; index++) {
+      this.#bytes += this.#proposed.at(index)?.request.bytes ?? 0;
+    }`,
+      },
       {
         file: 'replica/forwarder.ts',
         find: "assert(head.zxid === zxid, 'a write is answered by its own record');",
