@@ -113,7 +113,10 @@ describe('an ensemble', () => {
       expect(await measurement(node.url, 'peers_connected')).toBe(3);
       expect(await measurement(node.url, 'members_voting')).toBe(3);
       // A node that a busy machine has kept from hearing its leader is not ready for a moment.
-      await until('readiness', async () => (await measurement(node.url, 'ready')) === 1 || undefined);
+      await until(
+        'readiness',
+        async () => (await measurement(node.url, 'ready')) === 1 || undefined,
+      );
       const role = states[id - 1] ?? '';
       expect(await measurement(node.url, `role{role="${role}"}`)).toBe(1);
       expect(await measurement(node.url, 'role{role="looking"}')).toBe(0);
