@@ -119,7 +119,8 @@ export class Drive {
     this.#receiver.listen({
       taken: (tenure, transfer, index) =>
         this.#input(() => this.#zab.chunkTaken(tenure, transfer, index)),
-      refused: (tenure, reason) => this.#input(() => this.#zab.snapshotRefused(tenure, reason)),
+      refused: (tenure, departure) =>
+        this.#input(() => this.#zab.snapshotRefused(tenure, departure)),
       failed: (tenure, reason) =>
         this.#input(() => {
           if (tenure === this.#zab.status.tenure) this.#zab.stepDown(reason);

@@ -3,8 +3,9 @@
  * state of its own, and only then, in one step, put in the place of the log and the snapshots. Until that
  * step nothing of this node has changed, and giving up costs nothing.
  */
+import { CoordinationError } from '../protocol/errors.ts';
 import type { Storage } from '../storage/index.ts';
-import type { LogPosition, SnapshotChunk } from '../zab/index.ts';
+import type { Departure, LogPosition, SnapshotChunk } from '../zab/index.ts';
 import type { Core } from './core.ts';
 import { EventRing } from './ring.ts';
 import { loadSnapshot } from './snapshots.ts';
@@ -29,7 +30,8 @@ export interface Installed {
 
 export interface ReceiverHooks {
   taken(tenure: number, transfer: number, index: number): void;
-  refused(tenure: number, reason: string): void;
+  /** All of it was there, and was not installed. */
+  refused(tenure: number, departure: Departure): void;
   /** The same before the last piece was there. */
   failed(tenure: number, reason: string): void;
   /** Asked right before the old state goes. */
@@ -103,7 +105,7 @@ export class SnapshotReceiver {
     try {
       if (reception.over) {
         // Whoever has sent the last piece waits for an answer, whatever became of the others.
-        if (last) this.#refuse(tenure, 'it was not received whole');
+        if (last) this.#refuse(tenure, own('it was not received whole'));
         return;
       }
       await (await reception.file).write(chunk.bytes);
@@ -119,7 +121,7 @@ export class SnapshotReceiver {
 
   #fail({ tenure, last }: SnapshotChunk, reason: string): void {
     if (last) {
-      this.#refuse(tenure, reason);
+      this.#refuse(tenure, own(reason));
       return;
     }
     this.#core.log.warn({ reason }, 'the snapshot of the leader could not be received');
@@ -133,12 +135,12 @@ export class SnapshotReceiver {
     try {
       state = await this.#load(file, chunk);
     } catch (error) {
-      this.#refuse(chunk.tenure, String(error));
+      this.#refuse(chunk.tenure, { reason: String(error), violation: !isOfDisk(error) });
       await file.discard();
       return;
     }
     if (this.#hooks?.isWanted(chunk.tenure) !== true) {
-      this.#refuse(chunk.tenure, 'the role in which it was received is over');
+      this.#refuse(chunk.tenure, own('the role in which it was received is over'));
       await file.discard();
       return;
     }
@@ -176,8 +178,16 @@ export class SnapshotReceiver {
     }
   }
 
-  #refuse(tenure: number, reason: string): void {
+  #refuse(tenure: number, departure: Departure): void {
+    const { reason } = departure;
     this.#core.log.warn({ reason }, 'the snapshot of the leader was not installed');
-    this.#hooks?.refused(tenure, reason);
+    this.#hooks?.refused(tenure, departure);
   }
 }
+
+/** True for what the system says of this node's own disk. */
+const isOfDisk = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && !(error instanceof CoordinationError);
+
+/** Nothing that the leader is to blame for. */
+const own = (reason: string): Departure => ({ reason, violation: false });

@@ -157,15 +157,16 @@ export class SnapshotSender {
     }
   }
 
-  /** The newest snapshot that reaches far enough. */
+  /** The newest snapshot that reaches far enough; that of the time before the first record has nothing in it. */
   async #open({ request }: Transfer): Promise<OutgoingSnapshot> {
-    const { to, atLeast } = request;
+    const { to } = request;
+    const leastZxid = Math.max(1, request.atLeast.zxid);
     const lastSent = this.#lastSent.get(to) ?? -1;
     let zxid = this.#storage.listSnapshots().at(-1)?.zxid ?? -1;
-    if (zxid < atLeast.zxid || zxid <= lastSent) ({ zxid } = await this.#takeSnapshot());
+    if (zxid < leastZxid || zxid <= lastSent) ({ zxid } = await this.#takeSnapshot());
     // One that was under way already may have begun too early.
-    if (zxid < atLeast.zxid) ({ zxid } = await this.#takeSnapshot());
-    if (zxid < atLeast.zxid) throw new Error('this node is not far enough itself');
+    if (zxid < leastZxid) ({ zxid } = await this.#takeSnapshot());
+    if (zxid < leastZxid) throw new Error('this node is not far enough itself');
     const snapshot = await this.#storage.openSnapshot(zxid);
     this.#lastSent.set(to, zxid);
     return snapshot;

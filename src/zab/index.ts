@@ -24,6 +24,7 @@ export type {
   VoteMessage,
   ZabMessage,
 } from './messages.ts';
+export type { Departure } from './learner.ts';
 export type { LogStart } from './log-view.ts';
 export { decodeEpochRecord, encodeEpochRecord } from './epoch-record.ts';
 export {

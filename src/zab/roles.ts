@@ -199,12 +199,12 @@ export class Roles {
     if (isLearning(this.#role)) this.#role.learner.onInstalled(log.last);
   }
 
-  /** The snapshot was not as it should be, and nothing on the disk has changed. */
-  snapshotRefused(tenure: number, reason: string): void {
+  /** The snapshot was not as it should be, or could not be taken in, and nothing on the disk has changed. */
+  snapshotRefused(tenure: number, departure: Departure): void {
     assert(tenure === this.#installing, 'what is refused was received whole');
     const isPresent = tenure === this.#tenure;
     this.#endInstallation();
-    if (isPresent) this.#leave({ reason, violation: true });
+    if (isPresent) this.#leave(departure);
   }
 
   #look(): void {

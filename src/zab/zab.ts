@@ -10,6 +10,7 @@ import { assert } from '../protocol/assert.ts';
 import { Barriers } from './barriers.ts';
 import type { Context } from './context.ts';
 import { DiskWatch } from './disk-watch.ts';
+import type { Departure } from './learner.ts';
 import type { Leader } from './leader.ts';
 import { LogView } from './log-view.ts';
 import { Members } from './members.ts';
@@ -219,9 +220,9 @@ export class Zab {
     this.#roles.snapshotInstalled(tenure, snapshot);
   }
 
-  /** The snapshot was not as it should be, and nothing on the disk has changed. */
-  snapshotRefused(tenure: number, reason: string): void {
-    this.#roles.snapshotRefused(tenure, reason);
+  /** The snapshot was not as it should be, or could not be taken in, and nothing on the disk has changed. */
+  snapshotRefused(tenure: number, departure: Departure): void {
+    this.#roles.snapshotRefused(tenure, departure);
   }
 
   /**

@@ -333,8 +333,10 @@ export class ScenarioNode implements Witness {
     for (const chunk of ready.chunks) {
       const received = process.receiver.take(chunk);
       process.zab.chunkTaken(chunk.tenure, chunk.transfer, chunk.index);
-      if (received === 'broken') process.zab.snapshotRefused(chunk.tenure, 'a piece is not whole');
-      else if (received !== undefined) {
+      if (received === 'broken') {
+        const departure = { reason: 'a piece is not whole', violation: true };
+        process.zab.snapshotRefused(chunk.tenure, departure);
+      } else if (received !== undefined) {
         this.disk.logQueue.push({ tenure, work: { kind: 'install', snapshot: received } });
       }
     }

@@ -28,7 +28,10 @@ export class Words {
     transport.disconnect = (peer, reason) => {
       const { id } = life.machine;
       if (life.process.isAlive) {
-        violated(`links: node ${id} accuses ${peer}, and no node breaks the protocol: ${reason}`);
+        // Whoever calls this may have caught what it throws, so it is told apart from that.
+        life.machine.parts.world.attempt(() => {
+          violated(`links: node ${id} accuses ${peer}, and no node breaks the protocol: ${reason}`);
+        });
       }
       disconnect.call(transport, peer, reason);
     };

@@ -107,6 +107,14 @@ describe('a snapshot for a learner', () => {
     expect(taken, 'the one of 40 is kept now').toBe(1);
   });
 
+  it('is not that of the time before the first record, which has nothing in it', async () => {
+    const nothing = { position: { epoch: 0, zxid: 0 }, chain: 0 };
+    await storage.snapshot(nothing, contentOf(100));
+    sender.begin({ ...requestOf(2), atLeast: nothing.position });
+    await settle();
+    expect(sent[0]?.message.position.zxid).toBe(40);
+  });
+
   it('cannot be of a state that this node has not got', async () => {
     sender.begin(requestOf(2, 50));
     await settle();

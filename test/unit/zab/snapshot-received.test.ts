@@ -120,11 +120,22 @@ describe('a snapshot as its learner receives it', () => {
     const host = learning();
     const { tenure } = host.zab.status;
     piece(host, 0, true);
-    host.zab.snapshotRefused(tenure, 'its checksum is wrong');
+    host.zab.snapshotRefused(tenure, { reason: 'its checksum is wrong', violation: true });
     host.takeAll();
     expect(host.trace).toContainEqual({
       ...{ type: 'violation', peer: 3, reason: 'its checksum is wrong' },
     });
+    expect(host.zab.status).toMatchObject({ role: 'looking', last: { zxid: 2 } });
+  });
+
+  it('that this node cannot take in ends the role too, and its leader is not to blame', () => {
+    const host = learning();
+    const { tenure } = host.zab.status;
+    piece(host, 0, true);
+    host.zab.snapshotRefused(tenure, { reason: 'its disk is full', violation: false });
+    host.takeAll();
+    expect(host.trace).not.toContainEqual(expect.objectContaining({ type: 'violation' }));
+    expect(host.readies.flatMap(({ disconnect }) => disconnect)).toEqual([]);
     expect(host.zab.status).toMatchObject({ role: 'looking', last: { zxid: 2 } });
   });
 
