@@ -70,7 +70,7 @@ export class Faults {
     this.#swarm = cluster.swarm;
     this.#losses = losses;
     for (const machine of cluster.machines) {
-      machine.disk.mayTakeBack = (how) => losses.mayTakeBack(machine, how);
+      machine.disk.mayTakeBack = () => losses.mayTakeBack(machine);
     }
   }
 

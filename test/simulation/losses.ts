@@ -47,11 +47,10 @@ export class Losses {
 
   /**
    * The same for what a disk has said to be durable, and is not. Where only a part of it is lost, files may
-   * contradict one another.
+   * contradict one another; and where all is, it may be what had said that a damage was made good.
    */
-  mayTakeBack(machine: Machine, how: 'chance' | 'worst'): boolean {
-    if (!this.mayForget(machine)) return false;
-    if (how === 'chance' && !this.mayDamage(machine)) return false;
+  mayTakeBack(machine: Machine): boolean {
+    if (!this.mayForget(machine) || !this.mayDamage(machine)) return false;
     this.#cluster.world.trace.tell(() => `node ${machine.id} comes back with less`);
     this.#logs.excuse(machine.id);
     return true;

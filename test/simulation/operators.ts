@@ -29,5 +29,5 @@ export function rollingRestart(cluster: Cluster, patienceMs: number, isOver: () 
 
 /** An old copy of a data directory, while everybody else has all that is missing in it. */
 export function bringBack(machine: Machine, copy: MemoryDisk, losses: Losses): void {
-  if (losses.mayTakeBack(machine, 'worst')) machine.restore(copy);
+  if (losses.mayTakeBack(machine)) machine.restore(copy);
 }

@@ -33,7 +33,7 @@ export class SimulatedDisk {
   #crashIn = Infinity;
   #isLying = false;
   /** Asked when the power goes while it lies: whether what it had said to be durable may be lost. */
-  mayTakeBack: (how: 'chance' | 'worst') => boolean = () => false;
+  mayTakeBack: () => boolean = () => false;
   /** Bytes; Infinity unless the disk is made small. */
   capacityBytes = Number.MAX_SAFE_INTEGER;
   /** How the process that runs learns that an operation is done. */
@@ -74,7 +74,7 @@ export class SimulatedDisk {
   /** Of what was not synced each part is lost, kept or torn; or all of it is lost. */
   powerLost(how: 'chance' | 'worst'): void {
     this.#calm();
-    if (this.#isLying && !this.mayTakeBack(how)) this.#disk.honour();
+    if (this.#isLying && !this.mayTakeBack()) this.#disk.honour();
     this.#isLying = false;
     const random = how === 'chance' ? this.#chance.real : undefined;
     this.#disk = this.#disk.powerLoss(random, this.#options);
