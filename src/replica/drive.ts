@@ -115,6 +115,7 @@ export class Drive {
         this.#input(() => this.#zab.snapshotSent(to, tenure, snapshot)),
       failed: (to, tenure, reason) =>
         this.#input(() => this.#zab.snapshotFailed(to, tenure, reason)),
+      fatal: this.#onFatal,
     });
     this.#receiver.listen({
       taken: (tenure, transfer, index) =>

@@ -73,7 +73,10 @@ export class SnapshotReceiver {
     const present = this.#reception;
     const isNext = present?.tenure === tenure && present.transfer === transfer && index > 0;
     const reception = isNext ? present : this.#begin(chunk);
-    reception.written = reception.written.then(() => this.#write(reception, chunk));
+    reception.written = reception.written
+      .then(() => this.#write(reception, chunk))
+      // What the disk refuses has been told: the rest is a broken invariant of whoever was told.
+      .catch((error: unknown) => this.#hooks?.fatal(asError(error)));
   }
 
   /** Nothing more is received in this role; what is there of it goes. */
@@ -109,13 +112,13 @@ export class SnapshotReceiver {
         return;
       }
       await (await reception.file).write(chunk.bytes);
-      if (this.#reception === reception) this.#hooks?.taken(tenure, transfer, index);
     } catch (error) {
       // A snapshot that finds no room is no reason to end: the old state is whole.
       reception.over = true;
       this.#fail(chunk, String(error));
       return;
     }
+    if (this.#reception === reception) this.#hooks?.taken(tenure, transfer, index);
     if (last) await this.#finish(reception, chunk);
   }
 
@@ -174,7 +177,7 @@ export class SnapshotReceiver {
       const ring = new EventRing(this.#core.settings.limits, position.zxid + 1);
       this.#hooks?.installed({ tenure, at, epochStarts, state, ring });
     } catch (error) {
-      this.#hooks?.fatal(error instanceof Error ? error : new Error(String(error)));
+      this.#hooks?.fatal(asError(error));
     }
   }
 
@@ -183,6 +186,10 @@ export class SnapshotReceiver {
     this.#core.log.warn({ reason }, 'the snapshot of the leader was not installed');
     this.#hooks?.refused(tenure, departure);
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 /** True for what the system says of this node's own disk. */

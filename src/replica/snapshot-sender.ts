@@ -5,7 +5,7 @@
  * What a transfer needs, the snapshot and the records behind it, stays on the disk until the learner has
  * caught up.
  */
-import { assert } from '../protocol/assert.ts';
+import { assert, InvariantError } from '../protocol/assert.ts';
 import type { SnapshotInfo } from '../protocol/coordination.ts';
 import type { Zxid } from '../protocol/model.ts';
 import type { Storage } from '../storage/index.ts';
@@ -36,6 +36,8 @@ export interface SenderHooks {
     snapshot: { readonly transfer: number; readonly position: LogPosition; readonly chain: number },
   ): void;
   failed(to: number, tenure: number, reason: string): void;
+  /** An invariant is broken: the process must end. */
+  fatal(error: Error): void;
 }
 
 type OutgoingSnapshot = Awaited<ReturnType<Storage['openSnapshot']>>;
@@ -149,7 +151,8 @@ export class SnapshotSender {
       snapshot = await this.#open(transfer);
       await this.#send(transfer, snapshot);
     } catch (error) {
-      this.#fail(transfer, String(error));
+      if (error instanceof InvariantError) this.#hooks?.fatal(error);
+      else this.#fail(transfer, String(error));
     } finally {
       await snapshot?.close().catch(() => undefined);
       this.#running.delete(transfer);

@@ -117,8 +117,8 @@ export class IncomingSnapshot {
 
   /** Gives it up; may be called at any time, also again. */
   async discard(): Promise<void> {
-    await this.#close();
     // What stays of it goes with the next start.
+    await this.#close().catch(() => undefined);
     await this.#disk.remove(this.path).catch(() => undefined);
   }
 

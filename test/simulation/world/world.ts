@@ -2,6 +2,7 @@
  * The world of one simulation: virtual time, what is going to happen in it, and the trace of what did. One
  * thing happens at a time; then all promises that follow from it are settled, and only then comes the next.
  */
+import { InvariantError } from '../../../src/protocol/assert.ts';
 import { Agenda } from './agenda.ts';
 import type { Entry } from './agenda.ts';
 import { Chance } from './chance.ts';
@@ -9,8 +10,11 @@ import { Trace } from './trace.ts';
 
 const US_PER_MS = 1000;
 
-/** What a simulation is told that it found. The text says which invariant is broken, and how. */
-export class Violation extends Error {}
+/**
+ * What a simulation is told that it found. The text says which invariant is broken, and how. As one of the
+ * invariants it ends every process that finds it, in whatever it is thrown.
+ */
+export class Violation extends InvariantError {}
 
 /** @throws Violation always */
 export function violated(what: string): never {

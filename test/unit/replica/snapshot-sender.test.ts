@@ -73,6 +73,7 @@ beforeEach(async () => {
     send: (to, message) => sent.push({ to, message }),
     sent: (to, _tenure, { position }) => outcomes.push(`sent ${to} ${position.zxid}`),
     failed: (to, _tenure, reason) => outcomes.push(`failed ${to} ${reason}`),
+    fatal: (error) => outcomes.push(`fatal ${error.message}`),
   });
 });
 
