@@ -87,9 +87,11 @@ export class SimulatedDisk {
     return image.powerLoss();
   }
 
-  /** What is on it, for `restore`. */
+  /** What is on it, for `restore`: on another disk, which does not lie, it is what this one says that it has. */
   copy(): MemoryDisk {
-    return this.#disk.fork();
+    const copy = this.#disk.fork();
+    copy.honour();
+    return copy;
   }
 
   /** It holds what it held when the copy was made. */
