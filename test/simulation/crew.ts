@@ -86,5 +86,5 @@ function lostResult(seed: number, how: string): SeedResult {
     how === 'no end'
       ? `the run has not ended within ${PATIENCE_MS / 1000} s`
       : `the process has ended with ${how}`;
-  return { seed, failure, traceHash: '', simulatedMs: 0, cpuMs: 0 };
+  return { seed, failure, traceHash: '', simulatedMs: 0, cpuMs: 0, isPlain: false };
 }

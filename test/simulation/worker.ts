@@ -9,6 +9,8 @@ export interface SeedResult {
   readonly simulatedMs: number;
   /** Time of a core that it took. */
   readonly cpuMs: number;
+  /** Three voters and nobody else, and faults of all kinds: what paces are compared by. */
+  readonly isPlain: boolean;
 }
 
 const [, , faultsText = '{}'] = process.argv;
@@ -17,11 +19,14 @@ const faults = JSON.parse(faultsText) as Partial<FaultSwarm>;
 process.on('message', (seed: number) => {
   const before = process.cpuUsage();
   simulate({ seed, faults }).then(
-    ({ failure, traceHash, simulatedMs }) => {
+    ({ failure, traceHash, simulatedMs, swarm }) => {
       const { user, system } = process.cpuUsage(before);
       const cpuMs = (user + system) / 1000;
       const failed = failure?.message;
-      process.send?.({ seed, failure: failed, traceHash, simulatedMs, cpuMs } satisfies SeedResult);
+      const { voters, observers, isBornFirst } = swarm;
+      const isPlain = voters.length === 3 && observers.length === 0 && !isBornFirst;
+      const result = { seed, failure: failed, traceHash, simulatedMs, cpuMs, isPlain };
+      process.send?.(result satisfies SeedResult);
     },
     (error: unknown) => {
       throw error;
