@@ -83,10 +83,11 @@ export class Sessions {
     this.#known.get(id)?.heard.set(life, { clockMs, worldMs: this.#world.nowMs });
   }
 
-  /** The same for a stream: one that is not attached any more is no sign of life. */
+  /** The same for a stream: one that is not attached any more, or has been ended, is no sign of life. */
   heardOn(stream: Conversation): void {
     const isNewest = this.#known.get(stream.session)?.newest === stream;
-    if (stream.isAttached && isNewest) this.heard(stream.session, stream.life);
+    const isOpen = stream.isAttached && !stream.isOver;
+    if (isOpen && isNewest) this.heard(stream.session, stream.life);
   }
 
   /** An answer says how long the session is sure to live. */
