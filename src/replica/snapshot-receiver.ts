@@ -105,12 +105,12 @@ export class SnapshotReceiver {
 
   async #write(reception: Reception, chunk: SnapshotChunk): Promise<void> {
     const { tenure, transfer, index, last } = chunk;
+    if (reception.over) {
+      // Whoever has sent the last piece waits for an answer, whatever became of the others.
+      if (last) this.#refuse(tenure, own('it was not received whole'));
+      return;
+    }
     try {
-      if (reception.over) {
-        // Whoever has sent the last piece waits for an answer, whatever became of the others.
-        if (last) this.#refuse(tenure, own('it was not received whole'));
-        return;
-      }
       await (await reception.file).write(chunk.bytes);
     } catch (error) {
       // A snapshot that finds no room is no reason to end: the old state is whole.

@@ -11,7 +11,7 @@ import type { Swarm } from './swarm.ts';
 import type { Chance } from './world/chance.ts';
 import type { Ending, Life, Machine } from './world/machine.ts';
 import type { Replica } from '../../src/replica/index.ts';
-import { violated } from './world/world.ts';
+import { Violation, violated } from './world/world.ts';
 import type { World } from './world/world.ts';
 import { Clients } from './workload/clients.ts';
 
@@ -173,7 +173,8 @@ export class Simulation {
     this.#clients.ended(life);
     // A disk may end a node, and nothing else.
     const isFailure = how === 'refused-to-start' || how === 'fatal';
-    if (isFailure && !isDiskError(error) && !this.#replace(machine)) this.#world.fail(error);
+    if (error instanceof Violation) this.#world.fail(error);
+    else if (isFailure && !isDiskError(error) && !this.#replace(machine)) this.#world.fail(error);
     const chance = this.#world.chance.fork(`restart ${this.#world.nowUs}`);
     const afterMs = chance.exponential(this.#swarm.faults.healMs);
     this.#world.afterMs(afterMs, () => {

@@ -28,10 +28,7 @@ export class Words {
     transport.disconnect = (peer, reason) => {
       const { id } = life.machine;
       if (life.process.isAlive) {
-        // Whoever calls this may have caught what it throws, so it is told apart from that.
-        life.machine.parts.world.attempt(() => {
-          violated(`links: node ${id} accuses ${peer}, and no node breaks the protocol: ${reason}`);
-        });
+        violated(`links: node ${id} accuses ${peer}, and no node breaks the protocol: ${reason}`);
       }
       disconnect.call(transport, peer, reason);
     };
