@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly args?: readonly string[];
   /** Where a node keeps its data; by default below a directory that goes with the test. */
   readonly dataDir?: (id: number) => string;
+  /** How many descriptors each node may open. */
+  readonly descriptors?: number;
 }
 
 export interface MemberStatus {
@@ -113,9 +115,11 @@ export class Cluster {
   readonly nodes = new Map<number, ClusterNode>();
   readonly #proxies = new Map<string, TcpProxy>();
   readonly #args: readonly string[];
+  readonly #descriptors: number | undefined;
 
-  private constructor(args: readonly string[]) {
-    this.#args = args;
+  private constructor({ args = [], descriptors }: ClusterOptions) {
+    this.#args = [...usualArgs, ...args];
+    this.#descriptors = descriptors;
   }
 
   /** All nodes serve when it resolves. */
@@ -133,7 +137,7 @@ export class Cluster {
 
   /** The same without any process yet. */
   static async prepare({ voters, observers = 0, ...options }: ClusterOptions): Promise<Cluster> {
-    const cluster = new Cluster([...usualArgs, ...(options.args ?? [])]);
+    const cluster = new Cluster({ voters, ...options });
     const place = temporaryDirectory();
     for (let id = 1; id <= voters + observers; id += 1) {
       const dataDir = options.dataDir?.(id) ?? join(place, `node-${id}`);
@@ -192,7 +196,10 @@ export class Cluster {
       ...(options.members ?? this.memberFlags(id)),
       ...(options.args ?? []),
     ];
-    const process = await startServer({ dataDir: options.dataDir ?? node.dataDir, args });
+    const process = await startServer({
+      ...{ dataDir: options.dataDir ?? node.dataDir, args },
+      ...(this.#descriptors !== undefined && { descriptors: this.#descriptors }),
+    });
     node.process = process;
     node.isPaused = false;
     // A process that ends by itself is no longer there.

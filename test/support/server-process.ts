@@ -18,6 +18,8 @@ export interface ServerOptions {
   /** Further flags of `serve`; a `--port` among them replaces `--port 0`. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** How many descriptors it may open, instead of what the test's own process may (needs `prlimit`). */
+  readonly descriptors?: number;
 }
 
 /** How a process has ended. */
@@ -63,7 +65,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerPr
   const dataDir = options.dataDir ?? temporaryDirectory();
   const { args = [] } = options;
   const port = args.includes('--port') ? [] : ['--port', '0'];
-  const run = launch(['serve', '--data-dir', dataDir, ...port, ...args], options.env);
+  const run = launch(['serve', '--data-dir', dataDir, ...port, ...args], options);
   const { child, exited } = run;
   const url = await banner(run);
   const kill = (signal: NodeJS.Signals): Promise<Exit> => {
@@ -89,7 +91,7 @@ export async function runZoogate(
   args: readonly string[],
   env?: Readonly<Record<string, string>>,
 ): Promise<CommandResult> {
-  const { exited, stdout, stderr } = launch(args, env);
+  const { exited, stdout, stderr } = launch(args, env === undefined ? {} : { env });
   const exit = await exited;
   return { ...exit, stdout: stdout(), stderr: stderr() };
 }
@@ -103,9 +105,15 @@ interface Launched {
   readonly onLine: (listener: (line: string) => void) => void;
 }
 
-function launch(args: readonly string[], env: Readonly<Record<string, string>> = {}): Launched {
+function launch(
+  args: readonly string[],
+  { env = {}, descriptors }: Pick<ServerOptions, 'env' | 'descriptors'> = {},
+): Launched {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('ZOOGATE_'));
-  const child = spawn(process.execPath, [executable, ...args], {
+  const node = [process.execPath, executable, ...args];
+  const [command = '', ...rest] =
+    descriptors === undefined ? node : ['prlimit', `--nofile=${descriptors}`, ...node];
+  const child = spawn(command, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...Object.fromEntries(inherited), ...env },
   });
