@@ -16,6 +16,8 @@ export interface BenchContext {
   readonly seconds: number;
   /** Small numbers, for a look in passing. */
   readonly quick: boolean;
+  /** Another built checkout, to measure beside this one. */
+  readonly beside?: string;
 }
 
 export type Case = (context: BenchContext) => Promise<void>;

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [--quick] [--seconds 1] [--only rest,websocket,…] [--peers] [--json FILE]`
+ * `npm run bench -- [--quick] [--seconds 1] [--only rest,websocket,…] [--peers] [--beside DIR] [--json FILE]`
  *
  * Measures the built server as a process of its own, fsync on, on a real disk, beside what the machine
  * allows; prints a table and says of each goal whether it is met. Differences below a third mean little:
@@ -7,6 +7,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
+import { builds } from './cases/builds.ts';
 import { capacity } from './cases/capacity.ts';
 import { peers } from './cases/peers.ts';
 import { rest } from './cases/rest.ts';
@@ -19,8 +20,10 @@ import { httpLoadTool } from './loads/wrk.ts';
 import { commandLine } from '../support/command-line.ts';
 import { formatGoal, header, isMet, ratioOf, Results } from './results.ts';
 
-const usage = `usage: npm run bench -- [--quick] [--seconds N] [--only rest,websocket,writer,watchers,idle,capacity,peers]
-  [--peers] [--json FILE]`;
+const usage = `usage: npm run bench -- [--quick] [--seconds N] [--only rest,websocket,writer,watchers,idle,capacity,peers,builds]
+  [--peers] [--beside DIR] [--json FILE]
+
+--only builds --beside DIR compares this build with another built checkout.`;
 
 const cases = {
   rest,
@@ -30,13 +33,16 @@ const cases = {
   idle,
   capacity,
   peers,
+  builds,
 } as const satisfies Record<string, Case>;
 type CaseName = keyof typeof cases;
 const isCase = (name: string): name is CaseName => name in cases;
 
 function chosenCases(only: string | undefined, withPeers: boolean): CaseName[] {
   const all = Object.keys(cases).filter(isCase);
-  if (only === undefined) return all.filter((name) => name !== 'peers' || withPeers);
+  if (only === undefined) {
+    return all.filter((name) => name !== 'builds' && (name !== 'peers' || withPeers));
+  }
   return only.split(',').map((name) => {
     if (!isCase(name)) throw new Error(`--only: no case ${name}; there are ${all.join(', ')}`);
     return name;
@@ -50,6 +56,7 @@ async function main(): Promise<void> {
       seconds: { type: 'string' },
       only: { type: 'string' },
       peers: { type: 'boolean', default: false },
+      beside: { type: 'string' },
       json: { type: 'string' },
     },
   });
@@ -61,7 +68,10 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => process.exit(130));
   const results = new Results();
-  const context: BenchContext = { results, folder: await makeWorkFolder(), seconds, quick };
+  const context: BenchContext = {
+    ...{ results, folder: await makeWorkFolder(), seconds, quick },
+    ...(values.beside !== undefined && { beside: values.beside }),
+  };
   console.log(`load on HTTP by ${httpLoadTool()}`);
   console.log(header);
   for (const name of chosen) await cases[name](context);

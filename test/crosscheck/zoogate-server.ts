@@ -9,11 +9,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const entry = fileURLToPath(new URL('../../dist/server/main.js', import.meta.url));
+const ownCheckout = fileURLToPath(new URL('../..', import.meta.url));
 const defaultStartTimeoutMs = 30_000;
 const stopTimeoutMs = 20_000;
 
 export interface ZoogateOptions {
+  /** Another built checkout than this one. */
+  readonly checkout?: string;
   /** Further flags of `serve`. */
   readonly flags?: readonly string[];
   /** An existing data folder, which is then left where it is. */
@@ -32,6 +34,7 @@ export interface RunningZoogate {
 }
 
 export async function startZoogate(options: ZoogateOptions = {}): Promise<RunningZoogate> {
+  const entry = join(options.checkout ?? ownCheckout, 'dist/server/main.js');
   const folder = options.dataFolder ?? (await mkdtemp(join(tmpdir(), 'zoogate-')));
   const portFile = join(folder, 'http.port');
   await rm(portFile, { force: true });
