@@ -28,6 +28,11 @@ export interface Authority {
   barrier(pending: Pending): void;
   /** The stream has proved the session and asks to speak for it alone. @throws CoordinationError */
   attach(pending: Pending, session: SessionId, timeoutMs: number): void;
+  /**
+   * The request's session is about to end: refuses the request when that is certain.
+   * @throws CoordinationError the refusal, to be handed to `refuse`
+   */
+  endOf(pending: Pending, session: SessionId): void;
   /** @returns whether the error may be answered now, or waits until what it says is certain */
   refuse(pending: Pending, error: CoordinationError): 'final' | 'waiting';
 }
@@ -105,6 +110,10 @@ export class Acceptance implements Authority {
     this.#requireTurn();
     this.#drive.propose({ type: 'attachSession', session, timeoutMs }, nobody, pending);
     this.#raise(pending, session, timeoutMs);
+  }
+
+  endOf(_pending: Pending, session: SessionId): void {
+    throw sessionGone(session);
   }
 
   /** The request's stream has the newest attachment of the session, by the record that was made for it. */

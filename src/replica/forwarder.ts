@@ -172,10 +172,20 @@ export class Forwarder implements Authority {
     this.#forward(pending, { type: 'attach', id: this.#nextId++, session, timeoutMs });
   }
 
-  /** Asks how long the session lives, which nobody else knows. @throws CoordinationError THROTTLEDOP */
+  /**
+   * Asks how long the session lives, which nobody else knows. With `touch` it is a sign of life too, and is
+   * refused where it comes too late.
+   * @throws CoordinationError THROTTLEDOP
+   */
   life(pending: Pending, session: SessionId, touch: boolean): void {
     this.#requireRoom();
+    this.#tellLives('urgent');
     this.#forward(pending, { type: 'life', id: this.#nextId++, session, touch });
+  }
+
+  /** Only the leader knows when its end is certain. */
+  endOf(pending: Pending, session: SessionId): void {
+    this.life(pending, session, true);
   }
 
   /** What this node alone refuses says nothing that another state could change. */

@@ -228,8 +228,11 @@ export class LeaderDesk {
         this.#acceptance.barrier(this.#pendingOf(link, message));
         return;
       case 'life':
-        if (message.touch) this.#lives.touchAlone(message.session);
-        this.#acceptance.barrier(this.#pendingOf(link, message));
+        this.#accept(link, message, (pending) => {
+          const { session, touch } = message;
+          if (touch && !this.#lives.touchAlone(session)) throw sessionGone(session);
+          this.#acceptance.barrier(pending);
+        });
         return;
       case 'register':
         this.#register(link, message);
@@ -247,7 +250,7 @@ export class LeaderDesk {
   /** One way in for all that can be refused. */
   #accept(
     link: LearnerLink,
-    message: WriteMessage | AttachMessage,
+    message: WriteMessage | AttachMessage | LifeMessage,
     take: (pending: Pending) => void,
   ): void {
     const pending = this.#pendingOf(link, message);
@@ -293,7 +296,12 @@ export class LeaderDesk {
     this.#say(link, { type: 'answered', id, zxid: pending.zxid, confirmed: zxid, result });
   }
 
-  #tellLife(pending: Pending, { id, session }: LifeMessage, zxid: Zxid): void {
+  #tellLife(pending: Pending, { id, session, touch }: LifeMessage, zxid: Zxid): void {
+    if (touch && !this.#lives.isLive(session)) {
+      // It has been ended since its sign of life was counted.
+      this.#acceptance.refuse(pending, sessionGone(session));
+      return;
+    }
     const expiresInMs = this.#lives.expiresInMs(session) ?? 0;
     const connected = this.#generations.isAttached(session);
     this.#say(originOf(pending).link, { type: 'lives', id, zxid, expiresInMs, connected });

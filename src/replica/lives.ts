@@ -40,6 +40,8 @@ export class SessionLives {
   #confirmedBefore = new Map<SessionId, number>();
   /** Timeouts that are or may be in force, shorter than those of creation: negotiated on another node. */
   readonly #shorter = new Map<SessionId, number>();
+  /** Live here, and the leader of this node has said that nothing prolongs them: their end is on its way. */
+  readonly #ending = new Set<SessionId>();
   #rotatedMs: number;
   /**
    * While this node leads: a moment at which it certainly did. A leader that stood still may have been
@@ -61,12 +63,14 @@ export class SessionLives {
     this.#expiry.restart(this.#core.state.sessions, this.#core.clock.monotonicMs());
     this.#heard.clear();
     this.#urgent.clear();
+    this.#ending.clear();
     this.#told.drain();
   }
 
   /** Somebody else leads, or nobody. What was heard and not confirmed is told to the next leader. */
   learn(): void {
     this.#leading = false;
+    this.#ending.clear();
     for (const { signs } of this.#told.drain()) {
       for (const [id, atMs] of signs) if (!this.#heard.has(id)) this.#heard.set(id, atMs);
     }
@@ -118,6 +122,7 @@ export class SessionLives {
   replaced(): void {
     this.#confirmed.clear();
     this.#confirmedBefore.clear();
+    this.#ending.clear();
   }
 
   /** A session's `closeSession` has been applied. */
@@ -129,6 +134,7 @@ export class SessionLives {
     this.#confirmed.delete(id);
     this.#confirmedBefore.delete(id);
     this.#shorter.delete(id);
+    this.#ending.delete(id);
   }
 
   /** A timeout that the attached stream has negotiated counts for requests without a stream too. */
@@ -137,9 +143,10 @@ export class SessionLives {
     return replicated === undefined ? undefined : (this.#generations.timeoutOf(id) ?? replicated);
   }
 
-  /** On the leader: it exists and is not about to end. A learner knows only whether it exists. */
+  /** It exists and is not about to end, as far as this node knows: a learner by what its leader has said. */
   isLive(id: SessionId): boolean {
-    return this.#core.state.sessions.has(id) && !(this.#leading && this.#expiry.isClosing(id));
+    if (!this.#core.state.sessions.has(id)) return false;
+    return !(this.#leading ? this.#expiry.isClosing(id) : this.#ending.has(id));
   }
 
   /**
@@ -238,6 +245,7 @@ export class SessionLives {
         if (timeoutMs === undefined) this.#shorter.delete(id);
         else this.#shorter.set(id, timeoutMs);
         if (!notLive.has(id)) this.confirm(id, atMs);
+        else if (this.#core.state.sessions.has(id)) this.#ending.add(id);
       }
     }
   }

@@ -47,6 +47,7 @@ import {
   behindUncertain,
   overdueError,
 } from './requests.ts';
+import { sessionGone } from './reads.ts';
 import { Pending, streamOf } from './stream.ts';
 import type { Stream } from './stream.ts';
 import { ZxidWaiters } from './zxid-waiters.ts';
@@ -376,7 +377,8 @@ export class Pipeline {
     block(pending);
     if (stream === undefined && caller.session !== 0) this.#lives.touchUrgently(caller.session);
     if (operation.type === 'sessionInfo' && this.#authority === this.#forwarder) {
-      this.#forwarder.life(pending, operation.session, operation.touch === true);
+      const touches = operation.touch === true || operation.session === caller.session;
+      this.#forwarder.life(pending, operation.session, touches);
     } else {
       this.#authority.barrier(pending);
     }
@@ -395,14 +397,41 @@ export class Pipeline {
   }
 
   #becomeReady(pending: Pending): void {
-    pending.phase = 'ready';
     const { stream } = pending;
+    if (stream === undefined && this.#awaitsEnd(pending)) return;
+    pending.phase = 'ready';
     if (stream === undefined) {
       this.#answers.answer(pending);
       return;
     }
     unblock(pending);
     this.#advance(stream);
+  }
+
+  /**
+   * The session of a read that stands alone was judged when the read came; it may have ended since. Where
+   * that is certain the read is refused, and where it is only on its way the read waits for it.
+   */
+  #awaitsEnd(pending: Pending): boolean {
+    const { operation, caller, error } = pending;
+    if (error !== undefined || !isRead(operation)) return false;
+    const touched =
+      operation.type === 'sessionInfo' && operation.touch === true ? operation.session : 0;
+    const session = [caller.session, touched].find((id) => id !== 0 && !this.#lives.isLive(id));
+    if (session === undefined) return false;
+    if (!this.#core.state.sessions.has(session)) {
+      pending.error = sessionGone(session).toBody();
+      return false;
+    }
+    if (this.#availability.state !== 'serving') return false;
+    try {
+      this.#authority.endOf(pending, session);
+      return true;
+    } catch (refusal) {
+      if (!(refusal instanceof CoordinationError)) throw refusal;
+      pending.error = refusal.toBody();
+      return this.#authority.refuse(pending, refusal) === 'waiting';
+    }
   }
 
   /** Answers the ready requests at the head of the stream. */

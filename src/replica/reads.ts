@@ -170,6 +170,7 @@ export class Reads {
     if (session === 0) {
       throw new CoordinationError('SESSIONREQUIRED', 'ephemerals: the request has no session');
     }
+    if (!this.#core.state.sessions.has(session)) throw sessionGone(session);
     const paths = this.#core.state.tree.ephemeralsOf(session);
     const prefix = operation.prefix ?? '/';
     return { paths: prefix === '/' ? paths : paths.filter((path) => path.startsWith(prefix)) };

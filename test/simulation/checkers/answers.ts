@@ -1,6 +1,6 @@
 /**
  * What clients are told, held against the ledger at the very moment. It is exact: the state at every zxid is
- * known, so that an answer is right or wrong, and never merely plausible (C-1 to C-15).
+ * known, so that an answer is right or wrong, and never merely plausible (C-1 to C-16).
  */
 import type { ErrorAnswer, ResultAnswer } from '../../../src/protocol/coordination.ts';
 import type { EventsAnswer, GoneAnswer } from '../../../src/protocol/coordination.ts';
@@ -316,6 +316,7 @@ export class Answers {
     const { operation, message } = request;
     const { zxid } = answer;
     this.#requireNew(request, zxid);
+    this.#requireLive(request, zxid);
     if (zxid < (message.minZxid ?? 0)) {
       violated(`C-5: ${what(request)} is answered from ${zxid}, before the zxid that it names`);
     }
@@ -342,6 +343,7 @@ export class Answers {
       return;
     }
     this.#requireNew(request, zxid);
+    this.#requireLive(request, zxid);
     const expected = Refused.by(() => readAt(this.#commits, operation, { ...request, zxid }));
     if (!(expected instanceof Refused)) {
       violated(`C-4: ${what(request)} is refused with ${code} at ${zxid}, and is possible`);
@@ -357,6 +359,14 @@ export class Answers {
     const isPromised = operation.type !== 'ping' && message.consistency === 'linearizable';
     if (zxid >= floor || (operation.type !== 'sync' && !isPromised)) return;
     violated(`C-6: ${what(request)} is answered from ${zxid}, and ${floor} was shown before`);
+  }
+
+  /** C-16: nobody is answered for a session that is over in the state that the answer is given from. */
+  #requireLive(request: Request, zxid: number): void {
+    const { stream, session } = request;
+    if (stream !== undefined || session === 0) return;
+    if (this.#commits.history.isLiveAt(session, zxid)) return;
+    violated(`C-16: ${what(request)} is answered at ${zxid} for session ${session}, which is over`);
   }
 
   #requireEnded(request: Request, other: number): void {

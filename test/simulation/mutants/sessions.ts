@@ -164,6 +164,17 @@ export const sessionMutants: readonly Mutation[] = [
     ],
   },
   {
+    name: 'sessionJudgedAtArrival',
+    rule: 'The session of a request is judged again when the request is answered.',
+    edits: [
+      {
+        file: 'replica/pipeline.ts',
+        find: 'if (stream === undefined && this.#awaitsEnd(pending)) return;',
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'generationLostInSnapshot',
     rule: 'A snapshot holds which attachment of a session is the newest.',
     edits: [

@@ -226,6 +226,18 @@ export class Client implements User {
     const drawing = this.#drawing();
     const caller = { identities: this.#identities, session: grant };
     this.#alone.ask(life, drawEphemeral(drawing), { deed: newDeed(drawing.tag), caller });
+    this.#askWhether(session);
+  }
+
+  /** Whether the session still lives, as a node says that may not have heard of its end. */
+  #askWhether(session: number): void {
+    const life = this.#all.pickLife(this.#chance);
+    if (life === undefined || this.#all.isQuiet) return;
+    const caller = {
+      identities: this.#identities,
+      session: this.#all.sessions.grantOf(session),
+    };
+    this.#alone.ask(life, { type: 'whoami' }, { consistency: 'linearizable', caller });
   }
 
   #lockStep({ session, tag }: Drawing): Operation | undefined {
@@ -288,6 +300,7 @@ export class Client implements User {
       if (answer.error.code === 'SESSIONEXPIRED') this.#forgetSession();
       if (answer.ends === true) this.#leave();
     } else if (request.operation.type === 'endSession') {
+      this.#askWhether(request.session);
       this.#forgetSession();
       this.#close(line);
     }
