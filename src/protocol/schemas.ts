@@ -3,7 +3,7 @@
  * component of the generated documents; a type stands beside each as `Static<typeof …>`.
  */
 import { Kind, Type, TypeRegistry } from '@sinclair/typebox';
-import type { Static, TSchema, TUnsafe } from '@sinclair/typebox';
+import type { Static, TSchema, TUnion, TUnsafe } from '@sinclair/typebox';
 import { errorCodes } from './errors.ts';
 import { watchModes } from './model.ts';
 
@@ -32,6 +32,17 @@ export function Exactly<T extends Record<string, TSchema>>(
   options: Record<string, unknown> = {},
 ) {
   return Type.Object(properties, { additionalProperties: false, ...options });
+}
+
+/**
+ * Exactly one of the alternatives, which exclude one another: `oneOf` in the documents.
+ * @param discriminator the property whose one word tells which it is; empty where there is none
+ */
+export function OneOf<T extends TSchema[]>(
+  alternatives: [...T],
+  { discriminator = '', ...options }: Record<string, unknown> & { discriminator?: string } = {},
+): TUnion<T> {
+  return Type.Union(alternatives, { ...options, discriminator }) as TUnion<T>;
 }
 
 const positionMax = Number.MAX_SAFE_INTEGER;
@@ -208,9 +219,9 @@ export const CheckMemberSchema = Exactly(
   { $id: 'CheckMember' },
 );
 
-export const MultiMemberSchema = Type.Union(
+export const MultiMemberSchema = OneOf(
   [CreateMemberSchema, SetMemberSchema, DeleteMemberSchema, CheckMemberSchema],
-  { $id: 'MultiMember' },
+  { $id: 'MultiMember', discriminator: 'op' },
 );
 
 export const MultiReadMemberSchema = Exactly(
@@ -230,7 +241,7 @@ export const ChildSchema = Exactly(
 
 export const NodeStatSchema = Exactly({ path, stat: StatSchema }, { $id: 'NodeStat' });
 
-export const MultiResultSchema = Exactly(
+export const MultiMemberResultSchema = Exactly(
   {
     op: StringEnum(['create', 'set', 'delete', 'check']),
     path,
@@ -238,10 +249,10 @@ export const MultiResultSchema = Exactly(
     stat: Type.Optional(StatSchema),
     code: StringEnum(['OK']),
   },
-  { $id: 'MultiResult' },
+  { $id: 'MultiMemberResult' },
 );
 
-export const MultiReadResultSchema = Exactly(
+export const MultiReadMemberResultSchema = Exactly(
   {
     op: StringEnum(['get', 'children', 'exists', 'acl']),
     path,
@@ -252,7 +263,7 @@ export const MultiReadResultSchema = Exactly(
     acl: Type.Optional(AclSchema),
     stat: Type.Optional(StatSchema),
   },
-  { $id: 'MultiReadResult' },
+  { $id: 'MultiReadMemberResult' },
 );
 
 export type WireMultiReadMember = Static<typeof MultiReadMemberSchema>;

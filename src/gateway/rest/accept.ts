@@ -1,17 +1,29 @@
-/** Which representation of a znode a client wants: JSON only where it is named. */
+/** Which representation of a znode a client wants. */
 
-/** True when JSON is asked for by name and bytes are not preferred to it (RFC 9110, 12.5.1). */
+const json = 'application/json';
+const bytes = 'application/octet-stream';
+
+/**
+ * True when JSON is preferred to bytes (RFC 9110, 12.5.1). Where both weigh the same the one that is named
+ * wins over the one that only a range allows, and else the bytes: they are what is stored, and generated
+ * clients name every type that the document declares.
+ */
 export function wantsJson(accept: string | undefined): boolean {
   if (accept === undefined || accept === '*/*') return false;
-  let json = 0;
-  let bytes = 0;
+  const weights = new Map<string, number>();
   for (const part of accept.toLowerCase().split(',')) {
-    const [type = '', ...parameters] = part.split(';').map((text) => text.trim());
-    const weight = weightOf(parameters);
-    if (type === 'application/json') json = Math.max(json, weight);
-    if (type === 'application/octet-stream') bytes = Math.max(bytes, weight);
+    const [range = '', ...parameters] = part.split(';').map((text) => text.trim());
+    weights.set(range, Math.max(weights.get(range) ?? 0, weightOf(parameters)));
   }
-  return json > 0 && json >= bytes;
+  const jsonWeight = weightFor(json, weights);
+  const bytesWeight = weightFor(bytes, weights);
+  if (jsonWeight !== bytesWeight) return jsonWeight > bytesWeight;
+  return jsonWeight > 0 && weights.has(json) && !weights.has(bytes);
+}
+
+/** The most specific range that is given decides; a type that no range names is not wanted. */
+function weightFor(type: string, given: ReadonlyMap<string, number>): number {
+  return given.get(type) ?? given.get('application/*') ?? given.get('*/*') ?? 0;
 }
 
 function weightOf(parameters: readonly string[]): number {

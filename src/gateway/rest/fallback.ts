@@ -14,7 +14,7 @@ import type { Answer } from './answer.ts';
 
 const exposedHeaders = [...Object.keys(responseHeaders), 'Retry-After'].join(', ');
 const acceptedHeaders = [
-  ...Object.keys(requestHeaders),
+  ...new Set(Object.entries(requestHeaders).map(([key, { name = key }]) => name)),
   ...['Accept', 'Authorization', 'Content-Type'],
 ].join(', ');
 const preflightMaxAgeS = '600';

@@ -79,16 +79,19 @@ export function writtenAnswer(
   headers.push('ETag', dataTag(stat), 'Zk-Version', String(stat.version));
   headers.push('Zk-Stat', statHeader(stat));
   if (result.created) headers.push('Location', `/znodes${encodePath(result.path)}`);
-  const status = result.created ? 201 : 200;
-  if (minimal) return minimalAnswer(headers, status);
+  if (minimal) return minimalAnswer(headers);
   headers.push('Content-Type', 'application/json');
+  const status = result.created ? 201 : 200;
   return { status, headers, body: writtenText(result, answer.zxid) };
 }
 
-/** `Prefer: return=minimal` (RFC 7240): the headers alone. */
-export function minimalAnswer(headers: string[], status: number): Answer {
+/**
+ * Of a write with `Prefer: return=minimal` (RFC 7240): the headers alone. Always 204, also of a creation,
+ * as OData has it: a 200 or 201 promises the JSON that the document declares, and clients would parse it.
+ */
+export function minimalAnswer(headers: string[]): Answer {
   headers.push('Preference-Applied', 'return=minimal');
-  return { status, headers };
+  return { status: 204, headers };
 }
 
 const plainPath = /^[A-Za-z0-9\-._~/]*$/;

@@ -40,7 +40,7 @@ export const transactionHandlers: Handlers<TransactionId> = {
     const text = Buffer.from(JSON.stringify(body));
     const answer = await request.write(operation, idempotencyOf(request, text));
     const headers = envelopeHeaders(settings, answer);
-    if (prefersMinimal(request.header('prefer'))) return minimalAnswer(headers, 200);
+    if (prefersMinimal(request.header('prefer'))) return minimalAnswer(headers);
     const results = wireMultiResults(answer.result as MultiResult);
     return jsonAnswer(headers, { zxid: answer.zxid, results });
   },

@@ -14,13 +14,7 @@ import type { Answer } from './answer.ts';
 import { readBody, readJson } from './body.ts';
 import type { Handlers, QueryOf } from './handler.ts';
 import { idempotencyOf } from './idempotency.ts';
-import {
-  emptyAnswer,
-  envelopeHeaders,
-  jsonAnswer,
-  minimalAnswer,
-  writtenAnswer,
-} from './representations.ts';
+import { envelopeHeaders, jsonAnswer, minimalAnswer, writtenAnswer } from './representations.ts';
 import type { RestRequest } from './request.ts';
 
 type WriteId = 'putZnode' | 'createZnode' | 'deleteZnode' | 'putAcl';
@@ -67,7 +61,9 @@ export const writeHandlers: Handlers<WriteId> = {
       ...(recursive === true && { recursive }),
     };
     const answer = await request.write(operation, idempotencyOf(request, new Uint8Array(0)));
-    return emptyAnswer(request.context.settings, answer);
+    const headers = envelopeHeaders(request.context.settings, answer);
+    if (prefersMinimal(request.header('prefer'))) return minimalAnswer(headers);
+    return { status: 204, headers };
   },
 
   putAcl: async (request) => {
@@ -87,7 +83,7 @@ export const writeHandlers: Handlers<WriteId> = {
     const headers = envelopeHeaders(settings, answer);
     headers.push('ETag', aclTag(stat), 'Zk-Version', String(stat.version));
     headers.push('Zk-Stat', statHeader(stat));
-    if (prefersMinimal(request.header('prefer'))) return minimalAnswer(headers, 200);
+    if (prefersMinimal(request.header('prefer'))) return minimalAnswer(headers);
     return jsonAnswer(headers, { path, stat, zxid: answer.zxid });
   },
 };

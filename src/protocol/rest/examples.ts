@@ -20,7 +20,7 @@ const created = { ...stat, mzxid: 117, mtime: stat.ctime, version: 0 };
 export const examples = {
   stat: { path: '/config/db', stat },
   znode: { path: '/config/db', data: 'hello', encoding: 'utf8', stat },
-  create: { data: 'hello', ephemeral: true, sequential: true },
+  create: { data: 'hello', sequential: true, parents: true },
   written: { path: '/config/db', name: 'db', created: false, stat, zxid: 120 },
   created: {
     path: '/tasks/task-0000000000',
@@ -39,7 +39,7 @@ export const examples = {
   },
   acl: [
     { scheme: 'world', id: 'anyone', perms: 'r' },
-    { scheme: 'auth', id: '', perms: 'cdrwa' },
+    { scheme: 'digest', id: 'ann:nGLc7VUmLqIWoUD0FS85yzCvoEE=', perms: 'cdrwa' },
   ],
   znodeAcl: {
     path: '/config/db',
@@ -47,19 +47,22 @@ export const examples = {
     stat,
   },
   aclWritten: { path: '/config/db', stat: { ...stat, aversion: 1 }, zxid: 121 },
+  // Succeeds on any node, as often as it is sent.
   multi: {
     operations: [
-      { op: 'check', path: '/config', version: 0 },
-      { op: 'create', path: '/config/db', data: 'hello' },
-      { op: 'set', path: '/config/cache', data: 'aGVsbG8=', encoding: 'base64', ifMatch: '3.110' },
-      { op: 'delete', path: '/config/old' },
+      { op: 'check', path: '/batch', exists: false },
+      { op: 'create', path: '/batch', data: 'hello' },
+      { op: 'set', path: '/batch', data: 'aGVsbG8=', encoding: 'base64', version: 0 },
+      { op: 'delete', path: '/batch' },
     ],
   },
   multiAnswer: {
     zxid: 117,
     results: [
-      { op: 'check', path: '/config', code: 'OK' },
-      { op: 'create', path: '/config/db', stat: created, code: 'OK' },
+      { op: 'check', path: '/batch', code: 'OK' },
+      { op: 'create', path: '/batch', stat: created, code: 'OK' },
+      { op: 'set', path: '/batch', stat: { ...created, version: 1 }, code: 'OK' },
+      { op: 'delete', path: '/batch', code: 'OK' },
     ],
   },
   multiRead: {

@@ -1,39 +1,48 @@
 /** The headers of requests and answers that have a meaning of their own here, for the document. */
 import { Type } from '@sinclair/typebox';
 import type { TSchema } from '@sinclair/typebox';
-import { ZxidSchema } from '../schemas.ts';
+import { StringEnum, ZxidSchema } from '../schemas.ts';
 import type { RequestHeader, ResponseHeader } from './route.ts';
 
 export interface HeaderSpec {
+  /** The header itself, where the key is another word. */
+  readonly name?: string;
   readonly description: string;
   readonly schema: TSchema;
-  readonly example: string | number;
+  /** Absent where it excludes another header or parameter, or only makes sense in a certain state. */
+  readonly example?: string | number;
 }
 
 export const requestHeaders: Readonly<Record<RequestHeader, HeaderSpec>> = {
   'Zk-Session': {
-    description: 'Binds the request to a session and keeps it alive: `<id>:<secret>`.',
+    description:
+      'Binds the request to a session and keeps it alive: the `token` of `POST /sessions`, ' +
+      '`<id>:<secret>`.',
     schema: Type.String(),
-    example: '42:AAAAAAAAAAAAAAAAAAAAAA',
   },
   'Zk-Min-Zxid': {
     description: 'Answer only from a state at or after this zxid; waits up to `wait`, else 5 s.',
     schema: ZxidSchema,
-    example: 117,
   },
   'If-Match': {
     description:
-      'The ETag, or its version alone (`"3"` or `3`: ZooKeeper\'s version check), a list, or `*`.',
+      'The ETag (`"3.117"`), or its version alone (`"3"` or `3`: ZooKeeper\'s version check), a list, ' +
+      'or `*` (the znode must exist). What can never match, a weak tag for example, is a 400.',
     schema: Type.String(),
-    example: '"3.117"',
   },
   'If-None-Match': {
-    description: 'Of a read: the ETag already known, for a 304. Of a write: only `*`, create only.',
+    description: 'The ETag already known (`"3.117"`): the answer is a 304 while it is the same.',
     schema: Type.String(),
-    example: '"3.117"',
+  },
+  CreateOnly: {
+    name: 'If-None-Match',
+    description: 'Only create: an existing znode is a 412. A write takes nothing but `*`.',
+    schema: StringEnum(['*']),
   },
   Prefer: {
-    description: '`return=minimal` leaves out the body of the answer to a write.',
+    description:
+      '`return=minimal`: a write that succeeds is answered 204 without a body, with the same headers ' +
+      '(`Location` where it has created). Unknown preferences are ignored.',
     schema: Type.String(),
     example: 'return=minimal',
   },
@@ -43,14 +52,15 @@ export const requestHeaders: Readonly<Record<RequestHeader, HeaderSpec>> = {
     example: '8e03978e-40d5-43dd-bc93-6894a57f9324',
   },
   'Zk-Acl': {
-    description: 'ACL of a new znode: `scheme:id:perms`, separated by commas.',
+    description:
+      'ACL of a new znode: `scheme:id:perms`, separated by commas, for example ' +
+      '`world:anyone:r, auth::cdrwa`.',
     schema: Type.String(),
-    example: 'world:anyone:r, auth::cdrwa',
+    example: 'world:anyone:cdrwa',
   },
   'Last-Event-ID': {
     description: 'The `id` of the last event or bookmark received: resume behind it.',
     schema: Type.String({ pattern: '^[0-9]{1,16}(\\.[0-9]{1,9})?$' }),
-    example: '117.0',
   },
 };
 

@@ -1,13 +1,15 @@
 /** The OpenAPI 3.1 document, generated from the table of routes and the schemas. */
+import type { TSchema } from '@sinclair/typebox';
 import { errorCodes, errorTable } from '../errors.ts';
 import { ProblemSchema } from '../schemas.ts';
-import { SchemaComponents } from './components.ts';
+import { SchemaComponents } from '../components.ts';
 import { examples } from './examples.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
 import type { HeaderSpec } from './headers.ts';
 import type { QueryParameter } from './query.ts';
 import type { BodySpec, MediaSpec, ResponseSpec, RouteSpec } from './route.ts';
 import { describedRoutes } from './routes.ts';
+import { BytesSchema } from './schemas.ts';
 
 type Json = Record<string, unknown>;
 
@@ -61,7 +63,7 @@ export interface OpenApiOptions {
 }
 
 export function openApiDocument({ version }: OpenApiOptions): Json {
-  const schemas = new SchemaComponents();
+  const schemas = new SchemaComponents({ discriminators: true });
   const usedHeaders = new Set<string>();
   const paths: Record<string, Json> = {};
   for (const [operationId, route] of Object.entries(describedRoutes)) {
@@ -155,7 +157,7 @@ const znodeParameter: Json = {
 
 const numberParameter: Json = {
   description: 'The zxid that is its id.',
-  schema: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+  schema: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER, format: 'int64' },
   example: 42,
 };
 
@@ -165,21 +167,28 @@ function queryParameter(
   schemas: SchemaComponents,
 ): Json {
   const { description: text, schema, example } = parameter;
-  const isNumber = schema['type'] === 'integer';
   return {
     name,
     in: 'query',
     description: text,
     ...(parameter.read('') !== undefined && { allowEmptyValue: true }),
     schema: schemas.inline(schema),
-    example: isNumber ? Number(example) : example,
+    ...(example !== undefined && { example: exampleOf(schema, example) }),
   };
+}
+
+function exampleOf(schema: TSchema, text: string): unknown {
+  if (schema['type'] === 'integer') return Number(text);
+  return schema['type'] === 'boolean' ? text === 'true' : text;
 }
 
 function headerParameters(used: ReadonlySet<string>, schemas: SchemaComponents): Json {
   const entries = Object.entries(requestHeaders).filter(([name]) => used.has(name));
   return Object.fromEntries(
-    entries.map(([name, spec]) => [name, { name, in: 'header', ...headerBody(spec, schemas) }]),
+    entries.map(([key, spec]) => [
+      key,
+      { name: spec.name ?? key, in: 'header', ...headerBody(spec, schemas) },
+    ]),
   );
 }
 
@@ -199,18 +208,19 @@ const problemHeaders: Json = {
   },
   'Retry-After': {
     description: 'Seconds after which another try makes sense.',
-    schema: { type: 'integer', minimum: 0 },
+    schema: { type: 'integer', minimum: 0, format: 'int64' },
     example: 1,
   },
 };
 
 function headerBody({ description: text, schema, example }: HeaderSpec, schemas: SchemaComponents) {
-  return { description: text, schema: schemas.inline(schema), example };
+  const shown = example === undefined ? {} : { example };
+  return { description: text, schema: schemas.inline(schema), ...shown };
 }
 
 function requestBody(body: BodySpec, schemas: SchemaComponents): Json {
   if (body.kind === 'raw') {
-    const media = { schema: {}, example: body.example };
+    const media = { schema: schemas.inline(BytesSchema), example: body.example };
     return { description: body.description, content: { 'application/octet-stream': media } };
   }
   const media = { schema: schemas.inline(body.schema), example: body.example };

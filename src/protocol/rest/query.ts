@@ -13,7 +13,11 @@ type Reader<T> = (text: string) => T | undefined;
 export interface QueryParameter<T> {
   readonly description: string;
   readonly schema: TSchema;
-  readonly example: string;
+  /**
+   * Shown in the document. Absent where the parameter excludes another one, or only makes sense in a
+   * certain state: tools send all examples of an operation together.
+   */
+  readonly example?: string;
   /** What the text must be, as the end of "must be …". */
   readonly expected: string;
   readonly read: Reader<T>;
@@ -38,11 +42,12 @@ const flagTexts: ReadonlyMap<string, boolean> = new Map([
 ]);
 
 /** Given bare, as `=true` or `=1`; switched off by `=false` or `=0`. */
-export function flag(description: string): QueryParameter<boolean> {
+export function flag(description: string, example?: 'true'): QueryParameter<boolean> {
   return {
     description: `${description} Given bare, as \`=true\` or \`=1\`; off by \`=false\` or \`=0\`.`,
-    schema: StringEnum(['', 'true', '1', 'false', '0']),
-    example: 'true',
+    // Generated clients send `=true`, and none of them can send a bare flag.
+    schema: Type.Boolean(),
+    ...(example !== undefined && { example }),
     expected: 'bare, true, 1, false or 0',
     read: (text) => flagTexts.get(text),
   };
@@ -54,9 +59,8 @@ const durationPattern = /^([0-9]{1,15})(ms|s|m|h)$/;
 /** Milliseconds, out of a number with its unit. */
 export function duration(description: string, example = '30s'): QueryParameter<number> {
   return {
-    description: `${description} A whole number with its unit: \`ms\`, \`s\`, \`m\` or \`h\`.`,
+    description: `${description} A whole number with its unit (\`ms\`, \`s\`, \`m\` or \`h\`): \`${example}\`.`,
     schema: Type.String({ pattern: '^[0-9]{1,15}(ms|s|m|h)$' }),
-    example,
     expected: 'a whole number with its unit ms, s, m or h, for example 30s',
     read: (text) => {
       const match = durationPattern.exec(text);
@@ -72,11 +76,11 @@ export interface IntegerRange {
 }
 
 export function integer(description: string, range: IntegerRange): QueryParameter<number> {
-  const { minimum, maximum, example = '100' } = range;
+  const { minimum, maximum, example } = range;
   return {
     description,
     schema: Type.Integer({ minimum, maximum }),
-    example,
+    ...(example !== undefined && { example }),
     expected: `an integer from ${String(minimum)} to ${String(maximum)}`,
     read: (text) => {
       if (!/^-?[0-9]{1,16}$/.test(text)) return undefined;
@@ -90,11 +94,12 @@ export function integer(description: string, range: IntegerRange): QueryParamete
 export function word<const T extends readonly [string, ...string[]]>(
   words: T,
   description: string,
+  example?: T[number],
 ): QueryParameter<T[number]> {
   return {
     description,
     schema: StringEnum(words),
-    example: words[0],
+    ...(example !== undefined && { example }),
     expected: `one of ${words.join(', ')}`,
     read: (text) => words.find((candidate) => candidate === text),
   };

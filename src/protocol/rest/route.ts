@@ -10,6 +10,8 @@ export type RequestHeader =
   | 'Zk-Min-Zxid'
   | 'If-Match'
   | 'If-None-Match'
+  /** `If-None-Match` of a write, which takes only `*`. */
+  | 'CreateOnly'
   | 'Prefer'
   | 'Idempotency-Key'
   | 'Zk-Acl'

@@ -8,9 +8,10 @@ import {
   IdentitySchema,
   MultiMemberSchema,
   MultiReadMemberSchema,
-  MultiReadResultSchema,
-  MultiResultSchema,
+  MultiReadMemberResultSchema,
+  MultiMemberResultSchema,
   NodeStatSchema,
+  OneOf,
   PathSchema,
   SessionIdSchema,
   StatSchema,
@@ -19,7 +20,9 @@ import {
   createFields,
 } from '../schemas.ts';
 
-export const BytesSchema = Type.Unsafe<Uint8Array>({
+/** `format: binary` is what code generators know raw bytes by. */
+export const BytesSchema = Type.String({
+  format: 'binary',
   description: 'The bytes, as they are.',
 });
 
@@ -59,7 +62,7 @@ const next = Type.Optional(
 export const ChildrenSchema = Exactly(
   {
     path: PathSchema,
-    children: Type.Union([Type.Array(Type.String()), Type.Array(ChildSchema)]),
+    children: Type.Array(OneOf([Type.String(), ChildSchema])),
     stat: StatSchema,
     next,
   },
@@ -85,6 +88,8 @@ export const CountSchema = Exactly(
   { $id: 'Count' },
 );
 
+export const SubtreeOrCountSchema = OneOf([SubtreeSchema, CountSchema]);
+
 export const ZnodeAclSchema = Exactly(
   { path: PathSchema, acl: AclSchema, stat: StatSchema },
   { $id: 'ZnodeAcl' },
@@ -101,7 +106,7 @@ export const MultiBodySchema = Exactly(
 );
 
 export const MultiAnswerSchema = Exactly(
-  { zxid: ZxidSchema, results: Type.Array(MultiResultSchema) },
+  { zxid: ZxidSchema, results: Type.Array(MultiMemberResultSchema) },
   { $id: 'MultiAnswer' },
 );
 
@@ -116,7 +121,7 @@ export const MultiReadBodySchema = Exactly(
 );
 
 export const MultiReadAnswerSchema = Exactly(
-  { zxid: ZxidSchema, results: Type.Array(MultiReadResultSchema) },
+  { zxid: ZxidSchema, results: Type.Array(MultiReadMemberResultSchema) },
   { $id: 'MultiReadAnswer' },
 );
 
@@ -156,7 +161,7 @@ export const SessionSchema = Exactly(
     ephemerals: Type.Integer({ minimum: 0 }),
     connected: Type.Boolean({ description: 'A WebSocket is attached to it, on whatever node.' }),
   },
-  { $id: 'Session' },
+  { $id: 'SessionInfo' },
 );
 
 export const EphemeralsSchema = Exactly({ paths: Type.Array(PathSchema) }, { $id: 'Ephemerals' });

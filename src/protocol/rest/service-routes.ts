@@ -34,7 +34,6 @@ export const watchRoutes = {
       from: integer('Events after all of this zxid.', {
         minimum: 0,
         maximum: Number.MAX_SAFE_INTEGER,
-        example: '117',
       }),
       initial: flag('Sends the present state first.'),
       with: word(['stat', 'data'], 'Adds stat, or stat and data, as of the event.'),

@@ -27,10 +27,14 @@ export const transactionRoutes = {
     responses: {
       200: {
         description: 'All applied.',
-        headers: [...common, 'Preference-Applied'],
+        headers: common,
         content: {
           'application/json': { schema: MultiAnswerSchema, example: examples.multiAnswer },
         },
+      },
+      204: {
+        description: '`Prefer: return=minimal`: all applied.',
+        headers: [...common, 'Preference-Applied'],
       },
     },
     problems: problemsWith(404, 409, 412, 413, 415, 422, 507),

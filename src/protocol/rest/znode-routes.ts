@@ -1,5 +1,4 @@
 /** The routes of znodes: one resource a facet (data, stat, children, subtree, ACL). */
-import { Type } from '@sinclair/typebox';
 import { AclSchema, NodeStatSchema } from '../schemas.ts';
 import { examples } from './examples.ts';
 import { acks, duration, flag, integer, text, word } from './query.ts';
@@ -9,9 +8,8 @@ import {
   AclWrittenSchema,
   BytesSchema,
   ChildrenSchema,
-  CountSchema,
   CreateBodySchema,
-  SubtreeSchema,
+  SubtreeOrCountSchema,
   WrittenSchema,
   ZnodeAclSchema,
   ZnodeSchema,
@@ -22,13 +20,13 @@ const countMax = Number.MAX_SAFE_INTEGER;
 const consistency = word(
   ['linearizable', 'local'],
   '`linearizable`: confirmed by a quorum; `local`: what this node has applied.',
+  'linearizable',
 );
 const encoding = word(['base64', 'utf8'], 'How `data` is written in JSON; `utf8` where it can be.');
 const minZxidWait = duration('Bounds the waiting for `Zk-Min-Zxid`.', '2s');
 const version = integer('As `If-Match` of that version; -1 is as `If-Match: *`.', {
   minimum: -2_147_483_648,
   maximum: 2_147_483_647,
-  example: '3',
 });
 
 /** Of every read. */
@@ -71,12 +69,17 @@ const writtenContent = (example: unknown) => ({
 });
 const replaced: ResponseSpec = {
   description: 'Replaced.',
-  headers: written,
+  headers: znode,
   content: writtenContent(examples.written),
+};
+/** The headers say all that a client needs for its next write. */
+const minimal: ResponseSpec = {
+  description: '`Prefer: return=minimal`: done; with a `Location` where it has created.',
+  headers: [...written, 'Location'],
 };
 const created: ResponseSpec = {
   description: 'Created.',
-  headers: [...written, 'Location'],
+  headers: [...znode, 'Location'],
   content: writtenContent(examples.created),
 };
 
@@ -86,7 +89,9 @@ export const znodeRoutes = {
     path: '/znodes/{path}',
     tag: 'znodes',
     summary: 'Read a znode',
-    description: 'Raw bytes, or with `Accept: application/json` an object with the stat.',
+    description:
+      'Raw bytes, or with `Accept: application/json` an object with the stat. Bytes where both are ' +
+      'named with equal weight.',
     query: { ...longPollQuery, encoding },
     headers: cachedReadHeaders,
     responses: {
@@ -131,13 +136,13 @@ export const znodeRoutes = {
       sequential: flag('Ten digits are added to the name, out of a counter of the parent.'),
       container: flag('It goes once it has lost its last child.'),
       ttl: duration('It goes when it has not been written for this long and has no child.', '60s'),
-      parents: flag('Makes missing parents in the same transaction.'),
+      parents: flag('Makes missing parents in the same transaction.', 'true'),
       version,
       ...writeQuery,
     },
-    headers: [...writeHeaders, 'If-Match', 'If-None-Match', 'Zk-Acl'],
+    headers: [...writeHeaders, 'If-Match', 'CreateOnly', 'Zk-Acl'],
     body: { kind: 'raw', description: 'The data; absent is empty.', example: 'hello' },
-    responses: { 200: replaced, 201: created },
+    responses: { 200: replaced, 201: created, 204: minimal },
     problems: problemsWith(404, 409, 412, 413, 415, 422, 507),
   }),
   createZnode: route({
@@ -147,14 +152,14 @@ export const znodeRoutes = {
     summary: 'Create a znode',
     description: 'Strict: an existing znode is a 409.',
     query: writeQuery,
-    headers: [...writeHeaders, 'If-None-Match', 'Zk-Acl'],
+    headers: [...writeHeaders, 'CreateOnly', 'Zk-Acl'],
     body: {
       kind: 'json',
       schema: CreateBodySchema,
       required: false,
       example: examples.create,
     },
-    responses: { 201: created },
+    responses: { 201: created, 204: minimal },
     problems: problemsWith(404, 409, 412, 413, 415, 422, 507),
   }),
   deleteZnode: route({
@@ -168,7 +173,9 @@ export const znodeRoutes = {
       ...writeQuery,
     },
     headers: [...writeHeaders, 'If-Match'],
-    responses: { 204: { description: 'Deleted.', headers: common } },
+    responses: {
+      204: { description: 'Deleted.', headers: [...common, 'Preference-Applied'] },
+    },
     problems: problemsWith(404, 409, 412, 413, 422),
   }),
   getStat: route({
@@ -196,9 +203,13 @@ export const znodeRoutes = {
     summary: 'List the children of a znode',
     query: {
       ...longPollQuery,
-      limit: integer('Entries of the page.', { minimum: 1, maximum: countMax }),
+      limit: integer('Entries of the page.', {
+        minimum: 1,
+        maximum: countMax,
+        example: '100',
+      }),
       after: text('Lists the names behind this one.', 'db'),
-      with: word(['stat', 'data'], 'Lists objects with the stat, or with stat and data.'),
+      with: word(['stat', 'data'], 'Lists objects with the stat, or with stat and data.', 'stat'),
       encoding,
     },
     headers: cachedReadHeaders,
@@ -225,7 +236,11 @@ export const znodeRoutes = {
         maximum: countMax,
         example: '2',
       }),
-      limit: integer('Entries of the page; 1000 by default.', { minimum: 1, maximum: countMax }),
+      limit: integer('Entries of the page; 1000 by default.', {
+        minimum: 1,
+        maximum: countMax,
+        example: '100',
+      }),
       after: text('Continues behind this path: `next` of the page before.', '/config/db'),
       count: flag('Answers only the number of descendants.'),
     },
@@ -236,7 +251,7 @@ export const znodeRoutes = {
         headers: common,
         content: {
           'application/json': {
-            schema: Type.Union([SubtreeSchema, CountSchema]),
+            schema: SubtreeOrCountSchema,
             example: examples.subtree,
           },
         },
@@ -273,9 +288,10 @@ export const znodeRoutes = {
     responses: {
       200: {
         description: 'Replaced.',
-        headers: written,
+        headers: znode,
         content: { 'application/json': { schema: AclWrittenSchema, example: examples.aclWritten } },
       },
+      204: { description: '`Prefer: return=minimal`: replaced.', headers: written },
     },
     problems: problemsWith(404, 412, 413, 415, 422, 507),
   }),

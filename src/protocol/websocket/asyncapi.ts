@@ -1,6 +1,6 @@
 /** The AsyncAPI 3.0 document of the WebSocket, out of the message tables. */
 import type { TSchema } from '@sinclair/typebox';
-import { ProblemSchema } from '../schemas.ts';
+import { SchemaComponents } from '../components.ts';
 import { capitalised, requestSchema, requestTable, requestTypes, resultSchema } from './client.ts';
 import { subprotocol } from './client.ts';
 import type { RequestType } from './client.ts';
@@ -17,7 +17,7 @@ const channel = { $ref: '#/channels/ws' };
 
 /** Plain data, the same for the same options: what is committed is compared with it. */
 export function asyncApiDocument({ version }: AsyncApiOptions): Json {
-  const schemas: Json = {};
+  const schemas = new SchemaComponents({ discriminators: false });
   const messages = allMessages(schemas);
   return {
     asyncapi: '3.0.0',
@@ -42,7 +42,7 @@ export function asyncApiDocument({ version }: AsyncApiOptions): Json {
       },
     },
     operations: operations(),
-    components: { messages, schemas },
+    components: { messages, schemas: schemas.all },
   };
 }
 
@@ -59,13 +59,13 @@ function description(): string {
   ].join('\n');
 }
 
-function allMessages(schemas: Json): Json {
+function allMessages(schemas: SchemaComponents): Json {
   const messages: Json = {};
   const add = (name: string, schema: TSchema, summary?: string) => {
     messages[name] = {
       name,
       ...(summary !== undefined && { summary }),
-      payload: jsonSchema(schema, schemas),
+      payload: schemas.inline(schema),
     };
   };
   for (const type of requestTypes) {
@@ -75,7 +75,6 @@ function allMessages(schemas: Json): Json {
   for (const [name, schema] of Object.entries(serverMessages)) {
     add(name, schema, String(schema.description));
   }
-  jsonSchema(ProblemSchema, schemas);
   return messages;
 }
 
@@ -108,25 +107,4 @@ function replyName(type: RequestType): string {
 
 function channelMessage(name: string): Json {
   return { $ref: `#/channels/ws/messages/${name}` };
-}
-
-/** A plain JSON Schema; what has an `$id` becomes a component and is referred to. */
-function jsonSchema(schema: TSchema, schemas: Json): unknown {
-  const { $id: name, ...rest } = schema;
-  if (name === undefined) return plain(rest, schemas);
-  if (!(name in schemas)) {
-    // Entered before its parts, so that the order of the document is the order of mention.
-    schemas[name] = {};
-    schemas[name] = plain(rest, schemas);
-  }
-  return { $ref: `#/components/schemas/${name}` };
-}
-
-function plain(value: unknown, schemas: Json): unknown {
-  if (Array.isArray(value)) return value.map((item: unknown) => plain(item, schemas));
-  if (typeof value !== 'object' || value === null) return value;
-  if ('$id' in value) return jsonSchema(value as TSchema, schemas);
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, plain(item, schemas)]),
-  );
 }

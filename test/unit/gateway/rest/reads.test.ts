@@ -59,7 +59,14 @@ describe('GET /znodes', () => {
     ['text/html,*/*;q=0.8', 'application/octet-stream'],
     ['application/json', 'application/json'],
     ['application/json, text/plain, */*', 'application/json'],
-    ['application/octet-stream, application/json', 'application/json'],
+    // Equal weights: bytes, unless JSON alone is named.
+    ['application/octet-stream, application/json', 'application/octet-stream'],
+    ['application/json, application/octet-stream', 'application/octet-stream'],
+    ['application/json;q=0.5, application/octet-stream;q=0.5', 'application/octet-stream'],
+    ['application/*', 'application/octet-stream'],
+    ['application/json;q=0.5, */*', 'application/octet-stream'],
+    ['application/json, */*;q=0.5', 'application/json'],
+    ['application/octet-stream;q=0.5, application/json', 'application/json'],
     ['application/octet-stream, application/json;q=0.5', 'application/octet-stream'],
     ['application/json;q=0', 'application/octet-stream'],
   ])('Accept %s gets %s', async (accept, type) => {

@@ -43,7 +43,10 @@ const operations = Object.entries(document.paths).flatMap(([path, item]) =>
 );
 
 /** The document itself is the schema that references are resolved in. */
-const ajv = new Ajv2020({ strict: false });
+const ajv = new Ajv2020({
+  strict: false,
+  formats: { int32: true, int64: true, binary: true },
+});
 ajv.addSchema({ $id: 'document', ...document });
 
 function accepts(schema: object, value: unknown): boolean {
@@ -103,7 +106,7 @@ describe('the OpenAPI document', () => {
         );
       }
       for (const { name, schema, example } of operation.parameters ?? []) {
-        if (schema === undefined) continue;
+        if (schema === undefined || example === undefined) continue;
         expect(accepts(schema, example), `${operation.operationId} ${String(name)}`).toBe(true);
       }
     }
@@ -137,6 +140,67 @@ describe('the OpenAPI document', () => {
   it('gives statuses in ascending order, for whoever reads it', () => {
     for (const { problems } of Object.values(describedRoutes)) {
       expect([...problems].sort((one, other) => one - other)).toEqual(problems);
+    }
+  });
+});
+
+describe('what code generators need of the OpenAPI document', () => {
+  /** Every schema of the document, however deep. */
+  function schemasIn(value: unknown, found: Record<string, unknown>[] = []) {
+    if (typeof value !== 'object' || value === null) return found;
+    if (!Array.isArray(value)) found.push(value as Record<string, unknown>);
+    for (const item of Object.values(value)) schemasIn(item, found);
+    return found;
+  }
+  const all = schemasIn(document);
+
+  it('bytes are strings of the format "binary", in requests and in answers', () => {
+    const media = all.flatMap((each) => each['application/octet-stream'] ?? []) as Media[];
+    expect(media.length).toBeGreaterThanOrEqual(3);
+    for (const { schema } of media)
+      expect(schema).toMatchObject({ type: 'string', format: 'binary' });
+  });
+
+  it('every integer says how wide it is', () => {
+    const integers = all.filter(({ type }) => type === 'integer');
+    expect(integers.length).toBeGreaterThan(40);
+    for (const { format } of integers) expect(['int32', 'int64']).toContain(format);
+    const { Zxid, Version } = document.components['schemas'] ?? {};
+    expect([Zxid?.['format'], Version?.['format']]).toEqual(['int64', 'int32']);
+  });
+
+  it('alternatives that are objects exclude one another, by a discriminator where they have one', () => {
+    const { MultiMember, Children } = document.components['schemas'] ?? {};
+    expect(MultiMember).toMatchObject({
+      oneOf: ['Create', 'Set', 'Delete', 'Check'].map((name) => ({
+        $ref: `#/components/schemas/${name}Member`,
+      })),
+      discriminator: {
+        propertyName: 'op',
+        mapping: { create: '#/components/schemas/CreateMember' },
+      },
+    });
+    expect(Children).toMatchObject({
+      properties: { children: { type: 'array', items: { oneOf: [{ type: 'string' }, {}] } } },
+    });
+    const referring = all.filter(({ anyOf }) => JSON.stringify(anyOf ?? '').includes('$ref'));
+    expect(referring).toEqual([]);
+  });
+
+  it('no schema has the name of a security scheme, whatever the case of its letters', () => {
+    const schemas = Object.keys(document.components['schemas'] ?? {});
+    const lower = schemas.map((name) => name.toLowerCase());
+    for (const scheme of Object.keys(document.components['securitySchemes'] ?? {})) {
+      expect(lower).not.toContain(scheme.toLowerCase());
+    }
+  });
+
+  it('flags are booleans', () => {
+    const put = operations.find(({ operation }) => operation.operationId === 'putZnode');
+    const flags = ['ephemeral', 'sequential', 'container', 'parents'];
+    for (const name of flags) {
+      const parameter = put?.operation.parameters?.find((each) => each.name === name);
+      expect(parameter?.schema, name).toEqual({ type: 'boolean' });
     }
   });
 });
