@@ -44,7 +44,8 @@ type OutgoingSnapshot = Awaited<ReturnType<Storage['openSnapshot']>>;
 
 interface Transfer {
   readonly request: SnapshotRequest;
-  /** Last piece that the learner has taken. */
+  /** Last piece that has been sent, and the last one that the learner has taken. */
+  sent: number;
   acknowledged: number;
   /** When it last took one, milliseconds. */
   progressedMs: number;
@@ -85,6 +86,7 @@ export class SnapshotSender {
     const progressedMs = this.#core.clock.monotonicMs();
     const transfer = {
       request,
+      sent: -1,
       acknowledged: -1,
       progressedMs,
       over: false,
@@ -97,6 +99,8 @@ export class SnapshotSender {
   acknowledge({ to, tenure, transfer, index }: SnapshotProgress): void {
     for (const running of this.#running) {
       if (!isOf(running, { to, tenure, transfer }) || index <= running.acknowledged) continue;
+      // What was never sent has not been taken: the window would be open for all the rest.
+      if (index > running.sent) continue;
       running.acknowledged = index;
       running.progressedMs = this.#core.clock.monotonicMs();
       running.wake();
@@ -195,6 +199,7 @@ export class SnapshotSender {
       const last = offset >= snapshot.bytes;
       // From before the last piece on: the stream goes on from there at once.
       if (last) this.#hold(to, position.zxid);
+      transfer.sent = index;
       this.#hooks?.send(to, { ...head, index, bytes, last });
     }
     transfer.over = true;

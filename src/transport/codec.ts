@@ -13,7 +13,7 @@
  *               starts (32), these, bytes
  */
 import { assert } from '../protocol/assert.ts';
-import { recordBytesMax, recordHeaderBytes, recordOfFrame } from '../zab/index.ts';
+import { countedMax, recordBytesMax, recordHeaderBytes, recordOfFrame } from '../zab/index.ts';
 import type {
   AppendMessage,
   LogPosition,
@@ -126,16 +126,16 @@ export function decodeMessage(payload: Uint8Array): ZabMessage {
     case codes.ack: {
       const tenure = reader.count();
       const position = reader.position();
-      return reader.end({ type: 'ACK', tenure, position, round: reader.count() });
+      return reader.end({ type: 'ACK', tenure, position, round: reader.counted() });
     }
     case codes.ping: {
       const tenure = reader.count();
-      const round = reader.count();
+      const round = reader.counted();
       return reader.end({ type: 'PING', tenure, round, committed: reader.position() });
     }
     case codes.pong: {
       const tenure = reader.count();
-      return reader.end({ type: 'PONG', tenure, round: reader.count() });
+      return reader.end({ type: 'PONG', tenure, round: reader.counted() });
     }
     case codes.snapshot:
       return decodeSnapshot(reader);
@@ -149,7 +149,7 @@ function decodeAppend(reader: Cursor): ZabMessage {
   const previous = reader.position();
   const previousChain = reader.uint32();
   const committed = reader.position();
-  const round = reader.count();
+  const round = reader.counted();
   const expected = reader.uint32();
   const records: LogRecord[] = [];
   for (let index = 0; index < expected; index++) records.push(reader.record());
@@ -240,9 +240,16 @@ class Cursor {
     return value;
   }
 
+  /** An epoch, a zxid or a round. */
+  counted(): number {
+    const value = this.count();
+    if (value > countedMax) throw new FormatError('an epoch, a zxid or a round exceeds 2^52');
+    return value;
+  }
+
   position(): LogPosition {
-    const epoch = this.count();
-    return { epoch, zxid: this.count() };
+    const epoch = this.counted();
+    return { epoch, zxid: this.counted() };
   }
 
   record(): LogRecord {
@@ -260,8 +267,8 @@ class Cursor {
       );
     }
     const record = recordOfFrame(frame);
-    if (Number.isSafeInteger(record.epoch) && Number.isSafeInteger(record.zxid)) return record;
-    throw new FormatError('the position of a record exceeds 2^53 - 1');
+    if (record.epoch <= countedMax && record.zxid <= countedMax) return record;
+    throw new FormatError('the epoch or zxid of a record exceeds 2^52');
   }
 
   /** All that is left. */

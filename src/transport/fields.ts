@@ -2,7 +2,11 @@
  * Reads JSON that a stranger may have written: every field is there, of its type and within its bounds,
  * and there is no other. What comes out is a value of the type that the rest of the program trusts.
  */
+import { countedMax } from '../zab/index.ts';
 import type { LogPosition } from '../zab/index.ts';
+
+/** As epoch records have room for it. */
+const NODE_ID_MAX = 0xffff_ffff;
 
 /** Not what the protocol says; the connection that brought it is of no use any more. */
 export class FormatError extends Error {
@@ -34,6 +38,27 @@ export function readJson<T>(bytes: Uint8Array, reader: Reader<T>, at: string): T
 export const count: Reader<number> = (value, at) => {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw new FormatError(`${at} is no integer from 0 to 2^53 - 1`);
+};
+
+/** An epoch, a zxid, a round: what follows it can still be counted and told. */
+export const counted: Reader<number> = (value, at) => {
+  const number = count(value, at);
+  if (number <= countedMax) return number;
+  throw new FormatError(`${at} is greater than 2^52`);
+};
+
+/** The number of a node; 0 for none. */
+export const nodeId: Reader<number> = (value, at) => {
+  const number = count(value, at);
+  if (number <= NODE_ID_MAX) return number;
+  throw new FormatError(`${at} is greater than ${NODE_ID_MAX}`);
+};
+
+/** An unsigned 16-bit integer from 1 on, as epoch records have room for it. */
+export const featureLevel: Reader<number> = (value, at) => {
+  const number = count(value, at);
+  if (number >= 1 && number <= 0xffff) return number;
+  throw new FormatError(`${at} is no level from 1 to 65535`);
 };
 
 /** An unsigned 32-bit integer. */
@@ -99,7 +124,10 @@ export function fields<T extends object>(shape: Shape<T>): Reader<T> {
   };
 }
 
-export const position: Reader<LogPosition> = fields<LogPosition>({ epoch: count, zxid: count });
+export const position: Reader<LogPosition> = fields<LogPosition>({
+  epoch: counted,
+  zxid: counted,
+});
 
 /** What somebody else has written, as it may stand in a line of the log. */
 export function shown(words: string, max = 500): string {

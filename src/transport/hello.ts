@@ -3,7 +3,17 @@
  * `ZGAT`, the version of the protocol (16 bits, little endian), and JSON in that version's form. Frames and
  * these first six bytes are the same in every version, and so is a REJECT: a sentence in UTF-8.
  */
-import { count, fields, FormatError, oneOf, optional, readJson, shown, text } from './fields.ts';
+import {
+  featureLevel,
+  fields,
+  FormatError,
+  nodeId,
+  oneOf,
+  optional,
+  readJson,
+  shown,
+  text,
+} from './fields.ts';
 import { allocateHead, frameHeaderBytes } from './frames.ts';
 import type { PeerLink } from './transport.ts';
 
@@ -44,13 +54,13 @@ export interface Hello extends Introduction {
 }
 
 const helloReader = fields<Hello>({
-  id: count,
-  to: count,
+  id: nodeId,
+  to: nodeId,
   incarnation: text(NAME_LENGTH_MAX),
   boot: text(NAME_LENGTH_MAX),
   clusterId: optional(text(NAME_LENGTH_MAX)),
   url: optional(text(URL_LENGTH_MAX)),
-  featureLevel: count,
+  featureLevel,
   role: oneOf('voter', 'observer'),
   members: text(MEMBERS_LENGTH_MAX),
 });

@@ -12,10 +12,13 @@ import type {
 } from '../zab/index.ts';
 import {
   count,
+  counted,
+  featureLevel,
   fields,
   flag,
   FormatError,
   list,
+  nodeId,
   oneOf,
   optional,
   position,
@@ -31,19 +34,23 @@ const EPOCH_STARTS_MAX = 65_536;
 
 const name = text(NAME_LENGTH_MAX);
 
-const promise = fields<EpochPromise>({ epoch: count, leader: count, incarnation: name });
+const promise = fields<EpochPromise>({
+  epoch: counted,
+  leader: nodeId,
+  incarnation: name,
+});
 
 const readers: ReadonlyMap<unknown, Reader<ZabMessage>> = new Map<unknown, Reader<ZabMessage>>([
   [
     'VOTE',
     fields<VoteMessage>({
       type: oneOf('VOTE'),
-      round: count,
-      candidate: count,
+      round: counted,
+      candidate: nodeId,
       key: position,
       state: oneOf('looking', 'following', 'leading', 'observing'),
-      epoch: count,
-      leader: optional(count),
+      epoch: counted,
+      leader: optional(nodeId),
     }),
   ],
   [
@@ -53,7 +60,7 @@ const readers: ReadonlyMap<unknown, Reader<ZabMessage>> = new Map<unknown, Reade
       tenure: count,
       promise: optional(promise),
       clusterId: optional(name),
-      featureLevel: count,
+      featureLevel,
       recovering: flag,
       last: position,
     }),
@@ -63,7 +70,7 @@ const readers: ReadonlyMap<unknown, Reader<ZabMessage>> = new Map<unknown, Reade
     fields<LeaderInfoMessage>({
       type: oneOf('LEADERINFO'),
       tenure: count,
-      epoch: count,
+      epoch: counted,
       incarnation: name,
       clusterId: optional(name),
       voter: flag,
@@ -74,7 +81,7 @@ const readers: ReadonlyMap<unknown, Reader<ZabMessage>> = new Map<unknown, Reade
     fields<AckEpochMessage>({
       type: oneOf('ACKEPOCH'),
       tenure: count,
-      epoch: count,
+      epoch: counted,
       counted: flag,
       last: position,
       chain: uint32,
@@ -93,7 +100,7 @@ const readers: ReadonlyMap<unknown, Reader<ZabMessage>> = new Map<unknown, Reade
   ],
   [
     'HANDOFF',
-    fields<HandOffMessage>({ type: oneOf('HANDOFF'), tenure: count, to: count, round: count }),
+    fields<HandOffMessage>({ type: oneOf('HANDOFF'), tenure: count, to: nodeId, round: counted }),
   ],
   [
     'REFUSE',

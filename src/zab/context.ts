@@ -23,7 +23,7 @@ export interface Context {
   promise: EpochPromise | undefined;
   /** The greatest one that is on disk. */
   durablePromise: EpochPromise | undefined;
-  /** The greatest epoch that any node has said to have promised. */
+  /** The greatest epoch that a voter has said to have promised, and that was believed. */
   greatestHeard?: number;
   /** Of the log, or of the cluster that this node has found. */
   clusterId: string | undefined;

@@ -110,10 +110,13 @@ export class Election {
     this.#scheduleResend();
   }
 
-  /** A leader that says so itself is followed at once; what others say of one is not enough. */
+  /**
+   * A voter that says itself that it leads is followed at once; what others say of one is not enough, and a life of
+   * a data directory that the configuration does not name leads nobody.
+   */
   #onEstablished(from: number, vote: VoteMessage): void {
     const { leader, state } = vote;
-    if (state === 'leading' && leader === from) this.#outcome = from;
+    if (state === 'leading' && leader === from && this.#counts(from)) this.#outcome = from;
   }
 
   #own(): Proposal {

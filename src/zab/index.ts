@@ -26,6 +26,7 @@ export type {
 } from './messages.ts';
 export type { Departure } from './learner.ts';
 export type { LogStart } from './log-view.ts';
+export { countedMax } from './bounds.ts';
 export { decodeEpochRecord, encodeEpochRecord } from './epoch-record.ts';
 export {
   decodeRecord,

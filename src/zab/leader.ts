@@ -5,6 +5,7 @@
  * as its only witness.
  */
 import { assert, unreachable } from '../protocol/assert.ts';
+import { isFarEpoch } from './bounds.ts';
 import type { Context } from './context.ts';
 import { Discovery } from './discovery.ts';
 import { EpochContent } from './epoch-content.ts';
@@ -111,7 +112,7 @@ export class Leader {
 
   begin(): void {
     const { self, promise } = this.#context;
-    this.#discovery.hear(self, promise, true);
+    this.#discovery.hear(self, promise);
     this.#maybeChooseEpoch();
   }
 
@@ -126,15 +127,21 @@ export class Leader {
       if (clusterId !== undefined) return undefined;
       return `node ${from} belongs to a cluster already`;
     }
-    this.#content.hear(from, incarnation, info.featureLevel);
-    this.#hearPromise(promise);
     const voter = members.counts(from, incarnation);
+    // Of who has no vote nothing goes into what is promised and written.
+    if (voter && !this.#hearVoter(from, incarnation, info)) return undefined;
     if (recovering || !voter) this.#tally.forgetDurable(from);
     const progress = new Progress({ id: from, tenure, voter, recovering }, nowMs);
     this.#learners.set(from, progress);
     this.#heard(progress);
+    return this.#admit(progress, promise);
+  }
+
+  /** A relation has begun: before the choice of the epoch, after it, or with who cannot follow in it. */
+  #admit(progress: Progress, promise: EpochPromise | undefined): string | undefined {
+    const { id: from, voter } = progress;
     if (this.#epoch === 0) {
-      this.#discovery.hear(from, promise, voter);
+      if (voter) this.#discovery.hear(from, promise);
       this.#maybeChooseEpoch();
       return undefined;
     }
@@ -142,7 +149,7 @@ export class Leader {
       this.#surpassed = true;
       return this.established ? undefined : `node ${from} has promised epoch ${promise.epoch}`;
     }
-    if (this.#phase === 'discovery') this.#discovery.hear(from, promise, voter);
+    if (this.#phase === 'discovery' && voter) this.#discovery.hear(from, promise);
     this.#inform(progress);
     return undefined;
   }
@@ -200,6 +207,12 @@ export class Leader {
   ): void {
     const progress = this.#relation(to, tenure);
     if (progress?.stream !== 'snapshot' || progress.transfer !== snapshot.transfer) return;
+    const { position } = snapshot;
+    const { epoch, zxid } = progress.atLeast;
+    if (position.zxid >= zxid && position.epoch < epoch) {
+      this.#accuse(to, `it knows ${epoch}.${zxid} to be committed, and here is another record`);
+      return;
+    }
     this.#streams.onSnapshotSent(progress, snapshot);
   }
 
@@ -360,6 +373,11 @@ export class Leader {
       outbox.ignore(`ACKEPOCH of ${id}`, 'it answers nothing that was asked');
       return undefined;
     }
+    if (comparePositions(ack.committed, log.last) > 0) {
+      const { epoch, zxid } = ack.committed;
+      this.#accuse(id, `it knows ${epoch}.${zxid} to be committed, and this log ends before`);
+      return undefined;
+    }
     this.#progress();
     if (this.#phase !== 'discovery') {
       this.#streams.open(progress, ack);
@@ -414,10 +432,27 @@ export class Leader {
     if (progress.synced && progress.voter) this.#tally.confirm(progress.id, round);
   }
 
-  /** Whoever comes too late for the choice of an epoch is thought of at the next one. */
-  #hearPromise(promise: EpochPromise | undefined): void {
+  /**
+   * What a voter says of itself; its promise is thought of at the next choice of an epoch, if it comes too late for
+   * this one.
+   * @returns false where it is not believed
+   */
+  #hearVoter(id: number, incarnation: string, info: FollowerInfoMessage): boolean {
     const context = this.#context;
-    context.greatestHeard = Math.max(context.greatestHeard ?? 0, promise?.epoch ?? 0);
+    const { epoch } = info.promise ?? { epoch: 0 };
+    if (isFarEpoch(context, epoch)) {
+      this.#accuse(id, `its promise of epoch ${epoch} is too far ahead`);
+      return false;
+    }
+    this.#content.hear(id, incarnation, info.featureLevel);
+    context.greatestHeard = Math.max(context.greatestHeard ?? 0, epoch);
+    return true;
+  }
+
+  /** The relation is over, and the connection with it: it has broken the protocol. */
+  #accuse(id: number, reason: string): void {
+    this.end(id);
+    this.#context.outbox.accuse(id, reason);
   }
 
   /** A quorum has said which epochs it promised; a new cluster is born only of all its voters. */

@@ -4,6 +4,7 @@
  * behind the last one of the stream is ever taken; anything else ends the role.
  */
 import { assert, unreachable } from '../protocol/assert.ts';
+import { isFarEpoch } from './bounds.ts';
 import type { Context } from './context.ts';
 import type {
   AppendMessage,
@@ -178,19 +179,30 @@ export class Learner {
     if (this.#phase !== 'connect' || this.#epoch > 0) return violation('a second LEADERINFO');
     const context = this.#context;
     const { epoch, clusterId, voter } = info;
-    const isStranger = clusterId !== undefined && context.clusterId !== undefined;
-    if (isStranger && clusterId !== context.clusterId) {
-      return violation('the leader belongs to another cluster');
-    }
+    const problem = this.#problemOf(info);
+    if (problem !== undefined) return violation(problem);
     if (epoch < 1 || epoch < context.log.last.epoch) return departure(`epoch ${epoch} is over`);
     this.#epoch = epoch;
     if (clusterId !== undefined) context.joinedClusterId = clusterId;
     context.clusterId ??= clusterId;
-    if (!voter && !context.members.selfCounts) {
+    // No leader thinks of the promise of who has no vote, and nobody counts on it: it follows all the same.
+    const isBound = context.members.selfCounts && epoch >= (context.promise?.epoch ?? 0);
+    if (!voter && !isBound) {
       this.#ackEpoch();
       return undefined;
     }
     return this.#promiseTo({ epoch, leader: this.#leader, incarnation: info.incarnation });
+  }
+
+  #problemOf({ epoch, clusterId, incarnation }: LeaderInfoMessage): string | undefined {
+    const context = this.#context;
+    const isStranger = clusterId !== undefined && context.clusterId !== undefined;
+    if (isStranger && clusterId !== context.clusterId) {
+      return 'the leader belongs to another cluster';
+    }
+    if (isFarEpoch(context, epoch)) return `its epoch ${epoch} is too far ahead`;
+    const linked = context.peers.get(this.#leader)?.incarnation;
+    return incarnation === linked ? undefined : 'it leads in the name of another data directory';
   }
 
   /** A promise of an epoch is given once; it is told again only to whom it was given. */

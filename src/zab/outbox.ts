@@ -53,6 +53,12 @@ export class Outbox {
     this.#trace.push({ type: 'ignored', what, reason });
   }
 
+  /** A peer has broken the protocol: its connection is closed. */
+  accuse(peer: number, reason: string): void {
+    this.trace({ type: 'violation', peer, reason });
+    this.disconnect.push({ peer, reason });
+  }
+
   /**
    * Withdraws what a role that has ended wanted done; what it has to tell stays. Votes and refusals stay
    * too: a vote that decided an election is counted by others for theirs, and whoever is refused waits.

@@ -5,6 +5,7 @@
  */
 import { assert } from '../protocol/assert.ts';
 import type { Barriers } from './barriers.ts';
+import { isFarEpoch, roundLeadMax } from './bounds.ts';
 import { Claims } from './claims.ts';
 import type { Context } from './context.ts';
 import type { DiskWatch } from './disk-watch.ts';
@@ -15,6 +16,7 @@ import { Learner } from './learner.ts';
 import type { Departure } from './learner.ts';
 import type {
   FollowerInfoMessage,
+  HandOffMessage,
   LeaderMessage,
   LearnerMessage,
   VoteMessage,
@@ -248,8 +250,13 @@ export class Roles {
 
   #follow(leader: number): void {
     const { peers, members } = this.#context;
-    if (!peers.has(leader)) {
+    const peer = peers.get(leader);
+    if (peer === undefined) {
       this.stepDown(`there is no link with leader ${leader}`);
+      return;
+    }
+    if (!members.counts(peer.id, peer.incarnation)) {
+      this.stepDown(`node ${leader} has no vote, and leads nobody`);
       return;
     }
     const learner = new Learner(this.#context, leader, this.#tenure + 1);
@@ -303,6 +310,11 @@ export class Roles {
 
   #onVote(from: number, vote: VoteMessage): void {
     const role = this.#role;
+    const problem = this.#problemOf(vote);
+    if (problem !== undefined) {
+      this.#context.outbox.accuse(from, problem);
+      return;
+    }
     if (vote.state === 'leading') this.#claims.note(from, vote.round);
     if (role.name === 'looking') {
       if (vote.state === 'looking') this.#waiting.drop(from);
@@ -322,6 +334,20 @@ export class Roles {
     } else {
       this.#announce(from);
     }
+  }
+
+  /** Whom somebody votes for, and in which round, becomes this node's own vote: it is believed only so far. */
+  #problemOf({ round, key }: VoteMessage): string | undefined {
+    if (this.#isFarRound(round)) return `its round ${round} is too far ahead`;
+    if (isFarEpoch(this.#context, key.epoch))
+      return `its vote for epoch ${key.epoch} is too far ahead`;
+    return undefined;
+  }
+
+  #isFarRound(round: number): boolean {
+    const role = this.#role;
+    const present = role.name === 'looking' ? role.election.round : this.#round;
+    return round > present + roundLeadMax;
   }
 
   #onFollowerInfo(from: number, info: FollowerInfoMessage): void {
@@ -351,7 +377,7 @@ export class Roles {
       outbox.ignore(`${message.type} of ${from}`, 'there is no such relation');
       return;
     }
-    if (message.type === 'HANDOFF') this.#onHandOff(message.to, message.round);
+    if (message.type === 'HANDOFF') this.#onHandOff(message);
     else if (message.type === 'REFUSE') this.#leave({ reason: message.reason, violation: false });
     else this.#leave(role.learner.step(message));
   }
@@ -363,10 +389,7 @@ export class Roles {
     const { outbox, nowMs } = this.#context;
     const { reason, violation } = departure;
     this.#claims.avoid(leader, this.#round, nowMs);
-    if (violation) {
-      outbox.trace({ type: 'violation', peer: leader, reason });
-      outbox.disconnect.push({ peer: leader, reason });
-    }
+    if (violation) outbox.accuse(leader, reason);
     this.stepDown(reason);
   }
 
@@ -381,8 +404,12 @@ export class Roles {
     }
   }
 
-  #onHandOff(to: number, round: number): void {
+  #onHandOff({ to, round }: HandOffMessage): void {
     const { outbox, self, log } = this.#context;
+    if (this.#isFarRound(round)) {
+      this.#leave({ reason: `its round ${round} is too far ahead`, violation: true });
+      return;
+    }
     outbox.trace({ type: 'handoff', to, position: log.last });
     this.#round = Math.max(this.#round, round);
     if (this.#installing !== undefined) this.stepDown('a snapshot is being installed');

@@ -27,6 +27,8 @@ const scripts: Readonly<Record<ZabMutationName, readonly [Finding, string]>> = {
   snapshotBelowCommonPoint: ['invariant', 'snapshot-below-the-common-point'],
   compareZxidsOnly: ['invariant', 'sc-15-longer-log-of-an-older-epoch'],
   reuseEpochs: ['expectation', 'epoch-greater-than-every-promise'],
+  believePromisesWithoutVote: ['expectation', 'promise-of-who-has-no-vote'],
+  acceptAnyEpoch: ['expectation', 'epoch-too-far-ahead'],
   followTheSilent: ['expectation', 'sc-49-leader-that-only-others-know-of'],
   countForeignIncarnations: ['invariant', 'sc-90-promise-of-a-life-that-is-over'],
   birthWithoutAll: ['expectation', 'birth-with-a-member-missing'],

@@ -168,10 +168,15 @@ export const protocolMutants: readonly Mutation[] = [
     edits: [
       {
         file: 'zab/election.ts',
-        find: "if (state === 'leading' && leader === from) this.#outcome = from;",
+        find: "if (state === 'leading' && leader === from && this.#counts(from)) this.#outcome = from;",
         replace: `if (leader !== undefined && leader !== 0 && leader !== this.#context.self) this.#outcome = leader;`,
       },
-      { file: 'zab/roles.ts', find: 'if (!peers.has(leader)) {', replace: 'if (false) {' },
+      { file: 'zab/roles.ts', find: 'if (peer === undefined) {', replace: 'if (false) {' },
+      {
+        file: 'zab/roles.ts',
+        find: 'if (!members.counts(peer.id, peer.incarnation)) {',
+        replace: 'if (false) {',
+      },
     ],
   },
   {

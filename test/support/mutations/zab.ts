@@ -203,6 +203,28 @@ export const zabMutations = [
     ],
   },
   {
+    name: 'believePromisesWithoutVote',
+    rule: 'What somebody without a vote has promised raises no epoch.',
+    edits: [
+      {
+        file: 'zab/leader.ts',
+        find: 'if (voter && !this.#hearVoter(',
+        replace: 'if (!this.#hearVoter(',
+      },
+    ],
+  },
+  {
+    name: 'acceptAnyEpoch',
+    rule: 'Nobody is believed with an epoch that is too far ahead.',
+    edits: [
+      {
+        file: 'zab/bounds.ts',
+        find: 'return epoch > knownEpoch(context) + epochLeadMax;',
+        replace: 'return false;',
+      },
+    ],
+  },
+  {
     name: 'followTheSilent',
     rule: 'A node is followed for what others say of it only if it takes part itself.',
     edits: [
@@ -225,7 +247,7 @@ export const zabMutations = [
       },
       {
         file: 'zab/election.ts',
-        find: "if (state === 'leading' && leader === from) this.#outcome = from;",
+        find: "if (state === 'leading' && leader === from && this.#counts(from)) this.#outcome = from;",
         replace: `if (leader !== undefined) this.#leaders.set(from, leader);
     if (state === 'leading' && leader === from) this.#outcome = from;
     else if (leader !== undefined && leader !== this.#context.self) {

@@ -5,7 +5,7 @@ import { decodeMessage, encodeMessage, encodePayload } from '../../../src/transp
 import { FormatError } from '../../../src/transport/fields.ts';
 import { frameHeaderBytes } from '../../../src/transport/frames.ts';
 import { encodeRecord } from '../../../src/zab/index.ts';
-import type { LogRecord, ZabMessage } from '../../../src/zab/index.ts';
+import type { AppendMessage, LogRecord, ZabMessage } from '../../../src/zab/index.ts';
 
 function wire(message: ZabMessage): Buffer {
   const { head, tail } = encodeMessage(message);
@@ -25,7 +25,15 @@ function plain(message: ZabMessage): unknown {
 
 const count = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.constant(2 ** 32), fc.constant(2 ** 53 - 1));
 const uint32 = fc.nat(0xffff_ffff);
-const position = fc.record({ epoch: count, zxid: count });
+/** Epochs, zxids and rounds: what follows them can be told too. */
+const counted = fc.oneof(
+  fc.nat(),
+  fc.maxSafeNat().map((n) => n % (2 ** 52 + 1)),
+  fc.constant(2 ** 52),
+);
+const nodeId = fc.oneof(fc.nat(255), fc.nat(0xffff_ffff));
+const featureLevel = fc.integer({ min: 1, max: 0xffff });
+const position = fc.record({ epoch: counted, zxid: counted });
 const name = fc.string({ maxLength: 128, unit: 'grapheme' }).map((text) => text.slice(0, 128));
 const maybe = <T>(one: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(one, { nil: undefined });
@@ -33,7 +41,13 @@ const payload = fc.uint8Array({ maxLength: 3000 });
 
 const records: fc.Arbitrary<readonly LogRecord[]> = fc.array(
   fc
-    .record({ epoch: count, zxid: count, previousChain: uint32, payload, isEpoch: fc.boolean() })
+    .record({
+      epoch: counted,
+      zxid: counted,
+      previousChain: uint32,
+      payload,
+      isEpoch: fc.boolean(),
+    })
     .map(({ isEpoch, payload: bytes, ...head }) =>
       encodeRecord({ ...head, kind: isEpoch ? 'epoch' : 'txn' }, bytes, crc32),
     ),
@@ -42,28 +56,28 @@ const records: fc.Arbitrary<readonly LogRecord[]> = fc.array(
 
 const type = <const T extends ZabMessage['type']>(value: T): fc.Arbitrary<T> => fc.constant(value);
 const tenure = count;
-const round = count;
+const round = counted;
 const committed = position;
 const epochStarts = fc.array(position, { maxLength: 5 });
 
 /** Every type of message; a new one does not compile without its line here. */
 const everyType = {
   VOTE: fc.record({
-    ...{ type: type('VOTE'), round, candidate: count, key: position, epoch: count },
+    ...{ type: type('VOTE'), round, candidate: nodeId, key: position, epoch: counted },
     state: fc.constantFrom('looking', 'following', 'leading', 'observing'),
-    leader: maybe(count),
+    leader: maybe(nodeId),
   }),
   FOLLOWERINFO: fc.record({
-    ...{ type: type('FOLLOWERINFO'), tenure, featureLevel: count, recovering: fc.boolean() },
+    ...{ type: type('FOLLOWERINFO'), tenure, featureLevel, recovering: fc.boolean() },
     ...{ clusterId: maybe(name), last: position },
-    promise: maybe(fc.record({ epoch: count, leader: count, incarnation: name })),
+    promise: maybe(fc.record({ epoch: counted, leader: nodeId, incarnation: name })),
   }),
   LEADERINFO: fc.record({
-    ...{ type: type('LEADERINFO'), tenure, epoch: count, incarnation: name },
+    ...{ type: type('LEADERINFO'), tenure, epoch: counted, incarnation: name },
     ...{ clusterId: maybe(name), voter: fc.boolean() },
   }),
   ACKEPOCH: fc.record({
-    ...{ type: type('ACKEPOCH'), tenure, epoch: count, counted: fc.boolean() },
+    ...{ type: type('ACKEPOCH'), tenure, epoch: counted, counted: fc.boolean() },
     ...{ last: position, chain: uint32, committed, epochStarts },
   }),
   APPEND: fc.record({
@@ -78,7 +92,7 @@ const everyType = {
     ...{ chain: uint32, epochStarts, bytes: payload, last: fc.boolean(), totalBytes: count },
   }),
   SNAPSHOTACK: fc.record({ type: type('SNAPSHOTACK'), tenure, transfer: count, index: count }),
-  HANDOFF: fc.record({ type: type('HANDOFF'), tenure, to: count, round }),
+  HANDOFF: fc.record({ type: type('HANDOFF'), tenure, to: nodeId, round }),
   REFUSE: fc.record({ type: type('REFUSE'), tenure, reason: name }),
 } satisfies { [T in ZabMessage['type']]: fc.Arbitrary<Extract<ZabMessage, { type: T }>> };
 
@@ -159,6 +173,95 @@ describe('messages as bytes', () => {
   ])('refuse JSON with %s', (_, json, problem) => {
     const bytes = Buffer.concat([Uint8Array.of(0), Buffer.from(json)]);
     expect(() => decodeMessage(bytes)).toThrow(problem);
+  });
+
+  const spoken = {
+    FOLLOWERINFO: {
+      ...{ tenure: 1, featureLevel: 1, recovering: false, last: { epoch: 1, zxid: 1 } },
+      promise: { epoch: 1, leader: 1, incarnation: 'x' },
+    },
+    VOTE: {
+      round: 1,
+      candidate: 1,
+      key: { epoch: 1, zxid: 1 },
+      state: 'looking',
+      epoch: 1,
+      leader: 1,
+    },
+    LEADERINFO: { tenure: 1, epoch: 1, incarnation: 'x', voter: true },
+    ACKEPOCH: {
+      ...{ tenure: 1, epoch: 1, counted: true, last: { epoch: 1, zxid: 1 }, chain: 1 },
+      ...{ committed: { epoch: 1, zxid: 1 }, epochStarts: [{ epoch: 1, zxid: 1 }] },
+    },
+    HANDOFF: { tenure: 1, to: 1, round: 1 },
+  } as const;
+  const tooMuch: readonly (readonly [keyof typeof spoken, path: string, value: number])[] = [
+    ['FOLLOWERINFO', 'promise.epoch', 2 ** 52 + 1],
+    ['FOLLOWERINFO', 'promise.epoch', Number.MAX_SAFE_INTEGER],
+    ['FOLLOWERINFO', 'promise.leader', 2 ** 32],
+    ['FOLLOWERINFO', 'featureLevel', 0],
+    ['FOLLOWERINFO', 'featureLevel', 65_536],
+    ['FOLLOWERINFO', 'last.zxid', 2 ** 52 + 1],
+    ['VOTE', 'round', 2 ** 52 + 1],
+    ['VOTE', 'candidate', 2 ** 32],
+    ['VOTE', 'leader', 2 ** 32],
+    ['VOTE', 'epoch', 2 ** 52 + 1],
+    ['VOTE', 'key.epoch', 2 ** 52 + 1],
+    ['LEADERINFO', 'epoch', 2 ** 52 + 1],
+    ['ACKEPOCH', 'committed.zxid', 2 ** 52 + 1],
+    ['ACKEPOCH', 'last.epoch', 2 ** 52 + 1],
+    ['ACKEPOCH', 'epochStarts.0.epoch', 2 ** 52 + 1],
+    ['HANDOFF', 'round', 2 ** 52 + 1],
+    ['HANDOFF', 'to', 2 ** 32],
+  ];
+  it.each(tooMuch)(
+    'refuse a %s whose %s is %d: it can be answered by nothing',
+    (name, path, value) => {
+      const message = JSON.parse(JSON.stringify({ type: name, ...spoken[name] })) as object;
+      const decode = () => {
+        return decodeMessage(
+          Buffer.concat([Uint8Array.of(0), Buffer.from(JSON.stringify(message))]),
+        );
+      };
+      expect(decode()).toMatchObject({ type: name });
+      const names = path.split('.');
+      let at = message as Record<string, object>;
+      for (const step of names.slice(0, -1)) at = at[step] as Record<string, object>;
+      Object.assign(at, { [names.at(-1) ?? '']: value });
+      const field = `${name}.${path.replace('.0.', '[0].')} is`;
+      expect(decode).toThrow(field);
+    },
+  );
+
+  it('refuse positions and rounds beyond 2^52 in every layout', () => {
+    const fine = { epoch: 1, zxid: 1 };
+    const record = encodeRecord(
+      { epoch: 1, zxid: 2 ** 52 + 1, kind: 'txn', previousChain: 0 },
+      new Uint8Array(1),
+      crc32,
+    );
+    const append: AppendMessage = {
+      ...{ type: 'APPEND', tenure: 1, previous: fine, previousChain: 0, records: [] },
+      ...{ committed: fine, round: 1 },
+    };
+    const far = { epoch: 1, zxid: 2 ** 52 + 1 };
+    const messages: readonly ZabMessage[] = [
+      { ...append, records: [record] },
+      { ...append, previous: far },
+      { ...append, committed: far },
+      { ...append, round: 2 ** 52 + 1 },
+      { type: 'ACK', tenure: 1, position: far, round: 1 },
+      { type: 'ACK', tenure: 1, position: fine, round: 2 ** 52 + 1 },
+      { type: 'PING', tenure: 1, round: 2 ** 52 + 1, committed: fine },
+      { type: 'PING', tenure: 1, round: 1, committed: far },
+      { type: 'PONG', tenure: 1, round: 2 ** 52 + 1 },
+      {
+        ...{ type: 'SNAPSHOT', tenure: 1, transfer: 1, index: 0, position: far, chain: 0 },
+        ...{ epochStarts: [], bytes: new Uint8Array(1), last: true, totalBytes: 1 },
+      },
+    ];
+    for (const message of messages) expect(() => decodeMessage(wire(message))).toThrow('2^52');
+    expect(() => decodeMessage(wire(append))).not.toThrow();
   });
 
   it('send the bytes of long records as they are, and give views on what was received', () => {
