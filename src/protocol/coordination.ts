@@ -175,6 +175,8 @@ export interface CoordinatorStatus {
   readonly appliedZxid: Zxid;
   /** Why the node does not serve clients; absent when it does. */
   readonly notReady?: string;
+  /** What an operator should see to while the node serves, half sentences. */
+  readonly warnings: readonly string[];
   readonly sessionTimeoutMinMs: number;
   readonly sessionTimeoutMaxMs: number;
   readonly sessionTimeoutDefaultMs: number;

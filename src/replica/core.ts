@@ -103,6 +103,8 @@ export class Core {
   lagging = 0;
   /** Which voters this node misses, to be put behind other words. */
   absent = '';
+  /** Growth is refused; `DiskSpace` looks. */
+  diskNearlyFull = false;
 
   constructor(parts: CoreParts) {
     this.settings = parts.settings;

@@ -1,26 +1,28 @@
 /** Whether the disk is nearly full: then growth is refused, and deletes and session ends go on. */
 import { CoordinationError } from '../protocol/errors.ts';
 import type { Storage } from '../storage/index.ts';
-import type { ReplicaLog } from './host.ts';
+import type { Core } from './core.ts';
 
 export class DiskSpace {
   readonly #storage: Storage;
-  readonly #log: ReplicaLog;
-  #nearlyFull = false;
+  readonly #core: Core;
 
-  constructor(storage: Storage, log: ReplicaLog) {
+  constructor(storage: Storage, core: Core) {
     this.#storage = storage;
-    this.#log = log;
+    this.#core = core;
   }
 
   get nearlyFull(): boolean {
-    return this.#nearlyFull;
+    return this.#core.diskNearlyFull;
   }
 
   /** For what makes the state grow. @throws CoordinationError QUOTAEXCEEDED on a nearly full disk */
   require(): void {
-    if (!this.#nearlyFull) return;
-    throw new CoordinationError('QUOTAEXCEEDED', 'the disk of this node is nearly full');
+    if (!this.nearlyFull) return;
+    const { self } = this.#core.settings;
+    // The client may be connected to another node than the one whose disk it is.
+    const problem = `the disk of node ${self} is nearly full`;
+    throw new CoordinationError('QUOTAEXCEEDED', `${problem}; deletes are still taken`);
   }
 
   /** To be called every few seconds: others write to the disk too, and what has failed there may do now. */
@@ -32,12 +34,16 @@ export class DiskSpace {
   /** Looks at the disk. */
   async check(): Promise<void> {
     const full = await this.#storage.nearlyFull();
-    if (full !== this.#nearlyFull) {
-      this.#log.warn(
-        { nearlyFull: full },
-        full ? 'the disk is nearly full: growth is refused' : 'the disk has room again',
+    if (full !== this.nearlyFull) {
+      const freeBytes = await this.#storage.freeBytes();
+      const { reserveBytes } = this.#storage;
+      this.#core.log.warn(
+        { nearlyFull: full, freeBytes, reserveBytes },
+        full
+          ? 'the disk of the data directory is nearly full: growth is refused until it has room'
+          : 'the disk of the data directory has room again',
       );
     }
-    this.#nearlyFull = full;
+    this.#core.diskNearlyFull = full;
   }
 }

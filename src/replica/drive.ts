@@ -85,7 +85,7 @@ export class Drive {
     this.#proposer = new Proposer(parts.core, parts.zab);
     this.#appends = new Appends(parts.zab.status.last);
     this.#barriers = new BarrierGroups((options) => this.#zab.barrier(options));
-    this.space = new DiskSpace(parts.storage, parts.core.log);
+    this.space = new DiskSpace(parts.storage, parts.core);
     this.#committed = parts.core.state.applied;
     this.#knowsCluster = parts.storage.clusterId !== undefined;
     this.#onFatal = (error) => {

@@ -68,9 +68,10 @@ export class LeaderDesk {
 
   /** The ensemble as the leader sees it. */
   members(): readonly MemberView[] {
-    const { zxid, settings } = this.#core;
+    const { zxid, settings, diskNearlyFull } = this.#core;
+    const leader = { id: settings.self, state: 'leading', zxid } as const;
     const viewOf = (id: number, state: 'following' | 'observing'): MemberView => {
-      if (id === settings.self) return { id, state: 'leading', zxid };
+      if (id === settings.self) return diskNearlyFull ? { ...leader, diskNearlyFull } : leader;
       const applied = this.#applied.get(id);
       return applied === undefined ? { id, state: 'down', zxid: 0 } : { id, state, zxid: applied };
     };

@@ -181,6 +181,8 @@ export interface MemberView {
   readonly id: number;
   readonly state: 'leading' | 'following' | 'observing' | 'down';
   readonly zxid: Zxid;
+  /** Of the leader, as long as it refuses growth for want of room on its disk. */
+  readonly diskNearlyFull?: true;
 }
 
 /** The signs of life of that `touch` count, except those of sessions that are not live. */

@@ -115,6 +115,7 @@ const mark = Exactly({ zxid: integer, digest });
 const member = Exactly({
   ...{ id: positive, zxid: integer },
   state: words(['leading', 'following', 'observing', 'down']),
+  diskNearlyFull: optional(yes),
 });
 
 function message(type: string, fields: Record<string, TSchema>): TSchema {

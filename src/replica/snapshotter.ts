@@ -1,6 +1,7 @@
 /** Decides when a snapshot is taken and takes one at a time. */
 import { CoordinationError } from '../protocol/errors.ts';
 import type { SnapshotInfo } from '../protocol/coordination.ts';
+import { isOutOfRoom } from '../storage/errors.ts';
 import type { Storage } from '../storage/index.ts';
 import type { Core } from './core.ts';
 import { StateSnapshot } from './snapshots.ts';
@@ -71,6 +72,10 @@ export class Snapshotter {
       counters.snapshotMs = clock.monotonicMs() - startedMs;
       log.info({ ...info, ms: Math.round(counters.snapshotMs) }, 'snapshot taken');
       return info;
+    } catch (error) {
+      if (!isOutOfRoom(error)) throw error;
+      const problem = `the disk of node ${this.#core.settings.self} has no room for a snapshot`;
+      throw new CoordinationError('QUOTAEXCEEDED', `${problem}; the log is kept`);
     } finally {
       // Also after success: of a zxid that it has a snapshot of already, the storage reads nothing.
       snapshot.abort();

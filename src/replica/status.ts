@@ -40,6 +40,7 @@ export function statusOf(parts: StatusParts): CoordinatorStatus {
     members: membersOf(settings).map((member) => memberStatus(member, parts)),
     appliedZxid: zxid,
     ...(notReady !== undefined && { notReady }),
+    warnings: warningsOf(parts),
     sessionTimeoutMinMs: settings.sessionTimeoutMinMs,
     sessionTimeoutMaxMs: settings.sessionTimeoutMaxMs,
     sessionTimeoutDefaultMs: settings.sessionTimeoutDefaultMs,
@@ -112,4 +113,16 @@ function reasonOf({ core, zab, serving, stopping }: StatusParts): string | undef
     case 'observing':
       return zab.serving ? 'applying its log' : `synchronizing with leader ${zab.leader ?? 0}`;
   }
+}
+
+/** Growth is refused by the leader alone; but a node whose own disk is full is the next one to end. */
+function warningsOf({ core, seen }: StatusParts): readonly string[] {
+  const { self } = core.settings;
+  const others = seen.filter(({ id, diskNearlyFull }) => id !== self && diskNearlyFull === true);
+  return [
+    ...(core.diskNearlyFull ? [`the disk of node ${self}, this one, is nearly full`] : []),
+    ...others.map(
+      ({ id }) => `the disk of node ${id}, the leader, is nearly full, so it refuses what grows`,
+    ),
+  ];
 }

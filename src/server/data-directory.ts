@@ -1,7 +1,7 @@
 /** The data directory before anything is opened in it: there, and this process may write into it. */
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { StartError } from './start-error.ts';
+import { dataDirectoryError } from './start-error.ts';
 
 /**
  * Makes the directory if there is none, with its parents.
@@ -46,28 +46,4 @@ async function isDirectory(path: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw error;
   }
-}
-
-const advice = 'choose another --data-dir';
-
-const problems: Readonly<Record<string, (path: string) => string>> = {
-  EACCES: (path) => `this user may not write at ${path}; give it to this user, or ${advice}`,
-  EPERM: (path) => `this user may not write at ${path}; give it to this user, or ${advice}`,
-  ENOENT: (path) => `${path} cannot be made there; ${advice}`,
-  ENOTDIR: (path) => `${path} is not a directory, or not below one; ${advice}`,
-  EROFS: (path) => `the file system of ${path} is read-only; ${advice}`,
-  ENOSPC: (path) => `there is no room to make ${path}; make room, or ${advice}`,
-  ENAMETOOLONG: () => `its name is too long; ${advice}`,
-};
-
-/** The error of making or opening the directory as a message, or as it is where it is a fault of the program. */
-export function dataDirectoryError(error: unknown, dataDir: string): unknown {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string')
-    return error;
-  const path = 'path' in error && typeof error.path === 'string' ? error.path : dataDir;
-  const problem = problems[error.code]?.(path) ?? error.message;
-  return new StartError(
-    `the data directory ${dataDir} cannot be used (${error.code}): ${problem}`,
-    error,
-  );
 }

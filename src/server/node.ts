@@ -24,7 +24,7 @@ import { openLinks } from './links.ts';
 import type { Logger } from './logging.ts';
 import { MeasuredDisk, Metrics } from './metrics/index.ts';
 import { removeRunFiles, writeRunFiles } from './run-files.ts';
-import { listenStartError, StartError, storageStartError } from './start-error.ts';
+import { diskFailure, listenStartError, StartError, storageStartError } from './start-error.ts';
 
 export interface NodeOptions {
   readonly config: Config;
@@ -77,7 +77,7 @@ interface Place {
  * @throws StartError for what the operator can put right
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  const { config } = options;
+  const { config, logger } = options;
   const place: Place = { url: '', links: undefined };
   const recovery = await recover(options, place);
   const { replica } = recovery;
@@ -87,7 +87,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   try {
     const port = await listen(doors.app, config);
     place.url = clientUrlOf(config, port);
-    if (options.disk === undefined) await writeRunFiles(config.dataDir, port);
+    if (options.disk === undefined) await writeRunFiles(config.dataDir, port, logger);
     const url = urlOf(config.host, port);
     await join(options, recovery, { url, place });
     return { url, port, replica, stop };
@@ -130,9 +130,10 @@ async function join(
 async function recover(options: NodeOptions, place: Place): Promise<Recovery> {
   const { config, logger } = options;
   const startedMs = performance.now();
+  let disk: MeasuredDisk | undefined;
   try {
     if (options.disk === undefined) await prepareDataDirectory(config.dataDir);
-    const disk = new MeasuredDisk(options.disk ?? (await NodeDisk.open(config.dataDir)));
+    disk = new MeasuredDisk(options.disk ?? (await NodeDisk.open(config.dataDir)));
     const { storage, recovered } = await Storage.open({
       disk,
       checksum: (bytes, seed) => crc32(bytes, seed),
@@ -142,14 +143,16 @@ async function recover(options: NodeOptions, place: Place): Promise<Recovery> {
       // Others have what a damaged log has lost; a node alone had the only copy.
       onDamage: config.members.length > 1 ? 'set-aside' : 'refuse',
     });
-    if (options.disk === undefined) await removeRunFiles(config.dataDir);
+    if (options.disk === undefined) await removeRunFiles(config.dataDir, logger);
     for (const alarm of recovered.alarms) logger.warn({ dataDir: config.dataDir }, alarm);
     const replica = await makeReplica(options, { storage, recovered, place });
     const { incarnation } = recovered.identity;
     return { replica, disk, incarnation, tookMs: performance.now() - startedMs };
   } catch (error) {
     if (error instanceof StartError) throw error;
-    throw storageStartError(error, config.dataDir);
+    const freeBytes = await disk?.freeBytes().catch(() => undefined);
+    const { dataDir, segmentSize: segmentBytes } = config;
+    throw storageStartError(error, dataDir, { freeBytes, segmentBytes });
   }
 }
 
@@ -189,7 +192,7 @@ async function makeReplica(
       scheduler,
       log: logger,
       randomBytes: (count) => randomBytes(count),
-      onFatal,
+      onFatal: (error) => onFatal(diskFailure(error, config.dataDir)),
     });
   } catch (error) {
     await storage.close();
@@ -260,7 +263,7 @@ async function openDoors(
         recoveryMs: tookMs,
       });
       metrics.attach(server);
-      registerHealth(server, { notReady });
+      registerHealth(server, { notReady, warnings: () => replica.status().warnings });
       if (logger.isLevelEnabled('debug')) logRequests(server, logger);
     },
   });
@@ -308,5 +311,5 @@ async function stopAll(
   clearTimeout(cut);
   metrics.stop();
   await replica.stop();
-  if (options.disk === undefined) await removeRunFiles(options.config.dataDir);
+  if (options.disk === undefined) await removeRunFiles(options.config.dataDir, options.logger);
 }

@@ -73,8 +73,10 @@ async function refuseIfHeld(at: {
 function listen(path: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
-    server.once('error', (error) => {
-      reject(new Error(`the lock of the data directory cannot be made: ${error.message}`));
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const { code, syscall, message } = error;
+      const explained = new Error(`the lock of the data directory cannot be made: ${message}`);
+      reject(Object.assign(explained, { code, syscall }));
     });
     server.listen({ path, exclusive: true }, () => {
       server.unref();

@@ -59,3 +59,9 @@ export class InconsistentDirectoryError extends Error {
 export function errorOf(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
+
+/** No more bytes for this user (`ENOSPC`, `EDQUOT`): the disk itself is well. */
+export function isOutOfRoom(error: unknown): boolean {
+  const { code } = errorOf(error) as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}

@@ -3,6 +3,7 @@
  * never changes the length of a file (which would make each fdatasync write the file system's journal too).
  */
 import type { Disk, DiskFile } from './disk.ts';
+import { errorOf } from './errors.ts';
 import { logDirectory } from './log-recovery.ts';
 
 export const sparePath = `${logDirectory}/spare`;
@@ -44,8 +45,9 @@ export class SpareSegment {
     await this.#settled();
     this.#ready = undefined;
     if (this.#failure === undefined) return;
+    const failure = await this.#attempt();
     this.#failure = undefined;
-    await fillWithZeros(this.#disk, sparePath, this.#bytes);
+    if (failure !== undefined) throw errorOf(failure);
   }
 
   /** There is room again: what has failed is tried once more in the background. */

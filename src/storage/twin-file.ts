@@ -7,10 +7,15 @@
  * A write replaces both, each by a synced temporary file and a rename, and syncs the directory before it
  * resolves. So a crash leaves every copy as it was or as it should be, never damaged: a copy that does not
  * match its checksum is damage, and worth an alarm. The copy of the greatest generation counts.
+ *
+ * A full disk has no room for another file, and without its promise a node can neither start nor vote. There
+ * the copies are overwritten where they are, which takes no room: one after the other, so that at every moment
+ * one of them is whole.
  */
 import { assert } from '../protocol/assert.ts';
 import type { Checksum } from '../zab/types.ts';
 import type { Disk } from './disk.ts';
+import { isOutOfRoom } from './errors.ts';
 
 const suffixes = ['.a', '.b'] as const;
 const encoder = new TextEncoder();
@@ -32,6 +37,8 @@ export class TwinFile<Value extends object> {
   readonly #name: string;
   readonly #checksum: Checksum;
   #generation = 0;
+  /** The copy that is known to be whole: never the first to be overwritten. */
+  #whole: string | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(disk: Disk, name: string, checksum: Checksum) {
@@ -59,6 +66,7 @@ export class TwinFile<Value extends object> {
       generations.push(copy.generation);
       if (value === undefined || copy.generation > this.#generation) {
         this.#generation = copy.generation;
+        this.#whole = path;
         value = copy.value;
       }
     }
@@ -79,13 +87,36 @@ export class TwinFile<Value extends object> {
     const bytes = this.#encode({ generation: this.#generation, value });
     // Together, since a new leader waits for it: until both are on the disk, the old copies stand untouched.
     const paths = suffixes.map((suffix) => this.#name + suffix);
-    await Promise.all(paths.map((path) => this.#prepare(`${path}.tmp`, bytes)));
-    for (const path of paths) await this.#disk.rename(`${path}.tmp`, path);
-    await this.#disk.syncDirectory('');
+    const prepared = await Promise.allSettled(paths.map((path) => this.#prepare(path, bytes)));
+    const [failure] = prepared.filter((each) => each.status === 'rejected');
+    if (failure === undefined) {
+      for (const path of paths) await this.#disk.rename(temporary(path), path);
+      await this.#disk.syncDirectory('');
+    } else {
+      if (!isOutOfRoom(failure.reason) || this.#whole === undefined) throw failure.reason;
+      await this.#overwrite(paths, bytes);
+    }
+    [this.#whole] = paths;
+  }
+
+  /** @throws Error where there is no such file yet, or where even that takes room (file systems that copy on write) */
+  async #overwrite(paths: readonly string[], bytes: Uint8Array): Promise<void> {
+    for (const path of paths) await this.#disk.remove(temporary(path)).catch(() => undefined);
+    const other = paths.filter((path) => path !== this.#whole);
+    for (const path of [...other, ...paths.filter((each) => !other.includes(each))]) {
+      const file = await this.#disk.open(path, 'write');
+      try {
+        await file.write(0, bytes);
+        await file.truncate(bytes.length);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    }
   }
 
   async #prepare(path: string, bytes: Uint8Array): Promise<void> {
-    const file = await this.#disk.open(path, 'create');
+    const file = await this.#disk.open(temporary(path), 'create');
     try {
       await file.write(0, bytes);
       await file.sync();
@@ -110,6 +141,10 @@ export class TwinFile<Value extends object> {
   #sum(json: string): string {
     return this.#checksum(encoder.encode(json), 0).toString(16).padStart(8, '0');
   }
+}
+
+function temporary(path: string): string {
+  return `${path}.tmp`;
 }
 
 async function readWhole(disk: Disk, path: string): Promise<Uint8Array> {

@@ -69,6 +69,7 @@ export class FakeCoordinator implements Coordinator {
     return {
       ...{ server: 1, clusterId: 'fake', configZxid: 0, epoch: 1, leader: 1, readOnly: false },
       members: [],
+      warnings: [],
       appliedZxid: this.zxid,
       ...{ sessionTimeoutMinMs: 4000, sessionTimeoutMaxMs: 600_000 },
       ...{ sessionTimeoutDefaultMs: 10_000, voters: this.voters },

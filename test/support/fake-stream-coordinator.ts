@@ -143,6 +143,7 @@ export class FakeStreamCoordinator implements Coordinator {
       leader: 2,
       readOnly: this.readOnly,
       members: [],
+      warnings: [],
       appliedZxid: this.zxid,
       sessionTimeoutMinMs: 100,
       sessionTimeoutMaxMs: 600_000,

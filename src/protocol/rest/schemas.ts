@@ -207,8 +207,17 @@ export const SnapshotSchema = Exactly(
 );
 
 export const HealthSchema = Type.Object(
-  { status: Type.String({ examples: ['ok'] }) },
-  { $id: 'Health', description: '`status`, and the reason where the node is not ready.' },
+  {
+    status: Type.String({ examples: ['ok'] }),
+    warnings: Type.Optional(
+      Type.Array(Type.String(), {
+        description:
+          'What does not keep the node from serving and should be seen to, such as a nearly full ' +
+          'disk, with the id of the node whose disk it is.',
+      }),
+    ),
+  },
+  { $id: 'Health' },
 );
 
 export const DocumentSchema = Type.Object({}, { $id: 'Document', additionalProperties: true });

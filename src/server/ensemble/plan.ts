@@ -1,12 +1,13 @@
 /** Which nodes there will be, and where: their settings as files, from which each can be started alone too. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { lockDirectory } from '../../storage/directory-lock.ts';
 import { DirectoryInUseError } from '../../storage/errors.ts';
-import { StartError } from '../start-error.ts';
+import { prepareDataDirectory } from '../data-directory.ts';
+import { dataDirectoryError, StartError } from '../start-error.ts';
 import type { EnsembleOptions } from './options.ts';
 
 export interface PlannedNode {
@@ -60,7 +61,7 @@ function settingsOf(node: PlannedNode, nodes: readonly PlannedNode[]): Settings 
  * @throws StartError where the data is that of an ensemble of other members, which these would not be
  */
 export async function writeSettings(dataDir: string, nodes: readonly PlannedNode[]): Promise<void> {
-  await mkdir(dataDir, { recursive: true });
+  await prepareDataDirectory(dataDir);
   for (const node of nodes) {
     const settings = settingsOf(node, nodes);
     const before = await readMembers(node.settingsFile);
@@ -72,7 +73,11 @@ export async function writeSettings(dataDir: string, nodes: readonly PlannedNode
       );
     }
     const title = `# Node ${node.id} of \`zoogate ensemble\`, for \`zoogate serve --config\`.\n`;
-    await writeFile(node.settingsFile, title + stringify(settings));
+    try {
+      await writeFile(node.settingsFile, title + stringify(settings));
+    } catch (error) {
+      throw dataDirectoryError(error, dataDir);
+    }
   }
 }
 
@@ -80,8 +85,13 @@ async function readMembers(file: string): Promise<string | undefined> {
   try {
     return memberIds(parse(await readFile(file, 'utf8')) as Settings);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw new StartError(
+      `${file} is not a file of settings that zoogate ensemble has written (${message}). ` +
+        'Move it away, or choose another --data-dir',
+      error,
+    );
   }
 }
 

@@ -1,8 +1,8 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { dataDirectoryError, prepareDataDirectory } from '../../../src/server/data-directory.ts';
-import { StartError } from '../../../src/server/start-error.ts';
+import { prepareDataDirectory } from '../../../src/server/data-directory.ts';
+import { dataDirectoryError, StartError } from '../../../src/server/start-error.ts';
 import { temporaryDirectory } from '../../support/server-process.ts';
 
 async function problemOf(dataDir: string): Promise<string> {
@@ -39,8 +39,13 @@ describe('a data directory', () => {
   it.each([
     ['EACCES', 'this user may not write at /x; give it to this user, or choose another --data-dir'],
     ['EROFS', 'the file system of /x is read-only; choose another --data-dir'],
-    ['ENOSPC', 'there is no room to make /x; make room, or choose another --data-dir'],
-    ['EIO', 'EIO: it failed'],
+    ['ENOSPC', 'there is no room at /x; make room, or choose another --data-dir'],
+    ['EDQUOT', 'there is no room at /x; make room, or choose another --data-dir'],
+    [
+      'EIO',
+      'the disk of /x has failed; look at the messages of the system, or choose another --data-dir',
+    ],
+    ['EBUSY', 'EBUSY: it failed'],
   ])('says what to do about %s', (code, problem) => {
     const error = Object.assign(new Error(`${code}: it failed`), { code, path: '/x' });
     expect((dataDirectoryError(error, './data') as StartError).message).toBe(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InvariantError } from '../../../src/protocol/assert.ts';
 import {
+  diskFailure,
   listenStartError,
   StartError,
   storageStartError,
@@ -21,9 +22,24 @@ describe('the error of a data directory', () => {
     expect((explained as StartError).message).toBe(error.message);
   });
 
-  it('names the directory where the system refuses it', () => {
+  it('names the directory, and what to do, where the system refuses it', () => {
     const explained = storageStartError(systemError('EACCES'), './data/1') as StartError;
-    expect(explained.message).toBe('the data directory ./data/1 cannot be used: EACCES: it failed');
+    expect(explained.message).toBe(
+      'the data directory ./data/1 cannot be used (EACCES): this user may not write at ./data/1; ' +
+        'give it to this user, or choose another --data-dir',
+    );
+  });
+
+  it.each(['ENOSPC', 'EDQUOT'])('says what is missing on a full disk (%s)', (code) => {
+    const explained = storageStartError(systemError(code), './data/1', {
+      freeBytes: 12_700_000,
+      segmentBytes: 64 * 1024 * 1024,
+    });
+    expect((explained as StartError).message).toBe(
+      `the data directory ./data/1 cannot be used (${code}): there is no room at ./data/1: ` +
+        '12.1 MiB are free, and a file of the log takes 64 MiB (--segment-size). ' +
+        'Make room on its disk, or choose another --data-dir',
+    );
   });
 
   it('names the directory where its content contradicts itself', () => {
@@ -37,6 +53,22 @@ describe('the error of a data directory', () => {
     for (const error of [new TypeError('x is undefined'), new InvariantError('never')]) {
       expect(storageStartError(error, './data/1')).toBe(error);
     }
+  });
+});
+
+describe('the error that ends a node that has served', () => {
+  it('names the directory, and says what to do, where it is one of the disk', () => {
+    expect(diskFailure(systemError('ENOSPC'), './data/1').message).toBe(
+      'the data directory ./data/1 cannot be written to (ENOSPC: it failed); its disk is full: ' +
+        'make room there, and start the node again. ' +
+        'Nothing has been acknowledged that is not on the disk',
+    );
+    expect(diskFailure(systemError('EIO'), './data/1').message).toContain('look after its disk');
+  });
+
+  it('stays what it is otherwise', () => {
+    const error = new InvariantError('never');
+    expect(diskFailure(error, './data/1')).toBe(error);
   });
 });
 

@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { History } from '../../support/history.ts';
 import { MemoryDisk } from '../../support/memory-disk.ts';
+import type { DiskOperation } from '../../support/memory-disk.ts';
+import { seededRandom } from '../../support/random.ts';
 import { appendDurably, openStorage, somePromise } from './open.ts';
 
 async function promised(...epochs: readonly number[]): Promise<MemoryDisk> {
@@ -82,6 +84,71 @@ describe('the promise', () => {
     const { storage } = await openStorage(await promised(3));
     await expect(storage.writePromise({ ...somePromise, epoch: 2 })).rejects.toThrow(/never/);
     await storage.writePromise({ ...somePromise, epoch: 3, leader: 2 });
+  });
+});
+
+describe('on a disk without room for another file', () => {
+  const isNewFile = ({ kind, path }: DiskOperation): boolean =>
+    kind === 'write' && path.endsWith('.tmp');
+  const full = { type: 'error', code: 'ENOSPC', written: 7 } as const;
+
+  test('the promise is written over its copies, and nothing else stays', async () => {
+    const limited = (await promised(3)).powerLoss(undefined, {
+      fault: (operation) => (isNewFile(operation) ? full : undefined),
+    });
+    const { storage } = await openStorage(limited);
+    await storage.writePromise({ ...somePromise, epoch: 12_345 });
+    await storage.writePromise({ ...somePromise, epoch: 12_345, leader: 2, incarnation: '' });
+    const after = limited.powerLoss();
+    expect((await after.list('')).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    const { recovered } = await openStorage(after);
+    expect(recovered.promise).toEqual({ epoch: 12_345, leader: 2, incarnation: '' });
+    expect(recovered.alarms).toEqual([]);
+  });
+
+  test.each([undefined, 'promise.a', 'promise.b'])(
+    'the old promise or the new one is there whenever the power goes (damaged before: %s)',
+    async (damaged) => {
+      const outcomes = new Set<number | undefined>();
+      const seeds = Array.from({ length: 6 }, (_, index) => index + 1);
+      for (let crashAt = 1; ; crashAt += 1) {
+        const crash = { isReached: false };
+        for (const seed of seeds) {
+          const disk = await promised(3);
+          if (damaged !== undefined) disk.flipBit(damaged, 20);
+          let written = 0;
+          const limited = disk.powerLoss(undefined, {
+            fault: (operation) => {
+              if (isNewFile(operation)) return full;
+              const isPromise = operation.path.startsWith('promise') && operation.kind !== 'read';
+              if (!isPromise || operation.kind === 'remove' || ++written !== crashAt) return;
+              crash.isReached = true;
+              return { type: 'crash' };
+            },
+          });
+          const write = { isDurable: false };
+          const opened = openStorage(limited).then(async ({ storage }) => {
+            await storage.writePromise({ ...somePromise, epoch: 8 });
+            write.isDurable = true;
+          });
+          await Promise.race([opened, limited.crashed]);
+          const { recovered } = await openStorage(limited.powerLoss(seededRandom(seed)));
+          expect(write.isDurable ? [8] : [3, 8]).toContain(recovered.promise?.epoch);
+          outcomes.add(recovered.promise?.epoch);
+        }
+        if (!crash.isReached) break;
+      }
+      expect(outcomes).toEqual(new Set([3, 8]));
+    },
+  );
+
+  test('a first promise has no place, and says so', async () => {
+    const disk = new MemoryDisk({
+      fault: (operation) =>
+        isNewFile(operation) && operation.path.startsWith('promise') ? full : undefined,
+    });
+    const { storage } = await openStorage(disk);
+    await expect(storage.writePromise(somePromise)).rejects.toThrow(/ENOSPC/);
   });
 });
 
