@@ -20,6 +20,8 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** How many descriptors it may open, instead of what the test's own process may (needs `prlimit`). */
   readonly descriptors?: number;
+  /** What runs in the place of the built executable. */
+  readonly program?: string;
 }
 
 /** How a process has ended. */
@@ -107,10 +109,14 @@ interface Launched {
 
 function launch(
   args: readonly string[],
-  { env = {}, descriptors }: Pick<ServerOptions, 'env' | 'descriptors'> = {},
+  {
+    env = {},
+    descriptors,
+    program = executable,
+  }: Pick<ServerOptions, 'env' | 'descriptors' | 'program'> = {},
 ): Launched {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('ZOOGATE_'));
-  const node = [process.execPath, executable, ...args];
+  const node = [process.execPath, program, ...args];
   const [command = '', ...rest] =
     descriptors === undefined ? node : ['prlimit', `--nofile=${descriptors}`, ...node];
   const child = spawn(command, rest, {
