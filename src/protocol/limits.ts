@@ -12,6 +12,8 @@ export interface Limits {
   readonly aclsMax: number;
   /** Bytes of HTTP bodies that are being received, of all requests together. */
   readonly uploadBytesMax: number;
+  /** Arrays and objects within one another in JSON that a client sends. */
+  readonly jsonDepthMax: number;
   /** Operations of one multi or multi-read. */
   readonly multiOperationsMax: number;
   /** Data and path bytes of one transaction. */
@@ -98,6 +100,7 @@ export const defaultLimits: Limits = {
   aclEntriesMax: 256,
   aclsMax: 65_536,
   uploadBytesMax: 256 * MIB,
+  jsonDepthMax: 64,
   multiOperationsMax: 1000,
   transactionBytesMax: 8 * MIB,
   transactionPathsMax: 10_000,

@@ -7,25 +7,15 @@
  */
 import { assert } from '../protocol/assert.ts';
 import type { StreamEvent, StreamId } from '../protocol/coordination.ts';
-import type { EventType, Stat, ZnodePath, Zxid } from '../protocol/model.ts';
+import type { EventType, ZnodePath, Zxid } from '../protocol/model.ts';
 import type { StreamWatchMode } from '../protocol/operations.ts';
-import { parentPath } from '../protocol/path.ts';
-import { canRead, decodeTransaction } from '../tree/index.ts';
-import type {
-  AclId,
-  Change,
-  CreateChange,
-  DeleteChange,
-  SetAclChange,
-  SetChange,
-  Transaction,
-} from '../tree/index.ts';
+import { canRead } from '../tree/index.ts';
+import type { AclId, Transaction } from '../tree/index.ts';
 import type { Core } from './core.ts';
 import { ANSWER_BYTES } from './outbox.ts';
+import { isZnodeChange, Replays, SharedEvents } from './shared-events.ts';
+import type { ZnodeChange } from './shared-events.ts';
 import type { Arming, Disarming, Stream } from './stream.ts';
-
-/** A change that watches can see. */
-type ZnodeChange = CreateChange | SetChange | DeleteChange | SetAclChange;
 
 /** Records that one step of a replay reads before others get their turn. */
 const REPLAY_RECORDS_PER_STEP = 256;
@@ -39,9 +29,9 @@ export class EventDelivery {
   #time = 0;
   #change: ZnodeChange | undefined;
   /** The events of the change, made once and shared by all streams that get them. */
-  #nodeEvents: readonly StreamEvent[] | undefined;
-  #parentEvents: readonly StreamEvent[] | undefined;
+  #shared: SharedEvents | undefined;
   #touched: Stream[] = [];
+  readonly #replays = new Replays();
 
   constructor(core: Core) {
     this.#core = core;
@@ -131,6 +121,7 @@ export class EventDelivery {
   /** To be called when a stream ends. */
   forget(stream: Stream): void {
     if (stream.lagging) this.#core.lagging--;
+    if (this.#core.lagging === 0) this.#replays.clear();
     stream.lagging = false;
     stream.deferred = [];
     stream.deferredBytes = 0;
@@ -152,11 +143,9 @@ export class EventDelivery {
     stream.cursor = record.zxid;
     if (record.kind === 'epoch') return;
     this.#zxid = record.zxid;
-    const transaction = decodeTransaction(record.payload);
-    this.#time = transaction.time;
-    for (const change of transaction.changes) {
-      if (!isZnodeChange(change)) continue;
-      this.#begin(change);
+    for (const shared of this.#replays.changesOf(record)) {
+      const { change } = shared;
+      this.#begin(change, shared);
       const { path, type } = change;
       this.#core.watches.triggerFor(stream.id, { kind: type, path }, this.#emit);
     }
@@ -184,12 +173,12 @@ export class EventDelivery {
     assert(stream.deferred.length === 0, 'an answer waits for a zxid that has not been applied');
     stream.lagging = false;
     this.#core.lagging--;
+    if (this.#core.lagging === 0) this.#replays.clear();
   }
 
-  #begin(change: ZnodeChange): void {
+  #begin(change: ZnodeChange, shared?: SharedEvents): void {
     this.#change = change;
-    this.#nodeEvents = undefined;
-    this.#parentEvents = undefined;
+    this.#shared = shared;
   }
 
   #finish(): void {
@@ -223,8 +212,8 @@ export class EventDelivery {
     }
     const aclId = type === 'NodeChildrenChanged' ? parentAclOf(change) : change.acl;
     if (!this.#mayRead(stream, aclId)) return;
-    const events = this.#eventsFor(stream, change, type);
-    collect(stream, events, this.#touched);
+    this.#shared ??= new SharedEvents(change, this.#zxid, this.#time);
+    collect(stream, this.#shared.of(type, stream.with), this.#touched);
   };
 
   #mayRead(stream: Stream, aclId: AclId): boolean {
@@ -233,21 +222,6 @@ export class EventDelivery {
       identities: stream.caller.identities,
       superIdentity: settings.superIdentity,
     });
-  }
-
-  /** One array of one event for all streams that want it plain; own ones where data or stat are asked. */
-  #eventsFor(stream: Stream, change: ZnodeChange, type: EventType): readonly StreamEvent[] {
-    if (type === 'NodeChildrenChanged') {
-      this.#parentEvents ??= [{ type, path: parentPath(change.path) }];
-      return this.#parentEvents;
-    }
-    if (stream.with !== undefined && (change.type === 'create' || change.type === 'set')) {
-      const stat = statAfter(change, this.#zxid, this.#time);
-      const full = { type, path: change.path, stat };
-      return [stream.with === 'data' ? { ...full, data: change.data } : full];
-    }
-    this.#nodeEvents ??= [{ type, path: change.path }];
-    return this.#nodeEvents;
   }
 }
 
@@ -264,24 +238,7 @@ function collect(stream: Stream, events: readonly StreamEvent[], touched: Stream
   stream.collected = stream.collectedOwn;
 }
 
-function isZnodeChange(change: Change): change is ZnodeChange {
-  const { type } = change;
-  return type === 'create' || type === 'set' || type === 'delete' || type === 'setAcl';
-}
-
 function parentAclOf(change: ZnodeChange): AclId {
   assert('parentAcl' in change, 'only a creation or deletion changes the children of the parent');
   return change.parentAcl;
-}
-
-/** The stat as of the change, from the record alone: a replay has no tree of that time. */
-function statAfter(change: CreateChange | SetChange, zxid: Zxid, time: number): Stat {
-  const { ephemeralOwner, kind } = change;
-  const dataLength = change.data.length;
-  const born = { czxid: zxid, pzxid: zxid, ctime: time, version: 0, cversion: 0, aversion: 0 };
-  const before = change.type === 'set' ? change : { ...born, numChildren: 0 };
-  const { czxid, pzxid, ctime, version, cversion, aversion, numChildren } = before;
-  const stat = { czxid, mzxid: zxid, pzxid, ctime, mtime: time, version, cversion, aversion };
-  const rest = { ephemeralOwner, dataLength, numChildren, kind };
-  return kind === 'ttl' ? { ...stat, ...rest, ttlMs: change.ttlMs } : { ...stat, ...rest };
 }

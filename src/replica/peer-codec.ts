@@ -2,8 +2,10 @@
  * A frame between replicas as bytes: the length of the JSON (32 bits, little endian), the JSON, then the
  * bytes of all data in the order in which the JSON names their lengths.
  */
+import { isUtf8 } from 'node:buffer';
 import { assert } from '../protocol/assert.ts';
 import { CoordinationError } from '../protocol/errors.ts';
+import { nestsDeeper } from '../protocol/json.ts';
 import type { MultiMember, WriteOperation } from '../protocol/operations.ts';
 import { parsePath, parseSequentialPrefix } from '../protocol/path.ts';
 import type { PeerFrame, PeerMessage, WriteMessage } from './peer-messages.ts';
@@ -18,6 +20,9 @@ export class PeerFormatError extends Error {
 }
 
 const LENGTH_BYTES = 4;
+
+/** Levels of arrays and objects; no message has half as many. */
+const DEPTH_MAX = 32;
 
 /** The bytes are new and belong to the caller; data is copied. */
 export function encodeFrame(frame: PeerFrame): Uint8Array {
@@ -47,7 +52,7 @@ export function decodeFrame(bytes: Uint8Array): PeerFrame {
   if (buffer.length < LENGTH_BYTES) throw new PeerFormatError('too short');
   const end = LENGTH_BYTES + buffer.readUInt32LE();
   if (end > buffer.length) throw new PeerFormatError('its JSON is cut off');
-  const frame = parse(buffer.toString('utf8', LENGTH_BYTES, end));
+  const frame = parse(buffer.subarray(LENGTH_BYTES, end));
   // Plain views, also where the frame came as a Buffer.
   const tail = new Tail(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), end);
   for (const message of frame.messages) {
@@ -106,10 +111,13 @@ function withLengths(message: WriteMessage, tail: Uint8Array[]): object {
   }
 }
 
-function parse(json: string): PeerFrame {
+function parse(json: Buffer): PeerFrame {
+  // A lenient decoder would make another path or ACL of what is no text.
+  if (!isUtf8(json)) throw new PeerFormatError('its JSON is no UTF-8');
+  if (nestsDeeper(json, DEPTH_MAX)) throw new PeerFormatError('its JSON nests too deep');
   let value: unknown;
   try {
-    value = JSON.parse(json);
+    value = JSON.parse(json.toString('utf8'));
   } catch (error) {
     throw new PeerFormatError(String(error));
   }

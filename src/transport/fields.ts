@@ -2,6 +2,7 @@
  * Reads JSON that a stranger may have written: every field is there, of its type and within its bounds,
  * and there is no other. What comes out is a value of the type that the rest of the program trusts.
  */
+import { nestsDeeper } from '../protocol/json.ts';
 import { countedMax } from '../zab/index.ts';
 import type { LogPosition } from '../zab/index.ts';
 
@@ -21,10 +22,15 @@ export type Reader<T> = (value: unknown, at: string) => T;
 
 type Shape<T> = { readonly [K in keyof T]-?: Reader<T[K]> };
 
+/** Levels of arrays and objects; no message has half as many. */
+const DEPTH_MAX = 16;
+
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** @throws FormatError */
 export function readJson<T>(bytes: Uint8Array, reader: Reader<T>, at: string): T {
+  if (nestsDeeper(bytes, DEPTH_MAX))
+    throw new FormatError(`${at} nests deeper than any message does`);
   let value: unknown;
   try {
     value = JSON.parse(decoder.decode(bytes));

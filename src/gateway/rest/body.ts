@@ -4,6 +4,9 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { CoordinationError } from '../../protocol/errors.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import { JsonFault, parseJsonBytes } from '../common/json-bytes.ts';
+import type { HttpContext } from './context.ts';
 
 const nothing = Buffer.alloc(0);
 
@@ -35,7 +38,7 @@ export class BodyBudget {
 /** A request whose body is to be read. */
 export interface BodyRequest {
   readonly raw: IncomingMessage;
-  readonly context: { readonly bodies: BodyBudget };
+  readonly context: Pick<HttpContext, 'bodies' | 'settings'>;
 }
 
 /**
@@ -64,7 +67,7 @@ export function readBody(
 
 /**
  * A JSON body, decoded; undefined when there is none, which `null` is not.
- * @throws CoordinationError UNSUPPORTEDMEDIATYPE, TOOLARGE, BADARGUMENTS when it is no JSON
+ * @throws CoordinationError UNSUPPORTEDMEDIATYPE, TOOLARGE, BADARGUMENTS when it is no JSON, no UTF-8 or too deep
  */
 export async function readJson(request: BodyRequest, bytesMax: number): Promise<unknown> {
   const bytes = await readBody(request, bytesMax);
@@ -72,7 +75,7 @@ export async function readJson(request: BodyRequest, bytesMax: number): Promise<
   if (bytes.length === 0 && type === undefined) return undefined;
   checkJsonType(type, request.raw);
   if (bytes.length === 0) return undefined;
-  return parseJson(bytes);
+  return parseJson(bytes, request.context.settings.limits);
 }
 
 /** Bytes of body that have been declared; undefined for a chunked one. */
@@ -124,19 +127,22 @@ function join(chunks: readonly Buffer[], bytes: number): Buffer {
   return chunks.length === 1 ? first : Buffer.concat(chunks, bytes);
 }
 
-function parseJson(bytes: Buffer): unknown {
+function parseJson(bytes: Buffer, limits: Limits): unknown {
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    return parseJsonBytes(bytes, limits);
   } catch (error) {
-    const problem = error instanceof SyntaxError ? error.message : 'unreadable';
-    throw new CoordinationError('BADARGUMENTS', `body: no valid JSON: ${problem.slice(0, 200)}`);
+    if (!(error instanceof JsonFault)) throw error;
+    throw new CoordinationError('BADARGUMENTS', `body: ${error.message}`);
   }
 }
 
 /** `application/json` and the types built on it (`application/merge-patch+json`). */
 function checkJsonType(type: string | undefined, { url = '' }: IncomingMessage): void {
   const [essence = ''] = (type ?? '').toLowerCase().split(';', 1);
-  if (/^application\/(?:[\w.-]+\+)?json$/.test(essence.trim())) return;
+  if (/^application\/(?:[\w.-]+\+)?json$/.test(essence.trim())) {
+    checkCharset(type ?? '');
+    return;
+  }
   const given = type === undefined ? 'no Content-Type' : JSON.stringify(type.slice(0, 80));
   const hint = essence.includes('x-www-form-urlencoded') ? ' (curl -d sends that by default)' : '';
   // What curl -d makes of the wish to write bytes.
@@ -144,6 +150,14 @@ function checkJsonType(type: string | undefined, { url = '' }: IncomingMessage):
     ? '; to write the bytes of the body as they are, use PUT (curl -X PUT -d)'
     : '';
   const detail = `the body must come with Content-Type: application/json, not ${given}${hint}${other}`;
+  throw new CoordinationError('UNSUPPORTEDMEDIATYPE', detail);
+}
+
+/** JSON is UTF-8 (RFC 8259, 8.1): bytes that are said to be another encoding would be read as other text. */
+function checkCharset(type: string): void {
+  const [, charset] = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type) ?? [];
+  if (charset === undefined || /^(?:utf-?8|us-ascii)$/i.test(charset)) return;
+  const detail = `charset ${JSON.stringify(charset.slice(0, 40))} is not supported, JSON must be UTF-8`;
   throw new CoordinationError('UNSUPPORTEDMEDIATYPE', detail);
 }
 

@@ -2,6 +2,7 @@
  * One REST request: reads path, query and headers on demand, in the order of checks that the doors
  * promise (form, then session, then identity), and turns them into messages for the coordinator.
  */
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CoordinationError } from '../../protocol/errors.ts';
 import type { Acl, Identity, ZnodePath, Zxid } from '../../protocol/model.ts';
@@ -62,10 +63,14 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
     this.query = parseQuery(spec, parts.query);
   }
 
-  /** A header's text; repeated ones are joined by Node, except those that may not be. */
+  /**
+   * A header's text; repeated ones are joined by Node, except those that may not be.
+   * @throws CoordinationError BADARGUMENTS where it is no UTF-8
+   */
   header(name: string): string | undefined {
     const value = this.raw.headers[name];
-    return Array.isArray(value) ? value.join(', ') : value;
+    if (value === undefined) return undefined;
+    return decodedHeader(name, Array.isArray(value) ? value.join(', ') : value);
   }
 
   /** The text of the path in the URL, with its leading slash. */
@@ -214,4 +219,14 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
     const detail = `query parameter "acks": "${acks}" must be all or a number from 1 to ${voters}`;
     throw new CoordinationError('BADARGUMENTS', detail);
   }
+}
+
+const beyondAscii = /[\u0080-\u00ff]/;
+
+/** Node gives the bytes of a header as Latin-1, and what names a user in an ACL or a key is UTF-8 everywhere else. */
+function decodedHeader(name: string, value: string): string {
+  if (!beyondAscii.test(value)) return value;
+  const bytes = Buffer.from(value, 'latin1');
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  throw new CoordinationError('BADARGUMENTS', `header ${name}: is not UTF-8`);
 }

@@ -31,7 +31,7 @@ export function runner<Q extends QuerySpec>(
         response,
         address: request.ip,
         params: request.params as Readonly<Record<string, string | undefined>>,
-        query: request.raw.url?.includes('?') === true ? (request.query as RawQuery) : noQuery,
+        query: queryOf(request),
       });
     } catch (error) {
       answerFailure(context, error, { raw: request.raw, response });
@@ -52,6 +52,30 @@ export function runner<Q extends QuerySpec>(
       (error: unknown) => void fail(context, error, rest),
     );
   };
+}
+
+/**
+ * The framework keeps a value as it stands where its escapes are no UTF-8: another text than was meant.
+ * @throws CoordinationError BADARGUMENTS
+ */
+function queryOf({ raw, query }: FastifyRequest): RawQuery {
+  const { url = '' } = raw;
+  const start = url.indexOf('?');
+  if (start < 0) return noQuery;
+  if (url.includes('%', start)) checkEscapes(url.slice(start + 1));
+  return query as RawQuery;
+}
+
+function checkEscapes(query: string): void {
+  for (const parameter of query.split('&')) {
+    try {
+      decodeURIComponent(parameter);
+    } catch {
+      const shown = JSON.stringify(parameter.slice(0, 100));
+      const detail = `query parameter ${shown}: its percent-escapes are no UTF-8, a plain "%" is written %25`;
+      throw new CoordinationError('BADARGUMENTS', detail);
+    }
+  }
 }
 
 interface Exchange {

@@ -16,6 +16,7 @@ import {
   stateFrame,
   streamHead,
 } from './frames.ts';
+import type { Frames } from './frames.ts';
 import type { StreamPosition } from './position.ts';
 
 const watchRequest = 1;
@@ -208,9 +209,10 @@ export class EventStream {
     return true;
   }
 
-  #write(text: string | Uint8Array): void {
+  #write(text: string | Frames): void {
     const { response, highWaterBytes } = this.#options;
-    response.write(text);
+    if (typeof text === 'string') response.write(text);
+    else for (const bytes of text) response.write(bytes);
     if (this.#blocked || response.writableLength <= highWaterBytes) return;
     this.#blocked = true;
     this.handle.send([{ type: 'flow', ready: false }]);

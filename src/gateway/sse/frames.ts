@@ -30,29 +30,54 @@ export interface StateFrame {
 }
 
 /** The present state: `stat` is always told, since its absence says nothing about existence. */
-export function stateFrame({ initial, zxid, resume, encoding, ...asked }: StateFrame): string {
+export function stateFrame({ initial, zxid, resume, encoding, ...asked }: StateFrame): Frames {
   const { path, stat, data } = initial;
-  return frame(String(resume), 'state', {
-    ...{ path, zxid, exists: stat !== undefined },
-    ...(stat !== undefined && { stat }),
-    ...(data !== undefined && asked.with === 'data' && encodeData(data, encoding)),
-  });
+  const shown = { path, zxid, exists: stat !== undefined, ...(stat !== undefined && { stat }) };
+  const told = asked.with === 'data' ? data : undefined;
+  if (told === undefined || told.length < SHARED_DATA_BYTES) {
+    const fields = { ...shown, ...(told !== undefined && encodeData(told, encoding)) };
+    return [Buffer.from(frame(String(resume), 'state', fields))];
+  }
+  const key = `${path}\n${stat?.czxid ?? 0}.${stat?.mzxid ?? 0}\n${encoding ?? ''}`;
+  if (stateData.key !== key) stateData = { key, bytes: dataEnd(told, encoding) };
+  return [Buffer.from(openFrame(String(resume), 'state', shown)), stateData.bytes];
 }
+
+/** The data of the state told last: streams that are opened together mostly watch the same znode. */
+let stateData: { readonly key: string; readonly bytes: Buffer } = {
+  key: '',
+  bytes: Buffer.alloc(0),
+};
+
+/** Pieces of text to be written one behind the other; large ones may be shared with other streams. */
+export type Frames = readonly Buffer[];
 
 /** Frames of whole transactions, by the array that the streams share. */
 const shared = {
-  utf8: new WeakMap<readonly StreamEvent[], Buffer>(),
-  base64: new WeakMap<readonly StreamEvent[], Buffer>(),
+  utf8: new WeakMap<readonly StreamEvent[], Frames>(),
+  base64: new WeakMap<readonly StreamEvent[], Frames>(),
 };
 
+/**
+ * Ends of frames that hold much data, by the event that the streams share: what stands before differs from
+ * stream to stream, since it says how many events of the transaction came before.
+ */
+const sharedEnds = {
+  utf8: new WeakMap<StreamEvent, Buffer>(),
+  base64: new WeakMap<StreamEvent, Buffer>(),
+};
+
+/** Data from this size on is a piece of its own, bytes. */
+const SHARED_DATA_BYTES = 4096;
+
 /** All events of one zxid. */
-export function eventsFrame(answer: EventsAnswer, encoding: DataEncoding = 'utf8'): Buffer {
+export function eventsFrame(answer: EventsAnswer, encoding: DataEncoding = 'utf8'): Frames {
   const { events } = answer;
   const known = shared[encoding].get(events);
   if (known !== undefined) return known;
-  const bytes = Buffer.from(eventsFrom(answer, 0, encoding));
-  shared[encoding].set(events, bytes);
-  return bytes;
+  const frames = eventsFrom(answer, 0, encoding);
+  shared[encoding].set(events, frames);
+  return frames;
 }
 
 /** The events of one zxid from `first` on; `id` counts them. */
@@ -60,26 +85,45 @@ export function eventsFrom(
   { zxid, events }: EventsAnswer,
   first: number,
   encoding: DataEncoding = 'utf8',
-): string {
-  return events
-    .slice(first)
-    .map((event, offset) => eventFrame(event, { zxid, index: first + offset, encoding }))
-    .join('');
+): Frames {
+  const frames: Buffer[] = [];
+  let text = '';
+  for (let index = first; index < events.length; index++) {
+    const event = events[index];
+    if (event === undefined) continue;
+    const { type, path, stat, data } = event;
+    const id = `${zxid}.${index}`;
+    const fields = { type, path, zxid, ...(stat !== undefined && { stat }) };
+    if (data === undefined || data.length < SHARED_DATA_BYTES) {
+      text += frame(id, type, { ...fields, ...(data !== undefined && encodeData(data, encoding)) });
+      continue;
+    }
+    frames.push(Buffer.from(text + openFrame(id, type, fields)), endOf(event, data, encoding));
+    text = '';
+  }
+  if (text !== '') frames.push(Buffer.from(text));
+  return frames;
 }
 
-function eventFrame(
-  { type, path, stat, data }: StreamEvent,
-  { zxid, index, encoding }: { zxid: Zxid; index: number; encoding: DataEncoding },
-): string {
-  return frame(`${zxid}.${index}`, type, {
-    ...{ type, path, zxid },
-    ...(stat !== undefined && { stat }),
-    ...(data !== undefined && encodeData(data, encoding)),
-  });
+function endOf(event: StreamEvent, data: Uint8Array, encoding: DataEncoding): Buffer {
+  const known = sharedEnds[encoding].get(event);
+  if (known !== undefined) return known;
+  const bytes = dataEnd(data, encoding);
+  sharedEnds[encoding].set(event, bytes);
+  return bytes;
 }
 
 /** JSON holds no line breaks, so one `data` line is enough. */
 function frame(id: string | undefined, event: string, data: object): string {
   const idLine = id === undefined ? '' : `id: ${id}\n`;
   return `${idLine}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/** A frame up to where its data belongs, which `dataEnd` ends. */
+function openFrame(id: string, event: string, fields: object): string {
+  return `${frame(id, event, fields).slice(0, -'}\n\n'.length)},`;
+}
+
+function dataEnd(data: Uint8Array, encoding: DataEncoding | undefined): Buffer {
+  return Buffer.from(`${JSON.stringify(encodeData(data, encoding)).slice(1)}\n\n`);
 }

@@ -1,7 +1,7 @@
 /** Frames of a client into messages that have not been looked at yet. */
-import { isUtf8 } from 'node:buffer';
 import type { ErrorBody } from '../../protocol/errors.ts';
 import type { Limits } from '../../protocol/limits.ts';
+import { JsonFault, parseJsonBytes } from '../common/json-bytes.ts';
 
 /** Stands in a frame's messages where there should be one: the connection ends there. */
 export class Fault {
@@ -24,16 +24,16 @@ export function readFrame(data: Buffer, limits: Limits): Frame {
   return { messages: messagesOf(data, limits), next: 0, bytes: data.length };
 }
 
-function messagesOf(data: Buffer, { frameMessagesMax }: Limits): readonly unknown[] {
-  if (!isUtf8(data)) return [new Fault('the frame is not UTF-8')];
+function messagesOf(data: Buffer, limits: Limits): readonly unknown[] {
   let value: unknown;
   try {
-    value = JSON.parse(data.toString('utf8'));
+    value = parseJsonBytes(data, limits);
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return [new Fault(`the frame is not JSON: ${error.message.slice(0, 200)}`)];
+    if (!(error instanceof JsonFault)) throw error;
+    return [new Fault(`the frame: ${error.message}`)];
   }
   if (!Array.isArray(value)) return [value];
+  const { frameMessagesMax } = limits;
   if (value.length <= frameMessagesMax) return value as unknown[];
   return [new Fault(`the frame holds ${value.length} messages, the limit is ${frameMessagesMax}`)];
 }

@@ -281,6 +281,32 @@ describe('text that is no readable HTTP', () => {
   });
 });
 
+describe('text that is no UTF-8', () => {
+  it.each(['?after=%ff', '?after=a%', '?%ff=1'])('in a query is refused: %s', async (query) => {
+    const answer = await http('GET', `/children/a${query}`);
+    expect(answer.problem()).toMatchObject({ status: 400, code: 'BADARGUMENTS' });
+    expect(answer.problem().detail).toContain('no UTF-8');
+  });
+
+  // Beside a body of bytes, the client sends each character of a header as the byte of its number.
+  const body = Buffer.from('x');
+
+  it.each(['Zk-Acl', 'Idempotency-Key'])('in %s is refused', async (name) => {
+    const headers = { [name]: 'digest:m\u00fcller:hash:r' };
+    const answer = await http('PUT', '/znodes/a', { body, headers });
+    expect(answer.problem()).toMatchObject({ status: 400, code: 'BADARGUMENTS' });
+    expect(answer.problem().detail).toContain(`${name.toLowerCase()}: is not UTF-8`);
+  });
+
+  it('is not made of the UTF-8 in Zk-Acl', async () => {
+    coordinator.script = () => new CoordinationError('NONODE', 'missing');
+    const headers = { 'Zk-Acl': Buffer.from('digest:müller:hash:r').toString('latin1') };
+    await http('PUT', '/znodes/a', { body, headers });
+    const acl = [{ scheme: 'digest', id: 'müller:hash', perms: 1 }];
+    expect(coordinator.requests.at(-1)?.operation).toMatchObject({ acl });
+  });
+});
+
 describe('JSON bodies', () => {
   it.each([
     [undefined, 'no Content-Type'],
@@ -319,6 +345,39 @@ describe('JSON bodies', () => {
     const answer = await http('POST', '/multi', { body, headers });
     expect(answer.problem()).toMatchObject({ status: 400, code: 'BADARGUMENTS' });
     expect(answer.problem().detail).toContain(detail);
+  });
+
+  it.each(['/multi', '/multi-read', '/sessions', '/znodes/a'])(
+    'that are no UTF-8 are refused by POST %s, with the place',
+    async (path) => {
+      const body = Buffer.from('{"data": "München"}', 'latin1');
+      const headers = { 'Content-Type': 'application/json' };
+      const answer = await http('POST', path, { body, headers });
+      expect(answer.problem()).toMatchObject({ status: 400, code: 'BADARGUMENTS' });
+      expect(answer.problem().detail).toContain('byte 0xfc at offset 11');
+    },
+  );
+
+  it('of another charset are refused, not read as UTF-8', async () => {
+    const headers = { 'Content-Type': 'application/json; charset=ISO-8859-1' };
+    const answer = await http('POST', '/multi', { body: '{"operations": []}', headers });
+    expect(answer.problem()).toMatchObject({ status: 415, code: 'UNSUPPORTEDMEDIATYPE' });
+    expect(answer.problem().detail).toContain('"ISO-8859-1"');
+  });
+
+  it('may begin with a byte order mark', async () => {
+    coordinator.script = () => ({ results: [] });
+    const headers = { 'Content-Type': 'application/json' };
+    const answer = await http('POST', '/multi', { body: '\ufeff{"operations": []}', headers });
+    expect(answer.status).toBe(200);
+  });
+
+  it('that nest too deep are refused with the limit', async () => {
+    const headers = { 'Content-Type': 'application/json' };
+    const body = '['.repeat(65) + ']'.repeat(65);
+    const answer = await http('POST', '/multi', { body, headers });
+    expect(answer.problem()).toMatchObject({ status: 400, code: 'BADARGUMENTS' });
+    expect(answer.problem().detail).toContain('limit of 64 levels');
   });
 
   it.each([

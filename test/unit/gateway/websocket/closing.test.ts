@@ -13,6 +13,7 @@ describe('close code 4400: a bad message', () => {
     ['a second connect', '{"type":"connect","id":9}'],
     ['a binary frame that is no UTF-8', Buffer.from([0xff, 0xfe])],
     ['a nested array', '[[]]'],
+    ['what nests too deep', `${'['.repeat(65)}${']'.repeat(65)}`],
   ])('%s', async (_name, frame) => {
     const { connect } = await openDoor();
     const client = await connect();
