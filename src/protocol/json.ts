@@ -73,21 +73,31 @@ export function firstInvalidUtf8(bytes: Uint8Array): number | undefined {
   return undefined;
 }
 
+/**
+ * Well-formed sequences of more than one byte (Unicode 15, table 3-7): the ranges of the first and of the
+ * second byte, and the length. The second keeps out overlong forms, surrogates and what is beyond U+10FFFF.
+ */
+const sequences: readonly (readonly [number, number, number, number, number])[] = [
+  [0xc2, 0xdf, 0x80, 0xbf, 2],
+  [0xe0, 0xe0, 0xa0, 0xbf, 3],
+  [0xe1, 0xec, 0x80, 0xbf, 3],
+  [0xed, 0xed, 0x80, 0x9f, 3],
+  [0xee, 0xef, 0x80, 0xbf, 3],
+  [0xf0, 0xf0, 0x90, 0xbf, 4],
+  [0xf1, 0xf3, 0x80, 0xbf, 4],
+  [0xf4, 0xf4, 0x80, 0x8f, 4],
+];
+
 /** Of the sequence that begins at `index`; 0 = it is none. */
 function sequenceLength(bytes: Uint8Array, index: number): number {
   const first = bytes[index] ?? 0;
   if (first < 0x80) return 1;
-  const second = bytes[index + 1] ?? 0;
-  const continues = (offset: number): boolean => ((bytes[index + offset] ?? 0) & 0xc0) === 0x80;
-  if (first >= 0xc2 && first <= 0xdf) return continues(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    // Neither an overlong form nor half of a surrogate pair.
-    const inRange = (first !== 0xe0 || second >= 0xa0) && (first !== 0xed || second <= 0x9f);
-    return inRange && continues(1) && continues(2) ? 3 : 0;
+  const sequence = sequences.find(([from, to]) => first >= from && first <= to);
+  if (sequence === undefined) return 0;
+  const [, , from, to, length] = sequence;
+  for (let offset = 1; offset < length; offset++) {
+    const byte = bytes[index + offset] ?? 0;
+    if (byte < (offset === 1 ? from : 0x80) || byte > (offset === 1 ? to : 0xbf)) return 0;
   }
-  if (first >= 0xf0 && first <= 0xf4) {
-    const inRange = (first !== 0xf0 || second >= 0x90) && (first !== 0xf4 || second <= 0x8f);
-    return inRange && continues(1) && continues(2) && continues(3) ? 4 : 0;
-  }
-  return 0;
+  return length;
 }
