@@ -6,7 +6,6 @@ import type { IncomingMessage } from 'node:http';
 import { CoordinationError } from '../../protocol/errors.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { JsonFault, parseJsonBytes } from '../common/json-bytes.ts';
-import type { HttpContext } from './context.ts';
 
 const nothing = Buffer.alloc(0);
 
@@ -38,7 +37,10 @@ export class BodyBudget {
 /** A request whose body is to be read. */
 export interface BodyRequest {
   readonly raw: IncomingMessage;
-  readonly context: Pick<HttpContext, 'bodies' | 'settings'>;
+  readonly context: {
+    readonly bodies: BodyBudget;
+    readonly settings: { readonly limits: Limits };
+  };
 }
 
 /**
