@@ -8,7 +8,7 @@ export interface Limits {
   readonly pathLengthMax: number;
   /** Entries of one ACL. */
   readonly aclEntriesMax: number;
-  /** Distinct ACLs that the tree interns. */
+  /** Distinct ACLs of the znodes; one that no znode has any more is not counted. */
   readonly aclsMax: number;
   /** Bytes of HTTP bodies that are being received, of all requests together. */
   readonly uploadBytesMax: number;

@@ -423,6 +423,7 @@ export class Drive {
     this.#core.counters.transactionsApplied++;
     // Events first: they precede every answer that could show the change.
     if (transaction !== undefined) this.#events.deliver(record.zxid, transaction);
+    this.#core.state.formerAcls.forgetUntil(this.#core.ring.oldestResumeZxid);
     this.#hooks?.applied(record, transaction, entry.pending);
   }
 

@@ -218,7 +218,8 @@ export class EventDelivery {
 
   #mayRead(stream: Stream, aclId: AclId): boolean {
     const { state, settings } = this.#core;
-    return canRead(state.tree, aclId, {
+    const zxid = this.#zxid;
+    return canRead({ acl: (id) => state.aclAt(id, zxid) }, aclId, {
       identities: stream.caller.identities,
       superIdentity: settings.superIdentity,
     });

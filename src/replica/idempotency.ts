@@ -42,7 +42,7 @@ export class IdempotencyTable {
     const { key, fingerprint, result } = record;
     this.#forget(key);
     this.#entries.set(key, { fingerprint, zxid, result });
-    this.#bytes += costOf(key, result);
+    this.#bytes += costOf(key, { result });
     for (const oldest of this.#entries.keys()) {
       const full =
         this.#entries.size > this.#limits.idempotencyKeysMax ||
@@ -61,10 +61,11 @@ export class IdempotencyTable {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     this.#entries.delete(key);
-    this.#bytes -= costOf(key, entry.result);
+    this.#bytes -= costOf(key, entry);
   }
 }
 
-function costOf(key: string, result: Uint8Array): number {
+/** About as many bytes as an entry takes in memory. */
+export function costOf(key: string, { result }: { readonly result: Uint8Array }): number {
   return ENTRY_BYTES + key.length * 2 + result.length;
 }

@@ -33,7 +33,8 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   const { settings, recovered } = options;
   const state = new StateMachine(settings);
   const snapshotZxid = await loadState(state, recovered);
-  const found = await readLog(options, snapshotZxid);
+  const { forgottenUntil } = state.formerAcls;
+  const found = await readLog(options, { snapshotZxid, judgesAfter: forgottenUntil });
   const memory = new LogMemory(found.ring, recovered.epochStarts);
   for (const record of found.unapplied) {
     memory.push({ record, transaction: undefined, pending: undefined });
@@ -122,7 +123,7 @@ async function loadState(state: StateMachine, recovered: Recovered): Promise<num
 
 async function readLog(
   options: ReplicaOptions,
-  snapshotZxid: number,
+  { snapshotZxid, judgesAfter }: { snapshotZxid: number; judgesAfter: number },
 ): Promise<{
   ring: EventRing;
   unapplied: readonly LogRecord[];
@@ -141,6 +142,8 @@ async function readLog(
         unapplied.push(kept);
         continue;
       }
+      // Its events cannot be judged: the snapshot does not say what its ACLs were.
+      if (record.zxid <= judgesAfter) continue;
       ring ??= new EventRing(settings.limits, record.zxid);
       ring.push(kept);
     }

@@ -6,12 +6,15 @@
  *   2 tree     a chunk of `TreeSnapshot`
  *   3 sessions a chunk of the session table
  *   4 answers  JSON: remembered idempotency answers, oldest first
+ *   6 acls     JSON: what numbers of ACLs meant that may stand in the records before it, and until when
  *   5 end      empty: whatever ends without it is incomplete
  */
 import { assert } from '../protocol/assert.ts';
 import type { Zxid } from '../protocol/model.ts';
 import type { SessionSnapshot } from '../sessions/index.ts';
-import type { TreeSnapshot } from '../tree/index.ts';
+import type { FormerAcl, TreeSnapshot } from '../tree/index.ts';
+import { aclBytes } from '../tree/index.ts';
+import { costOf } from './idempotency.ts';
 import type { RememberedAnswer } from './idempotency.ts';
 import type { StateMachine } from './state-machine.ts';
 
@@ -20,12 +23,12 @@ const TREE = 2;
 const SESSIONS = 3;
 const ANSWERS = 4;
 const END = 5;
+const FORMER_ACLS = 6;
 
-// 1 had no generations in its rows of sessions.
-const FORMAT = 2;
-/** Bytes of one slice of the tree: about a millisecond of work. */
+// 1 had no generations in its rows of sessions, 2 forgot no ACL.
+const FORMAT = 3;
+/** Bytes of one slice, about, if what it begins with is not longer: about a millisecond of work. */
 const SLICE_BYTES = 128 * 1024;
-const ANSWERS_PER_CHUNK = 500;
 
 interface Header {
   readonly format: number;
@@ -33,6 +36,8 @@ interface Header {
   readonly digest: string;
   /** Its zxid and its payload in base64. */
   readonly epochRecord?: readonly [Zxid, string];
+  /** The records behind this zxid can be judged by the former ACLs. */
+  readonly judgesAfter: Zxid;
 }
 
 type StoredAnswer = readonly [key: string, fingerprint: string, zxid: Zxid, result: string];
@@ -42,13 +47,15 @@ export class StateSnapshot {
   readonly #header: Header;
   readonly #tree: TreeSnapshot;
   readonly #sessions: SessionSnapshot;
-  readonly #answers: (readonly [string, RememberedAnswer])[];
+  readonly #answers: readonly (readonly [string, RememberedAnswer])[];
+  readonly #formerAcls: readonly FormerAcl[];
 
   constructor(state: StateMachine) {
     this.#header = headerOf(state);
     this.#tree = state.tree.beginSnapshot();
     this.#sessions = state.sessions.startSnapshot();
     this.#answers = state.idempotency.entries();
+    this.#formerAcls = state.formerAcls.list();
   }
 
   *chunks(): Generator<Uint8Array> {
@@ -59,9 +66,11 @@ export class StateSnapshot {
     for (let slice = this.#sessions.next(); slice; slice = this.#sessions.next()) {
       yield tagged(SESSIONS, slice);
     }
-    for (let at = 0; at < this.#answers.length; at += ANSWERS_PER_CHUNK) {
-      const stored = this.#answers.slice(at, at + ANSWERS_PER_CHUNK).map(store);
-      yield tagged(ANSWERS, text(stored));
+    for (const slice of slices(this.#answers, ([key, answer]) => costOf(key, answer))) {
+      yield tagged(ANSWERS, text(slice.map(store)));
+    }
+    for (const slice of slices(this.#formerAcls, ({ acl }) => aclBytes(acl))) {
+      yield tagged(FORMER_ACLS, text(slice));
     }
     yield tagged(END, new Uint8Array(0));
   }
@@ -96,6 +105,7 @@ export async function loadSnapshot(
     const [zxid, payload] = header.epochRecord;
     state.restoreEpochRecord({ zxid, payload: Buffer.from(payload, 'base64') });
   }
+  state.formerAcls.forgetUntil(header.judgesAfter);
   state.tree.finishLoad({ zxid: header.zxid });
   const digest = state.digest();
   if (digest !== header.digest) {
@@ -105,7 +115,8 @@ export async function loadSnapshot(
 
 function headerOf(state: StateMachine): Header {
   const { zxid, epochRecord } = state;
-  const header = { format: FORMAT, zxid, digest: state.digest() };
+  const judgesAfter = state.formerAcls.forgottenUntil;
+  const header = { format: FORMAT, zxid, digest: state.digest(), judgesAfter };
   if (epochRecord === undefined) return header;
   const payload = Buffer.from(epochRecord.payload).toString('base64');
   return { ...header, epochRecord: [epochRecord.zxid, payload] };
@@ -123,6 +134,9 @@ function loadChunk(state: StateMachine, tag: number | undefined, body: Uint8Arra
       for (const [key, fingerprint, zxid, result] of parse(body) as StoredAnswer[]) {
         state.idempotency.remember(zxid, { key, fingerprint, result: encoder.encode(result) });
       }
+      return;
+    case FORMER_ACLS:
+      for (const former of parse(body) as FormerAcl[]) state.formerAcls.add(former);
       return;
     default:
       throw new Error(`snapshot: unknown chunk ${String(tag)}`);
@@ -150,6 +164,20 @@ function parse(bytes: Uint8Array): unknown {
 
 function store([key, answer]: readonly [string, RememberedAnswer]): StoredAnswer {
   return [key, answer.fingerprint, answer.zxid, decoder.decode(answer.result)];
+}
+
+/** The items in runs of about `SLICE_BYTES`, so that no chunk becomes long. */
+function* slices<T>(items: readonly T[], bytesOf: (item: T) => number): Generator<readonly T[]> {
+  let first = 0;
+  let bytes = 0;
+  for (const [index, item] of items.entries()) {
+    bytes += bytesOf(item);
+    if (bytes < SLICE_BYTES) continue;
+    yield items.slice(first, index + 1);
+    first = index + 1;
+    bytes = 0;
+  }
+  if (first < items.length) yield items.slice(first);
 }
 
 function tagged(tag: number, body: Uint8Array): Uint8Array {

@@ -1,12 +1,13 @@
 /**
  * The replicated state: the tree, the session table and the remembered answers, moved forward by one
- * committed record after another. Everything here is the same on every node at the same zxid.
+ * committed record after another. Everything here is the same on every node at the same zxid, but for the former
+ * ACLs: they reach back as far as this node's event ring.
  */
 import { assert } from '../protocol/assert.ts';
-import type { Zxid } from '../protocol/model.ts';
+import type { Acl, Zxid } from '../protocol/model.ts';
 import { SessionTable } from '../sessions/index.ts';
-import { decodeTransaction, Tree } from '../tree/index.ts';
-import type { Transaction } from '../tree/index.ts';
+import { decodeTransaction, FormerAcls, Tree } from '../tree/index.ts';
+import type { AclId, Transaction } from '../tree/index.ts';
 import type { LogPosition, LogRecord } from '../zab/index.ts';
 import { noPosition } from '../zab/index.ts';
 import { IdempotencyTable } from './idempotency.ts';
@@ -22,6 +23,7 @@ export class StateMachine {
   #tree: Tree;
   #sessions = new SessionTable();
   #idempotency: IdempotencyTable;
+  #formerAcls = new FormerAcls();
   #applied: LogPosition = noPosition;
   #chain = 0;
   #epochRecord: StoredEpochRecord | undefined;
@@ -44,11 +46,21 @@ export class StateMachine {
     return this.#idempotency;
   }
 
+  get formerAcls(): FormerAcls {
+    return this.#formerAcls;
+  }
+
+  /** What the number of an ACL meant in the transaction at `zxid`, which is in the event ring. */
+  aclAt(id: AclId, zxid: Zxid): Acl {
+    return this.#formerAcls.find(id, zxid) ?? this.#tree.acl(id);
+  }
+
   /** Takes the place of this state in one step; `other` is not to be used any more. */
   become(other: StateMachine): void {
     this.#tree = other.#tree;
     this.#sessions = other.#sessions;
     this.#idempotency = other.#idempotency;
+    this.#formerAcls = other.#formerAcls;
     this.#applied = other.#applied;
     this.#chain = other.#chain;
     this.#epochRecord = other.#epochRecord;
@@ -101,7 +113,9 @@ export class StateMachine {
     }
     const decoded = transaction ?? decodeTransaction(record.payload);
     this.#applySessions(record.zxid, decoded);
-    this.tree.apply(record.zxid, decoded);
+    for (const { id, acl } of this.tree.apply(record.zxid, decoded)) {
+      this.#formerAcls.add({ id, acl, until: record.zxid });
+    }
     if (decoded.idempotency !== undefined) {
       this.idempotency.remember(record.zxid, decoded.idempotency);
     }

@@ -4,7 +4,7 @@
  */
 import { unreachable } from '../protocol/assert.ts';
 import type { ZnodePath } from '../protocol/model.ts';
-import { readAcl, readKind, writeAcl, writeKind } from './snapshot-format.ts';
+import { aclIdMax, readAcl, readKind, writeAcl, writeKind } from './snapshot-format.ts';
 import type {
   Change,
   CreateChange,
@@ -14,9 +14,8 @@ import type {
 } from './transaction.ts';
 import { ByteReader, ByteWriter } from './wire.ts';
 
-// 1 had no attachments of sessions in the log, and other digests for it.
-const FORMAT = 2;
-const ACL_ID_MAX = 0x7fff_ffff;
+// 1 had no attachments of sessions in the log, 2 forgot no ACL and knew no owners of idempotency keys.
+const FORMAT = 3;
 
 const Tag = {
   defineAcl: 1,
@@ -219,7 +218,7 @@ function readIdempotency(reader: ByteReader): IdempotencyRecord | undefined {
 }
 
 function readAclId(reader: ByteReader): number {
-  return reader.numberUpTo(ACL_ID_MAX);
+  return reader.numberUpTo(aclIdMax);
 }
 
 function readSignedWide(reader: ByteReader): number {

@@ -35,9 +35,17 @@ export class DigestSum {
   }
 
   addAcl(id: number, key: string): void {
+    this.accountAcl(id, key, 1);
+  }
+
+  subtractAcl(id: number, key: string): void {
+    this.accountAcl(id, key, -1);
+  }
+
+  private accountAcl(id: number, key: string, sign: 1 | -1): void {
     const hash = hashText(rootHash, key, { start: 0, end: key.length });
-    this.highSum = (this.highSum + mix(hash ^ mix(id + 1))) | 0;
-    this.lowSum = (this.lowSum + mix(hash + Math.imul(id + 1, 0x9e3779b1))) | 0;
+    this.highSum = (this.highSum + sign * mix(hash ^ mix(id + 1))) | 0;
+    this.lowSum = (this.lowSum + sign * mix(hash + Math.imul(id + 1, 0x9e3779b1))) | 0;
   }
 
   private account(id: NodeId, sign: 1 | -1): void {

@@ -12,10 +12,10 @@ import {
   type ZnodePath,
   type Zxid,
 } from '../protocol/model.ts';
-import { aclBytes, openAcl } from './acl-table.ts';
+import { aclBytes, openAcl, readOnlyAcl, type NumberedAcl } from './acl-table.ts';
 import { fixAcl } from './acl-rules.ts';
 import { aclKey } from './digest.ts';
-import type { Effects, InternedAcl, Outstanding, Znode } from './outstanding.ts';
+import type { Effects, Outstanding, Znode } from './outstanding.ts';
 import { canRead, isSuper, permits, type Who } from './permissions.ts';
 import { nodeOverheadBytes } from './store.ts';
 import { textBytes } from './text.ts';
@@ -36,13 +36,16 @@ export class Draft implements Effects {
   readonly time: number;
   readonly changes: Change[] = [];
   readonly nodes = new Map<string, Znode>();
-  newAcls: Map<string, InternedAcl> | undefined;
+  newAcls: Map<string, NumberedAcl> | undefined;
+  readonly aclUses = new Map<AclId, number>();
+  aclsAdded = 0;
   sessionOpened: SessionId = 0;
   sessionClosed: SessionId = 0;
   nodesAdded = 0;
   bytesAdded = 0;
   private readonly outstanding: Outstanding;
   private readonly who: Who;
+  private readonly newAclsById = new Map<AclId, Acl>();
   private ephemeralsAdded = 0;
   private paths = 0;
   private bytes = 0;
@@ -123,10 +126,7 @@ export class Draft implements Effects {
   }
 
   acl(id: AclId): Acl {
-    for (const interned of this.newAcls?.values() ?? []) {
-      if (interned.id === id) return interned.acl;
-    }
-    return this.outstanding.acl(id);
+    return this.newAclsById.get(id) ?? this.outstanding.acl(id);
   }
 
   /** The ACL as it will be stored. @throws CoordinationError INVALIDACL */
@@ -142,19 +142,27 @@ export class Draft implements Effects {
     const key = aclKey(acl);
     const known = this.outstanding.findAcl(key) ?? this.newAcls?.get(key)?.id;
     if (known !== undefined) return known;
-    const id = this.outstanding.aclCount + (this.newAcls?.size ?? 0);
-    if (id >= this.limits.aclsMax) {
+    if (this.outstanding.aclCount + this.newAclsById.size >= this.limits.aclsMax) {
       throw new CoordinationError(
         'QUOTAEXCEEDED',
         `there are already ${String(this.limits.aclsMax)} distinct ACLs (limit aclsMax)`,
       );
     }
+    const id = this.outstanding.freeAclId((taken) => this.newAclsById.has(taken));
     this.grow(0, aclBytes(acl));
     this.newAcls ??= new Map();
     this.newAcls.set(key, { id, acl });
+    this.newAclsById.set(id, acl);
+    // Also what no znode keeps is counted, as it is forgotten when the transaction is over.
+    this.countAcl(id, 0);
     this.changes.push({ type: 'defineAcl', id, acl });
     for (const entry of acl) this.bytes += entry.scheme.length + entry.id.length + 1;
     return id;
+  }
+
+  /** So many znodes more have the ACL. */
+  countAcl(id: AclId, change: number): void {
+    if (id > readOnlyAcl) this.aclUses.set(id, (this.aclUses.get(id) ?? 0) + change);
   }
 
   /** Adds a change of a path, with the bytes it carries beside the path. */
@@ -188,7 +196,18 @@ export class Draft implements Effects {
 
   /** Makes it visible to the requests behind it. */
   commit(): void {
+    this.settleAcls();
     this.outstanding.add(this.zxid, this);
+  }
+
+  /** ACLs that no znode has when the transaction is over give their room back. */
+  private settleAcls(): void {
+    this.aclsAdded += this.newAclsById.size;
+    for (const [id, change] of this.aclUses) {
+      if (this.outstanding.aclUsers(id) + change > 0) continue;
+      this.aclsAdded -= 1;
+      this.bytesAdded -= aclBytes(this.acl(id));
+    }
   }
 
   private checkNodes(): void {

@@ -103,6 +103,7 @@ function tooMany(path: ZnodePath, limit: number): CoordinationError {
 function removeNode(draft: Draft, parent: Znode, node: Znode): void {
   const { path, acl } = node;
   draft.grow(-1, -nodeBytes(nameOf(path), node.dataLength));
+  draft.countAcl(acl, -1);
   node.exists = false;
   node.ephemeralOwner = 0;
   node.changed = true;

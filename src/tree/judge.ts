@@ -90,7 +90,10 @@ export function judgeSetAcl(draft: Draft, operation: SetAclOperation): StatResul
   refuseConfig(node);
   checkVersion(draft, node, { condition: operation.condition, version: node.aversion });
   const { path } = node;
+  const before = node.acl;
   node.acl = draft.intern(acl);
+  draft.countAcl(before, -1);
+  draft.countAcl(node.acl, 1);
   node.aversion = nextVersion(node.aversion);
   node.changed = true;
   draft.emit({ type: 'setAcl', path, acl: node.acl, aversion: node.aversion }, 0);
@@ -216,6 +219,7 @@ function addChild(draft: Draft, parent: Znode, child: ChildToCreate): Znode {
     dataLength: data.length,
   };
   draft.nodes.set(path, node);
+  draft.countAcl(acl, 1);
   parent.cversion += 1;
   parent.numChildren += 1;
   parent.pzxid = zxid;

@@ -6,6 +6,7 @@ import { pathProblem } from '../protocol/path.ts';
 import { rootNode } from './names.ts';
 import { Field, KindNumber, noNode, packNameInfo, Wide, type NodeId } from './rows.ts';
 import {
+  aclIdMax,
   ChunkKind,
   readAcl,
   readHeader,
@@ -27,7 +28,8 @@ export class Loader {
   private header: SnapshotHeader | undefined;
   /** From an id in the snapshot to the id here, by pages. */
   private readonly ids: (Int32Array | undefined)[] = [];
-  private nextAcl = 0;
+  private aclsLoaded = 0;
+  private lastAcl = -1;
   private loaded = 0;
   private rootLoaded = false;
 
@@ -55,9 +57,10 @@ export class Loader {
     if (header.zxid > zxid) {
       throw broken(`it is of zxid ${String(header.zxid)}, later than ${String(zxid)}`);
     }
-    if (!this.rootLoaded || this.loaded !== header.nodes || this.nextAcl !== header.acls) {
+    if (!this.rootLoaded || this.loaded !== header.nodes || this.aclsLoaded !== header.acls) {
       throw broken('it is incomplete');
     }
+    if (store.acls.forgetUnused().length > 0) throw broken('no znode has one of its ACLs');
     this.resolveParents();
     this.linkAll(header.nodes);
     this.account();
@@ -78,14 +81,15 @@ export class Loader {
   private addAcls(reader: ByteReader, header: SnapshotHeader): void {
     const { acls, digest } = this.store;
     while (!reader.atEnd) {
-      const id = reader.number();
+      const id = reader.numberUpTo(aclIdMax);
       const acl = readAcl(reader);
-      if (id !== this.nextAcl || id >= header.acls)
-        throw reader.malformed('an ACL is out of order');
-      this.nextAcl += 1;
+      if (id <= this.lastAcl) throw reader.malformed('an ACL is out of order');
+      if (this.aclsLoaded === header.acls) throw reader.malformed('more ACLs than announced');
+      this.lastAcl = id;
+      this.aclsLoaded += 1;
       const known = acls.find(aclKey(acl));
       // The first ones are in every table from the start.
-      if (id >= acls.size && known === undefined) acls.define(id, acl);
+      if (known === undefined && !acls.has(id)) acls.define(id, acl);
       else if (known !== id) throw reader.malformed('an ACL is not the one of its id');
       digest.addAcl(id, aclKey(acl));
     }
@@ -97,7 +101,7 @@ export class Loader {
       if (record.id === 0 || record.id >= header.idLimit || record.parent >= header.idLimit) {
         throw reader.malformed('a node id is out of range');
       }
-      if (record.acl >= this.store.acls.size) throw reader.malformed('a znode has an unknown ACL');
+      if (!this.store.acls.has(record.acl)) throw reader.malformed('a znode has an unknown ACL');
       if (this.loaded === header.nodes) throw reader.malformed('more znodes than announced');
       const problem = nameProblem(record);
       if (problem !== undefined) throw reader.malformed(problem);
@@ -121,6 +125,7 @@ export class Loader {
       packNameInfo({ bytes: name.length, kind, ascii: isAsciiBytes(name) }),
     );
     rows.set(id, Field.ACL, record.acl);
+    this.store.acls.use(record.acl);
     rows.set(id, Field.VERSION, record.version);
     rows.set(id, Field.AVERSION, record.aversion);
     rows.setWide(id, Wide.CVERSION, record.cversion);

@@ -5,6 +5,7 @@
 import { assert } from '../protocol/assert.ts';
 import { Fifo } from '../protocol/fifo.ts';
 import type { Acl, NodeKind, SessionId, Stat, ZnodePath, Zxid } from '../protocol/model.ts';
+import { readOnlyAcl, type NumberedAcl } from './acl-table.ts';
 import { seenCversion, type Tree } from './tree.ts';
 import type { AclId } from './transaction.ts';
 
@@ -53,17 +54,16 @@ export function statOf(node: Znode): Stat {
 export interface Effects {
   readonly nodes: ReadonlyMap<string, Znode>;
   /** Present where there are any. */
-  readonly newAcls: ReadonlyMap<string, InternedAcl> | undefined;
+  readonly newAcls: ReadonlyMap<string, NumberedAcl> | undefined;
+  /** How many znodes more, or less, have an ACL; the two that are always there are not counted. */
+  readonly aclUses: ReadonlyMap<AclId, number>;
+  /** Distinct ACLs that there are more, or less. */
+  readonly aclsAdded: number;
   readonly nodesAdded: number;
   readonly bytesAdded: number;
   /** 0 for none. */
   readonly sessionOpened: SessionId;
   readonly sessionClosed: SessionId;
-}
-
-export interface InternedAcl {
-  readonly id: AclId;
-  readonly acl: Acl;
 }
 
 interface Judged {
@@ -72,11 +72,21 @@ interface Judged {
   readonly effects: Effects;
 }
 
+/** Numbers of ACLs that may be free below the greatest, beside as many as are taken. */
+const SPARE_ACL_IDS = 16;
+
 export class Outstanding {
   readonly tree: Tree;
   private readonly nodes = new Map<string, Znode>();
-  private readonly acls = new Map<string, InternedAcl>();
+  /** The newest outstanding definition of each. */
+  private readonly acls = new Map<string, AclId>();
+  /** All outstanding definitions. Invariant: none has a number that the tree has given. */
   private readonly aclsById = new Map<AclId, Acl>();
+  /** Sums of the `aclUses` of all that is outstanding. */
+  private readonly aclUses = new Map<AclId, number>();
+  private aclsAdded = 0;
+  /** Where the search for a free number goes on. */
+  private nextAclId = readOnlyAcl + 1;
   /** Paths whose newest outstanding state is an ephemeral of the session. */
   private readonly ephemerals = new Map<SessionId, Set<ZnodePath>>();
   private readonly opened = new Set<SessionId>();
@@ -102,7 +112,28 @@ export class Outstanding {
   }
 
   get aclCount(): number {
-    return this.tree.aclCount + this.acls.size;
+    return this.tree.aclCount + this.aclsAdded;
+  }
+
+  /** Znodes that have the ACL when all is applied. */
+  aclUsers(id: AclId): number {
+    return this.tree.aclUsers(id) + (this.aclUses.get(id) ?? 0);
+  }
+
+  /**
+   * A number that means no ACL in the tree, in anything outstanding, or for the caller. Those that become free
+   * when something is applied are not free yet: up to there they have a meaning. Numbers are kept low, and the
+   * search costs little on average, since it begins anew only when half of what lies below is free.
+   */
+  freeAclId(isTaken: (id: AclId) => boolean): AclId {
+    if (this.nextAclId > 2 * (this.tree.aclCount + this.aclsById.size) + SPARE_ACL_IDS) {
+      this.nextAclId = readOnlyAcl + 1;
+    }
+    for (;;) {
+      const id = this.nextAclId;
+      this.nextAclId += 1;
+      if (!this.tree.hasAcl(id) && !this.aclsById.has(id) && !isTaken(id)) return id;
+    }
   }
 
   /** Sessions opened and not applied yet, less those of the table that are about to close. */
@@ -126,9 +157,11 @@ export class Outstanding {
     return id === -1 ? undefined : this.fromTree(path, id);
   }
 
-  /** By its `aclKey`. */
+  /** By its `aclKey`; undefined also when no znode has it any more. */
   findAcl(key: string): AclId | undefined {
-    return this.acls.get(key)?.id ?? this.tree.findAcl(key);
+    const id = this.acls.get(key) ?? this.tree.findAcl(key);
+    if (id === undefined || id <= readOnlyAcl) return id;
+    return this.aclUsers(id) > 0 ? id : undefined;
   }
 
   acl(id: AclId): Acl {
@@ -170,11 +203,12 @@ export class Outstanding {
       this.replace(node);
     }
     if (effects.newAcls !== undefined) {
-      for (const [key, interned] of effects.newAcls) {
-        this.acls.set(key, interned);
-        this.aclsById.set(interned.id, interned.acl);
+      for (const [key, { id, acl }] of effects.newAcls) {
+        this.acls.set(key, id);
+        this.aclsById.set(id, acl);
       }
     }
+    this.countAcls(effects, 1);
     if (effects.sessionOpened !== 0) this.opened.add(effects.sessionOpened);
     if (effects.sessionClosed !== 0) this.closing.add(effects.sessionClosed);
     this.nodesAdded += effects.nodesAdded;
@@ -213,14 +247,25 @@ export class Outstanding {
     }
     if (effects.newAcls !== undefined) {
       for (const [key, { id }] of effects.newAcls) {
-        this.acls.delete(key);
+        // It may have been forgotten and defined again.
+        if (this.acls.get(key) === id) this.acls.delete(key);
         this.aclsById.delete(id);
       }
     }
+    this.countAcls(effects, -1);
     if (effects.sessionOpened !== 0) this.opened.delete(effects.sessionOpened);
     if (effects.sessionClosed !== 0) this.closing.delete(effects.sessionClosed);
     this.nodesAdded -= effects.nodesAdded;
     this.bytesAdded -= effects.bytesAdded;
+  }
+
+  private countAcls({ aclUses, aclsAdded }: Effects, sign: 1 | -1): void {
+    this.aclsAdded += sign * aclsAdded;
+    for (const [id, change] of aclUses) {
+      const sum = (this.aclUses.get(id) ?? 0) + sign * change;
+      if (sum === 0) this.aclUses.delete(id);
+      else this.aclUses.set(id, sum);
+    }
   }
 
   private removeEphemeral(node: Znode): void {

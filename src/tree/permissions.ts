@@ -30,14 +30,14 @@ export function permits(acl: Acl, perms: number, who: Who): boolean {
   return isSuper(who);
 }
 
-/** READ, as events are judged; free for the two ACLs that nearly every znode has. */
+/** READ; free for the two ACLs that nearly every znode has. */
 export function canRead(
-  tree: { readonly acl: (id: AclId) => Acl },
+  acls: { readonly acl: (id: AclId) => Acl },
   aclId: AclId,
   who: Who,
 ): boolean {
   if (aclId === openAcl || aclId === readOnlyAcl) return true;
-  return permits(tree.acl(aclId), Perms.READ, who);
+  return permits(acls.acl(aclId), Perms.READ, who);
 }
 
 function matches(entry: AclEntry, who: Who): boolean {

@@ -2,7 +2,7 @@
  * The chunks of a tree's snapshot. Each starts with a byte that tells what it holds:
  *
  *   1  header: format, zxid, znodes, limit of node ids, ACLs, digest
- *   2  ACLs: id, entries
+ *   2  ACLs in the order of their ids, each of a znode or always there: id, entries
  *   3  znodes, in any order: id, the parent's id (0 for the root), name, stat, data
  *
  * The header comes first. Ids are those of the writing process and only tie children to parents.
@@ -15,8 +15,11 @@ import type { ByteReader, ByteWriter } from './wire.ts';
 
 export const ChunkKind = { header: 1, acls: 2, nodes: 3 } as const;
 
-const FORMAT = 1;
+// 1 had ACLs of no znode, and none was ever forgotten.
+const FORMAT = 2;
 const INT32_MAX = 0x7fff_ffff;
+/** The greatest number of an ACL: it has 32 bits of a row, with their sign. */
+export const aclIdMax = INT32_MAX;
 
 export interface SnapshotHeader {
   readonly zxid: number;

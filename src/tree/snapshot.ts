@@ -2,6 +2,7 @@
  * An exact snapshot of the tree, taken in slices while transactions go on being applied. Before the first
  * change of a node that was not written yet, its image goes out; nodes made since the start are skipped.
  */
+import { assert } from '../protocol/assert.ts';
 import {
   ChunkKind,
   writeAcl,
@@ -9,6 +10,7 @@ import {
   writeNode,
   type SnapshotHeader,
 } from './snapshot-format.ts';
+import type { NumberedAcl } from './acl-table.ts';
 import type { NodeId } from './rows.ts';
 import type { Store } from './store.ts';
 import { ByteWriter } from './wire.ts';
@@ -35,6 +37,8 @@ export class SnapshotWriter implements TreeSnapshot {
   private readonly store: Store;
   private readonly onEnd: () => void;
   private readonly header: SnapshotHeader;
+  /** As they were at the start: a number may mean another ACL before it is written. */
+  private readonly acls: readonly NumberedAcl[];
   /** One bit for each id: written already, or made since the start. */
   private readonly done: Uint8Array;
   private readonly writer = new ByteWriter();
@@ -49,11 +53,12 @@ export class SnapshotWriter implements TreeSnapshot {
     this.store = store;
     this.onEnd = onEnd;
     this.zxid = store.appliedZxid;
+    this.acls = store.acls.all();
     this.header = {
       zxid: store.appliedZxid,
       nodes: store.nodeCount,
       idLimit: store.rows.limit,
-      acls: store.acls.size,
+      acls: this.acls.length,
       digest: store.digest.value(),
     };
     this.done = new Uint8Array((this.header.idLimit >>> 3) + 1);
@@ -100,10 +105,11 @@ export class SnapshotWriter implements TreeSnapshot {
 
   private aclChunk(maxBytes: number): Uint8Array {
     this.writer.byte(ChunkKind.acls);
-    while (this.nextAcl < this.header.acls && this.writer.length < maxBytes) {
-      this.writer.number(this.nextAcl);
-      writeAcl(this.writer, this.store.acls.acl(this.nextAcl));
-      this.nextAcl += 1;
+    for (; this.nextAcl < this.acls.length && this.writer.length < maxBytes; this.nextAcl++) {
+      const numbered = this.acls[this.nextAcl];
+      assert(numbered !== undefined, 'tree snapshot: its ACLs are dense');
+      this.writer.number(numbered.id);
+      writeAcl(this.writer, numbered.acl);
     }
     return this.writer.take();
   }

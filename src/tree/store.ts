@@ -65,6 +65,7 @@ export class Store {
     rows.setWide(id, Wide.CTIME, node.time);
     rows.setWide(id, Wide.MTIME, node.time);
     rows.setWide(id, Wide.OWNER_OR_TTL, node.ownerOrTtl);
+    this.acls.use(node.acl);
     this.putData(id, node.data);
     this.index.insert(id);
     if (node.kind === 'ephemeral') this.ephemerals.add(node.ownerOrTtl, id);
@@ -78,6 +79,7 @@ export class Store {
     const { rows, pool } = this;
     assert(rows.get(id, Field.NUM_CHILDREN) === 0, 'tree: only a childless node can go');
     this.index.remove(id);
+    this.acls.release(rows.get(id, Field.ACL));
     if (rows.kindNumber(id) === KindNumber.ephemeral) {
       this.ephemerals.remove(rows.wide(id, Wide.OWNER_OR_TTL), id);
     }
@@ -94,6 +96,13 @@ export class Store {
   setData(id: NodeId, data: Uint8Array): void {
     this.byteCount += data.length - this.rows.get(id, Field.DATA_LENGTH);
     this.putData(id, data);
+  }
+
+  /** Gives a node another ACL. */
+  setAcl(id: NodeId, acl: AclId): void {
+    this.acls.release(this.rows.get(id, Field.ACL));
+    this.acls.use(acl);
+    this.rows.set(id, Field.ACL, acl);
   }
 
   /** Counts `change` descendants at a node and all above it. */

@@ -4,10 +4,16 @@
  */
 import type { Acl, NodeKind, SessionId, ZnodePath, Zxid } from '../protocol/model.ts';
 
-/** Index into the tree's interned ACLs. 0 is world:anyone:cdrwa, 1 is world:anyone:r. */
+/**
+ * Number of one of the tree's interned ACLs, at one zxid: when no znode has it any more it is forgotten, and another
+ * ACL may get the number in a later transaction. 0 is world:anyone:cdrwa, 1 is world:anyone:r.
+ */
 export type AclId = number;
 
-/** Gives a new ACL its id; stands before the first change that uses it. */
+/**
+ * Gives a new ACL its id, which is free when the transaction begins; stands before the first change that uses it.
+ * What no znode has when the transaction is over is forgotten then, and not before.
+ */
 export interface DefineAcl {
   readonly type: 'defineAcl';
   readonly id: AclId;

@@ -8,7 +8,7 @@
 import { assert, unreachable } from '../protocol/assert.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { Acl, SessionId, Stat, ZnodePath, Zxid } from '../protocol/model.ts';
-import { openAcl, readOnlyAcl } from './acl-table.ts';
+import { openAcl, readOnlyAcl, type NumberedAcl } from './acl-table.ts';
 import type { ChildCursor } from './child-lists.ts';
 import { aclKey, type TreeDigest } from './digest.ts';
 import { hashText, hashUnit, rootHash } from './hash.ts';
@@ -79,13 +79,17 @@ export class Tree {
   /**
    * Applies the next committed transaction. Session changes are not the tree's, but the deletions that
    * stand beside a closeSession are.
+   * @returns the ACLs that no znode has any more: their numbers are free now
    * @throws InvariantError when the transaction does not fit the tree: this replica has diverged
    */
-  apply(zxid: Zxid, transaction: Transaction): void {
+  apply(zxid: Zxid, transaction: Transaction): readonly NumberedAcl[] {
     assert(zxid > this.store.appliedZxid, 'tree: transactions are applied in order');
     const moment = { zxid, time: transaction.time };
     for (const change of transaction.changes) this.applyChange(change, moment);
     this.store.appliedZxid = zxid;
+    const forgotten = this.store.acls.forgetUnused();
+    for (const { id, key } of forgotten) this.store.digest.subtractAcl(id, key);
+    return forgotten;
   }
 
   /** Passes a zxid that holds no transaction (an epoch's record). */
@@ -150,7 +154,17 @@ export class Tree {
     return this.store.acls.find(key);
   }
 
-  /** The id that the next new ACL gets. */
+  /** How many znodes have the ACL, 0 for a number that is free; unknown for the two that are always there. */
+  aclUsers(id: AclId): number {
+    return this.store.acls.users(id);
+  }
+
+  /** True for a number that means an ACL. */
+  hasAcl(id: AclId): boolean {
+    return this.store.acls.has(id);
+  }
+
+  /** Distinct ACLs of the znodes, the two that are always there included. */
   get aclCount(): number {
     return this.store.acls.size;
   }
@@ -337,7 +351,7 @@ export class Tree {
     const { rows } = this.store;
     const id = this.existing(change.path);
     this.beforeChange(id);
-    rows.set(id, Field.ACL, change.acl);
+    this.store.setAcl(id, change.acl);
     rows.set(id, Field.AVERSION, change.aversion);
     this.afterChange(id);
   }

@@ -243,7 +243,7 @@ describeThroughEveryDoor(
 describeThroughEveryDoor(
   'distinct ACLs',
   (door) => {
-    test('are so many; known ones can be used without end', async () => {
+    test('are so many; known ones can be used without end, and those of no znode make room', async () => {
       const place = await door.fresh();
       const client = await door.client();
       const aclOf = (net: number) => [{ scheme: 'ip', id: `10.0.0.${net}`, perms: 'r' }];
@@ -257,7 +257,17 @@ describeThroughEveryDoor(
       await client.create(`${place}/open`);
       const { children } = await client.children(place);
       expect(children).toContain('open');
-      await client.create(`${place}/known`, { acl: aclOf(0) });
+      await client.create(`${place}/known`, { acl: aclOf(base) });
+      await client.delete(`${place}/1`);
+      for (let round = 0; round < 20; round++) {
+        await client.create(`${place}/1`, { acl: aclOf(base + 20 + round) });
+        await expectRefusal(
+          client.create(`${place}/2-`, { acl: aclOf(base + 50) }),
+          'QUOTAEXCEEDED',
+        );
+        await client.delete(`${place}/1`);
+      }
+      await client.delete(place, { recursive: true });
     });
   },
   { limits: { aclsMax: 8 } },

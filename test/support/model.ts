@@ -89,6 +89,7 @@ export class Model {
     try {
       const result = this.dispatch(operation);
       if (operation.type !== 'closeSession') this.checkTouched();
+      this.acls = this.usedAcls();
       return result;
     } catch (error) {
       this.nodes = before;
@@ -420,6 +421,14 @@ export class Model {
       }
     }
     return fixed;
+  }
+
+  /** The two that are always there and those of the znodes. */
+  private usedAcls(): string[] {
+    const own = [...this.nodes.values()].map(({ acl }) => JSON.stringify(acl));
+    return [
+      ...new Set([everybody(31), everybody(1)].map((acl) => JSON.stringify(acl)).concat(own)),
+    ];
   }
 
   private intern(acl: Acl): void {

@@ -7,8 +7,8 @@ import { decodeTransaction } from '../../../src/tree/index.ts';
 import type { Change, DeleteChange, SetChange, Transaction } from '../../../src/tree/index.ts';
 import type { LogRecord } from '../../../src/zab/types.ts';
 import { violated } from '../world/world.ts';
+import { AclLedger } from './acl-ledger.ts';
 import { Draft, History, split, statOf } from './history.ts';
-import { openAcl, readOnlyAcl } from './permissions.ts';
 import { same } from './same.ts';
 
 export interface Committed {
@@ -31,8 +31,7 @@ export class Commits {
   readonly #records: Committed[] = [];
   /** By session: the transactions that have attached a stream to it, in their order. */
   readonly #attachments = new Map<number, Attachment[]>();
-  /** By the numbers that records give them. */
-  readonly #acls: Acl[] = [openAcl, readOnlyAcl];
+  readonly #acls = new AclLedger();
   /** Told of each as it is entered. */
   onCommit: (committed: Committed) => void = () => undefined;
 
@@ -51,9 +50,9 @@ export class Commits {
     return this.#attachmentAt(session, zxid)?.timeoutMs;
   }
 
-  /** The ACL of that number. */
-  aclOf(id: number): Acl {
-    return this.#acls[id] ?? violated(`I-25: ACL ${id} is used and was never defined`);
+  /** What the number of an ACL means in the transaction at `zxid`. */
+  aclAt(id: number, zxid: number): Acl {
+    return this.#acls.at(id, zxid);
   }
 
   at(zxid: number): Committed | undefined {
@@ -101,15 +100,19 @@ export class Commits {
     const [first] = changes;
     if (first?.type === 'closeSession') this.#checkClose(zxid, first.session, changes.slice(1));
     for (const change of changes) this.#change(draft, change, zxid);
-    for (const [path, node] of draft.changed) history.write(zxid, path, node);
+    for (const [path, node] of draft.changed) {
+      this.#acls.changed(history.at(path, zxid - 1)?.acl, node?.acl);
+      history.write(zxid, path, node);
+    }
+    this.#acls.end(zxid);
   }
 
   #delete(draft: Draft, { path, acl, parentAcl }: DeleteChange, zxid: number): void {
     if (draft.children(path).length > 0) {
       violated(`I-25: ${path} is deleted at ${zxid} and has children`);
     }
-    this.#checkAcl(draft, path, acl);
-    this.#checkAcl(draft, split(path).parent, parentAcl);
+    this.#checkAcl(draft, { zxid, path, acl });
+    this.#checkAcl(draft, { zxid, path: split(path).parent, acl: parentAcl });
     draft.remove(path);
   }
 
@@ -117,11 +120,11 @@ export class Commits {
     switch (change.type) {
       case 'create':
         this.#checkCreate(draft, change);
-        this.#checkAcl(draft, split(change.path).parent, change.parentAcl);
+        this.#checkAcl(draft, { zxid, path: split(change.path).parent, acl: change.parentAcl });
         draft.create(change.path, {
           ...change,
           owner: change.ephemeralOwner,
-          acl: this.aclOf(change.acl),
+          acl: this.aclAt(change.acl, zxid),
         });
         same(
           change.parentCversion,
@@ -131,18 +134,17 @@ export class Commits {
         break;
       case 'set':
         draft.set(change.path, change.data);
-        this.#checkAcl(draft, change.path, change.acl);
+        this.#checkAcl(draft, { zxid, ...change });
         checkSet(draft, change, zxid);
         break;
       case 'delete':
         this.#delete(draft, change, zxid);
         break;
       case 'defineAcl':
-        same(change.id, this.#acls.length, () => `I-25: the ACL that is defined at ${zxid}`);
-        this.#acls.push(change.acl);
+        this.#acls.define(zxid, change.id, change.acl);
         break;
       case 'setAcl':
-        draft.setAcl(change.path, this.aclOf(change.acl));
+        draft.setAcl(change.path, this.aclAt(change.acl, zxid));
         same(
           change.aversion,
           draft.get(change.path)?.aversion,
@@ -169,9 +171,11 @@ export class Commits {
   }
 
   /** Events are judged by what the record says of ACLs. */
-  #checkAcl(draft: Draft, path: string, id: number): void {
+  #checkAcl(draft: Draft, said: { zxid: number; path: string; acl: number }): void {
+    const { zxid, path } = said;
+    const meant = this.aclAt(said.acl, zxid);
     const acl = draft.get(path)?.acl;
-    if (acl !== this.aclOf(id)) same(this.aclOf(id), acl, () => `I-25: the ACL of ${path}`);
+    if (acl !== meant) same(meant, acl, () => `I-25: the ACL of ${path} at ${zxid}`);
   }
 
   #checkCreate(draft: Draft, change: Change & { type: 'create' }): void {

@@ -123,7 +123,7 @@ export class WatchBook {
     return events;
 
     function mayRead(acl: number): boolean {
-      return permits(commits.aclOf(acl), Perms.READ, identities);
+      return permits(commits.aclAt(acl, zxid), Perms.READ, identities);
     }
   }
 
@@ -211,7 +211,7 @@ function statesOf({
     }
     if (type === 'set') draft.set(path, change.data);
     else {
-      const acl = commits.aclOf(change.acl);
+      const acl = commits.aclAt(change.acl, zxid);
       draft.create(path, { ...change, owner: change.ephemeralOwner, acl });
     }
     const stat = draft.stat(path);

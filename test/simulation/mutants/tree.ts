@@ -108,6 +108,28 @@ export const treeMutants: readonly Mutation[] = [
     ],
   },
   {
+    name: 'aclOfDeletedStays',
+    rule: 'An ACL that no znode has is forgotten, by all nodes at the same zxid.',
+    edits: [
+      {
+        file: 'tree/store.ts',
+        find: '    this.acls.release(rows.get(id, Field.ACL));\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'aclOfSetIsNotCounted',
+    rule: 'An ACL stays as long as any znode has it.',
+    edits: [
+      {
+        file: 'tree/store.ts',
+        find: 'this.acls.use(acl);\n    this.rows.set(id, Field.ACL, acl);',
+        replace: 'this.rows.set(id, Field.ACL, acl);',
+      },
+    ],
+  },
+  {
     name: 'multiHalfJudged',
     rule: 'A multi does all or nothing.',
     edits: [

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Perms, type Acl, type Identity } from '../../../src/protocol/model.ts';
+import { aclKey } from '../../../src/tree/digest.ts';
 import { canRead, isSuper, permits, readAcl } from '../../../src/tree/index.ts';
 import { ann, bob, createOf, Harness, only, operator, path, world } from './harness.ts';
 
@@ -90,6 +91,72 @@ describe('interned ACLs', () => {
     expect(harness.tree.aclCount).toBe(3);
     expect(harness.create('/e', { acl: only(bob) }).created).toBe(true);
     expect(harness.create('/f', { acl: world(1) }).created).toBe(true);
+  });
+
+  it('are forgotten with the last znode that has them, whatever takes it away', () => {
+    const harness = new Harness({ limits: { aclsMax: 4 } });
+    const empty = harness.tree.byteCount;
+    harness.write({ type: 'createSession', timeoutMs: 1000, secretHash: new Uint8Array(32) });
+    const [session = 0] = harness.sessions;
+    harness.create('/a', { acl: only(ann) });
+    harness.create('/a/b', { acl: only(bob) }, { as: [ann] });
+    harness.create('/e', { acl: only(bob), kind: 'ephemeral' }, { session });
+    expect(harness.tree.aclCount).toBe(4);
+    harness.write({ type: 'delete', path: path('/a'), recursive: true }, { as: [ann] });
+    expect(harness.tree.aclCount).toBe(3);
+    harness.write({ type: 'setAcl', path: path('/e'), acl: only(ann) }, { as: [bob] });
+    expect(harness.tree.aclCount).toBe(3);
+    expect(harness.tree.findAcl(aclKey(only(bob)))).toBeUndefined();
+    harness.write({ type: 'closeSession', session });
+    expect(harness.tree.aclCount).toBe(2);
+    expect(harness.tree.byteCount).toBe(empty);
+  });
+
+  it('are forgotten with a znode that housekeeping removes', () => {
+    const harness = new Harness();
+    const { stat } = harness.create('/t', { acl: only(ann), kind: 'ttl', ttlMs: 1 });
+    const { czxid, mzxid } = stat;
+    harness.write({ type: 'reap', path: path('/t'), czxid, mzxid });
+    expect(harness.tree.aclCount).toBe(2);
+  });
+
+  it('leave room for others before what ends them is applied', () => {
+    const harness = new Harness({ limits: { aclsMax: 3 } });
+    harness.judge(createOf('/a', { acl: only(ann) }));
+    harness.refuses(createOf('/b', { acl: only(bob) }), 'QUOTAEXCEEDED');
+    harness.judge({ type: 'delete', path: path('/a') });
+    harness.judge(createOf('/b', { acl: only(bob) }));
+    harness.refuses(createOf('/c', { acl: only(ann) }), 'QUOTAEXCEEDED');
+    harness.apply();
+    expect(stored(harness, '/b')).toEqual(only(bob));
+    expect(harness.tree.aclCount).toBe(3);
+  });
+
+  it('are defined anew when what ends them is outstanding, and not when it is the same transaction', () => {
+    const harness = new Harness();
+    harness.create('/a', { acl: only(ann) });
+    harness.judge({ type: 'delete', path: path('/a') });
+    harness.judge(createOf('/b', { acl: only(ann) }));
+    harness.judge({
+      type: 'multi',
+      operations: [{ type: 'delete', path: path('/b') }, { ...createOf('/c', { acl: only(ann) }) }],
+    });
+    const types = harness.apply().map(({ changes }) => changes.map(({ type }) => type));
+    expect(types).toEqual([['delete'], ['defineAcl', 'create'], ['delete', 'create']]);
+    expect(stored(harness, '/c')).toEqual(only(ann));
+  });
+
+  it('give their numbers to others, which stay low', () => {
+    const harness = new Harness();
+    const ids = new Set<number>();
+    for (let round = 0; round < 200; round++) {
+      const id = `${round}:${'A'.repeat(27)}=`;
+      harness.create('/a', { acl: [{ scheme: 'digest', id, perms: 31 }] });
+      ids.add(harness.tree.aclOf(harness.tree.find('/a')));
+      harness.write({ type: 'delete', path: path('/a') });
+    }
+    expect(Math.max(...ids)).toBeLessThan(25);
+    expect(harness.tree.aclCount).toBe(2);
   });
 
   it('are defined before the change that uses them, once', () => {

@@ -56,6 +56,8 @@ interface RunningSnapshot {
   readonly snapshot: TreeSnapshot;
   readonly expected: Map<string, Seen>;
   readonly digest: { readonly high: number; readonly low: number };
+  readonly aclCount: number;
+  readonly byteCount: number;
   readonly chunks: Uint8Array[];
 }
 
@@ -97,6 +99,7 @@ export class Machine {
     const seen = dump(tree);
     expect(seen).toEqual(dumpModel(model));
     expect(tree.nodeCount).toBe(model.nodes.size);
+    expect(tree.aclCount).toBe(model.acls.length);
     for (const session of this.opened) {
       if (session === 0) continue;
       expect(tree.ephemeralsOf(session)).toEqual(model.ephemerals(session));
@@ -154,7 +157,9 @@ export class Machine {
     if (this.running === undefined) {
       const expected = dump(this.tree);
       const digest = this.tree.digest();
-      this.running = { snapshot: this.tree.beginSnapshot(), expected, digest, chunks: [] };
+      const { aclCount, byteCount } = this.tree;
+      const snapshot = this.tree.beginSnapshot();
+      this.running = { snapshot, expected, digest, aclCount, byteCount, chunks: [] };
       return;
     }
     const chunk = this.running.snapshot.next(bytes);
@@ -162,7 +167,7 @@ export class Machine {
       this.running.chunks.push(chunk);
       return;
     }
-    const { snapshot, expected, digest, chunks } = this.running;
+    const { snapshot, expected, digest, chunks, aclCount, byteCount } = this.running;
     this.running = undefined;
     this.snapshotsTaken += 1;
     const loaded = new Tree({ limits: smallLimits });
@@ -170,6 +175,10 @@ export class Machine {
     expect(loaded.finishLoad({ zxid: snapshot.zxid })).toEqual(digest);
     expect(dump(loaded)).toEqual(expected);
     expect(loaded.nodeCount).toBe(expected.size);
+    expect({ aclCount: loaded.aclCount, byteCount: loaded.byteCount }).toEqual({
+      aclCount,
+      byteCount,
+    });
   }
 }
 
