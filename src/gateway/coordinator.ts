@@ -30,6 +30,7 @@ export type {
   StreamEvent,
   EventsAnswer,
   GoneAnswer,
+  SessionAnswer,
   CoordinatorAnswer,
   CoordinatorStatus,
   SnapshotInfo,

@@ -4,7 +4,7 @@
  */
 import { assert } from '../protocol/assert.ts';
 import { CoordinationError } from '../protocol/errors.ts';
-import type { Identity, Zxid } from '../protocol/model.ts';
+import type { Identity, SessionId, Zxid } from '../protocol/model.ts';
 import { noStream } from './coordinator.ts';
 import type {
   Caller,
@@ -122,16 +122,18 @@ export class CoordinatorRouter {
 
   /**
    * Opens an ordered stream for a caller who proves `identities`.
+   * @param session of the request that opens it: its end ends the stream
    * @throws CoordinationError THROTTLEDOP when the node has as many streams as it may
    */
-  openStream(identities: readonly Identity[], sink: StreamSink): StreamHandle {
+  openStream(identities: readonly Identity[], sink: StreamSink, session?: SessionId): StreamHandle {
     if (this.#sinks.size >= this.#streamsMax) {
       const detail = `this node has ${this.#sinks.size} open streams, the limit is ${this.#streamsMax}`;
       throw new CoordinationError('THROTTLEDOP', detail);
     }
     const id = this.#nextStreamId++;
     this.#sinks.set(id, sink);
-    this.#coordinator.submit([{ type: 'open', stream: id, identities }]);
+    const open = { type: 'open', stream: id, identities } as const;
+    this.#coordinator.submit([session === undefined ? open : { ...open, session }]);
     return {
       id,
       send: (messages) => {

@@ -38,6 +38,8 @@ export interface OpenMessage {
   readonly stream: StreamId;
   /** What the connection itself proves: the `ip` identity, headers of the upgrade. */
   readonly identities: readonly Identity[];
+  /** Of the request that opens it: its end ends the stream. The stream is neither attached to it nor keeps it alive. */
+  readonly session?: SessionId;
 }
 
 export interface CloseMessage {
@@ -139,11 +141,20 @@ export interface GoneAnswer {
   readonly currentZxid: Zxid;
 }
 
-/** The stream's session is gone (`expired`) or was taken over by a newer stream (`moved`). */
+/**
+ * What becomes of the stream's session.
+ *
+ * - `expired`: it is over, and so is the stream.
+ * - `moved`: a newer stream has taken it over; this one is over.
+ * - `suspended`: the node has been without a leader for longer than its peer timeout. Nothing keeps the session
+ *   alive meanwhile. A stream that is attached to one ends when that may have ended elsewhere. Streams without a
+ *   session hear it too, spread over a while: what they watch may happen without them.
+ * - `connected`: after `suspended`, or after the stream was opened while that was so: the node serves again.
+ */
 export interface SessionAnswer {
   readonly type: 'session';
   readonly stream: StreamId;
-  readonly state: 'expired' | 'moved';
+  readonly state: 'expired' | 'moved' | 'suspended' | 'connected';
 }
 
 export type CoordinatorAnswer =

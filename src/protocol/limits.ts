@@ -59,6 +59,11 @@ export interface Limits {
   readonly leaderWaitsMax: number;
   /** For how long requests wait for the next leader before they are refused, milliseconds. */
   readonly leaderGraceMs: number;
+  /**
+   * When a node has no leader, over how long it spreads the answers of long polls and the ends of event streams,
+   * so that their clients do not all come to the next node at once, milliseconds.
+   */
+  readonly suspensionSpreadMs: number;
   /** Requests of one node that wait for a zxid. */
   readonly zxidWaitsMax: number;
   /** Requests of one stream that wait for their turn. */
@@ -122,6 +127,7 @@ export const defaultLimits: Limits = {
   forwardedBytesMax: 32 * MIB,
   leaderWaitsMax: 10_000,
   leaderGraceMs: 300,
+  suspensionSpreadMs: 1000,
   zxidWaitsMax: 65_536,
   streamRequestsMax: 10_000,
   frameMessagesMax: 1000,

@@ -13,6 +13,7 @@ import type { Availability } from './availability.ts';
 import type { Core } from './core.ts';
 import type { EventDelivery } from './events.ts';
 import type { SessionLives } from './lives.ts';
+import { sessionGone } from './reads.ts';
 import type { Reader, Reads } from './reads.ts';
 import { eventsGone, hasItsResult, isRead, noWatcher } from './requests.ts';
 import { streamOf } from './stream.ts';
@@ -120,7 +121,9 @@ export class Answers {
 
   /** @throws CoordinationError EVENTSGONE when the ring no longer reaches back */
   #watch(operation: WatchOperation, reader: Reader): Result {
-    const { ring } = this.#core;
+    const { ring, state } = this.#core;
+    const carries = reader.stream?.carries ?? 0;
+    if (carries !== 0 && !state.sessions.has(carries)) throw sessionGone(carries);
     if (operation.from !== undefined && !ring.canResumeFrom(operation.from)) {
       throw eventsGone(operation.from, ring.oldestResumeZxid, this.#core.zxid);
     }

@@ -78,6 +78,15 @@ export class Attachments {
     return { identities, session: session.id };
   }
 
+  /** A stream has been opened; it may end with a session that it is not attached to. */
+  opened(stream: Stream): void {
+    const { carries } = stream;
+    if (carries === 0) return;
+    const others = this.#core.carriers.get(carries);
+    if (others === undefined) this.#core.carriers.set(carries, new Set([stream]));
+    else others.add(stream);
+  }
+
   /** A sign of life of the stream's session. */
   touch(stream: Stream): void {
     const { session } = stream;
@@ -130,6 +139,8 @@ export class Attachments {
     stream.attaching = 0;
     stream.bind({ id, timeoutMs });
     this.#core.attached.set(id, stream);
+    // Its record is committed, and the leader that made it had counted the request as a sign of life.
+    this.#lives.confirm(id, pending.askedMs);
     this.#lives.touch(id, timeoutMs);
     // It is answered as of the state in which its watches begin, which may be later than its record.
     pending.zxid = 0;
@@ -191,6 +202,7 @@ export class Attachments {
   /** A `closeSession` has been applied: tells the stream that it was attached to. */
   sessionClosed(id: SessionId): void {
     this.#lives.ended(id);
+    for (const carrier of this.#core.carriers.get(id) ?? []) this.#tellEnd(carrier);
     const stream = this.#core.attached.get(id);
     if (stream === undefined) return;
     this.#core.attached.delete(id);
@@ -205,10 +217,18 @@ export class Attachments {
   }
 
   streamClosed(stream: Stream): void {
+    this.#carriesNoMore(stream);
     const id = stream.session?.id ?? stream.attaching;
     stream.attaching = 0;
     if (this.#core.attached.get(id) === stream) this.#core.attached.delete(id);
     if (id !== 0) this.#hooks?.detach(id, stream.generation);
+  }
+
+  #carriesNoMore(stream: Stream): void {
+    const { carries } = stream;
+    const carriers = this.#core.carriers.get(carries);
+    carriers?.delete(stream);
+    if (carriers?.size === 0) this.#core.carriers.delete(carries);
   }
 
   /** What a new leader must be told, or tell itself: who is attached on this node. */
@@ -230,7 +250,10 @@ export class Attachments {
   /** Another node's state has taken the place of this one's: sessions may have ended or moved unseen. */
   replaced(): void {
     this.#lives.replaced();
-    const { attached, state } = this.#core;
+    const { attached, carriers, state } = this.#core;
+    for (const session of [...carriers.keys()]) {
+      if (!state.sessions.has(session)) this.sessionClosed(session);
+    }
     for (const session of [...attached.keys()]) {
       const generation = state.sessions.generationOf(session);
       if (generation === undefined) this.sessionClosed(session);

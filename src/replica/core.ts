@@ -99,6 +99,8 @@ export class Core {
   readonly streams = new Map<StreamId, Stream>();
   /** The stream that each session is attached to on this node: the newest wins. */
   readonly attached = new Map<SessionId, Stream>();
+  /** The streams of this node that end with each session without being attached to it. */
+  readonly carriers = new Map<SessionId, Set<Stream>>();
   /** Streams whose cursor lags, for the metrics page. */
   lagging = 0;
   /** Which voters this node misses, to be put behind other words. */

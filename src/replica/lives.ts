@@ -48,6 +48,8 @@ export class SessionLives {
    * replaced without knowing, and what it has heard since then prolongs nothing under its successor.
    */
   #assuredMs = -Infinity;
+  /** The last such moment of a former reign: every session that there was then had its whole timeout from there. */
+  #reignedMs = -Infinity;
 
   constructor(parts: LivesParts) {
     this.#core = parts.core;
@@ -69,6 +71,7 @@ export class SessionLives {
 
   /** Somebody else leads, or nobody. What was heard and not confirmed is told to the next leader. */
   learn(): void {
+    if (this.#leading) this.#reignedMs = this.#assuredMs;
     this.#leading = false;
     this.#ending.clear();
     for (const { signs } of this.#told.drain()) {
@@ -159,11 +162,19 @@ export class SessionLives {
       const hereMs = this.#expiry.expiresInMs(id, nowMs) ?? 0;
       return Math.max(0, Math.min(hereMs, this.#survivesMs(id, nowMs)));
     }
-    const atMs = this.#confirmed.get(id) ?? this.#confirmedBefore.get(id);
+    const atMs = this.#surelyHeardMs(id);
     const timeoutMs = this.#core.state.sessions.timeoutOf(id);
-    if (atMs === undefined || timeoutMs === undefined) return undefined;
+    if (atMs === -Infinity || timeoutMs === undefined) return undefined;
     const sureMs = Math.min(timeoutMs, this.#shorter.get(id) ?? Infinity);
     return Math.max(0, atMs + sureMs - nowMs);
+  }
+
+  /** The last moment from which on a leader certainly gives the session its whole timeout; -Infinity = none. */
+  #surelyHeardMs(id: SessionId): number {
+    const confirmedMs = this.#confirmed.get(id) ?? this.#confirmedBefore.get(id) ?? -Infinity;
+    // What this node ended itself while it led may yet be committed.
+    const reignedMs = this.#expiry.isClosing(id) ? -Infinity : this.#reignedMs;
+    return Math.max(confirmedMs, reignedMs);
   }
 
   /**

@@ -33,6 +33,7 @@ import type { SessionLives } from './lives.ts';
 import {
   isWrite,
   isPlainLocalRead,
+  isPingInDoubt,
   isWriteLike,
   isRead,
   minZxidOf,
@@ -309,6 +310,7 @@ export class Pipeline {
       const { state } = this.#availability;
       const missing = refusalWithout(state, pending.message, this.#core.absent);
       if (missing !== undefined) throw errorOf(missing);
+      if (isPingInDoubt(pending)) throw errorOf(noLeader(this.#core.absent));
       if (this.#seekSession(pending)) return;
       pending.caller = pending.stream?.caller ?? this.#attachments.resolve(pending.message.caller);
       this.#dispatch(pending);

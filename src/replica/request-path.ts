@@ -32,6 +32,7 @@ import { Reads } from './reads.ts';
 import { lostError } from './requests.ts';
 import { StateMarks } from './state-marks.ts';
 import { Stream } from './stream.ts';
+import { Suspension } from './suspension.ts';
 import type { Pending } from './stream.ts';
 
 /** Signs of life reach the leader so many times in a tick. */
@@ -73,6 +74,7 @@ export class RequestPath {
   readonly #pipeline: Pipeline;
   readonly #housekeeper: Housekeeper;
   readonly #marks: StateMarks;
+  readonly #suspension: Suspension;
   #role: Role | undefined;
   #flushScheduled = false;
   #toldMs = 0;
@@ -130,6 +132,13 @@ export class RequestPath {
       forwarder: this.#forwarder,
     });
     this.#housekeeper = new Housekeeper(core, drive, expiry);
+    this.#suspension = new Suspension({
+      ...{ core, lives },
+      random: () => fraction(randomBytes(4)),
+      end: (stream, error) => {
+        this.#pipeline.endStream(stream, error);
+      },
+    });
     this.#connect();
   }
 
@@ -168,6 +177,7 @@ export class RequestPath {
     for (const pending of overdue) {
       if (pending.origin !== undefined) this.#desk.failed(pending, 'timeout');
     }
+    this.#suspension.tick(nowMs);
     this.#pipeline.expireWaits(nowMs, own);
     if (this.#role?.name === 'leader') this.#housekeeper.tick(nowMs);
     if (this.#role?.name === 'learner') this.#tellLeader(nowMs);
@@ -180,6 +190,7 @@ export class RequestPath {
   serving(role: Role): void {
     this.#role = role;
     this.#availability.served();
+    this.#suspension.served();
     if (role.name === 'leader') {
       this.#forwarder.lost();
       this.#generations.begin();
@@ -207,6 +218,7 @@ export class RequestPath {
     const nowMs = this.#core.clock.monotonicMs();
     this.#role = undefined;
     this.#availability.lost(nowMs);
+    this.#suspension.lost(nowMs);
     this.#pipeline.nowMs = nowMs;
     this.#acceptance.lost();
     this.#desk.end();
@@ -435,7 +447,10 @@ export class RequestPath {
     assert(!streams.has(message.stream), 'a stream number is used once');
     // Beyond the limit the stream is not there, and its first request says so.
     if (streams.size >= settings.limits.streamsMax) return;
-    streams.set(message.stream, new Stream(message.stream, message.identities));
+    const stream = new Stream(message.stream, message.identities, message.session);
+    streams.set(stream.id, stream);
+    this.#attachments.opened(stream);
+    this.#suspension.opened(stream);
   }
 
   #request(message: RequestMessage): void {
@@ -455,6 +470,11 @@ export class RequestPath {
     const error = { code: 'THROTTLEDOP', detail } as const;
     outbox.push({ type: 'error', stream: message.stream, id, zxid, error, ends: true });
   }
+}
+
+/** Four random bytes as a number from 0 to 1, without 1. */
+function fraction(bytes: Uint8Array): number {
+  return bytes.reduce((sum, byte) => sum * 256 + byte, 0) / 2 ** (8 * bytes.length);
 }
 
 const unreachableAcks: ErrorBody = {

@@ -163,6 +163,11 @@ export function refusalWithout(
   return { code: 'NOTREADONLY', detail, retryAfterMs: 1000 };
 }
 
+/** Answered, it would say that all is well with a stream that has been told that it is not. */
+export function isPingInDoubt({ operation, stream }: Pending): boolean {
+  return operation.type === 'ping' && stream?.suspended === true;
+}
+
 /** The session that the request speaks for and must prove; 0 = none. */
 export function sessionAskedFor({ operation, caller }: RequestMessage): SessionId {
   if (operation.type !== 'attach') return caller?.session?.id ?? 0;

@@ -98,9 +98,16 @@ export class Stream {
   generation: Zxid = 0;
   /** Set when its own `endSession` is in the log: the end is no surprise. */
   endingSession = false;
+  /** True while it has been told that its session is in doubt, since this node has no leader. */
+  suspended = false;
+  /** True for one that was opened while that was so, until it is over. */
+  openedInDoubt = false;
+  /** The session that the request carried which has opened it, and whose end ends it; 0 = none. */
+  readonly carries: SessionId;
 
-  constructor(id: StreamId, identities: readonly Identity[]) {
+  constructor(id: StreamId, identities: readonly Identity[], carries: SessionId = 0) {
     this.id = id;
+    this.carries = carries;
     this.#caller = { identities, session: 0 };
     this.#reader = { caller: this.#caller, stream: this };
   }

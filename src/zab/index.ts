@@ -1,5 +1,6 @@
 /** The broadcast protocol as a function of its inputs, and the words it shares with its driver. */
 export { Zab } from './zab.ts';
+export { defaultTimeouts } from './options.ts';
 export type { BarrierOptions, ZabOptions, ZabStatus } from './options.ts';
 export type {
   BarrierId,

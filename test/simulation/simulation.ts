@@ -59,7 +59,10 @@ export class Simulation {
         this.#logs.attend(life, storage);
         if (this.#examining.happens(EXAMINE_START)) this.#examine(life.machine);
       },
-      made: (life, replica) => this.#logs.follow(life, replica),
+      made: (life, replica) => {
+        this.#logs.follow(life, replica);
+        this.#clients.suspensions.follow(life, replica);
+      },
       links: (life, transport) => this.#words.attend(life, transport),
       answers: (life, answers) => this.#clients.take(life, answers),
       ended: (life, how, error) => this.#ended(life, how, error),

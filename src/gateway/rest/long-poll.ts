@@ -74,7 +74,7 @@ async function longPoll(request: PollRequest, read: PolledRead, judge: Judge): P
   if (first.settled) return first.answer;
   if (request.context.shutdown.begun) throw shuttingDown();
   const last = await waitForOutcome(request, { read, judge, deadline });
-  // The session is touched at the arrival and at the answer, and by nothing in between.
+  // The session is kept alive by the arrival and by the answer, and by nothing in between.
   const final =
     last === undefined || request.hasSession
       ? await attempt(request.read(read.operation, 'local'), judge)
@@ -96,7 +96,8 @@ async function waitForOutcome(
 ): Promise<Outcome | undefined> {
   const { context, response } = request;
   const identities = request.identities();
-  const waker = new Waker(context, { path: read.operation.path, identities, deadline });
+  const session = request.session()?.id;
+  const waker = new Waker(context, { path: read.operation.path, identities, session, deadline });
   const abandon = (): void => waker.abandon();
   response.once('close', abandon);
   try {

@@ -1,9 +1,10 @@
 /** Waits for changes of one znode: a stream of its own with the internal watch mode `change`. */
 import { CoordinationError } from '../../protocol/errors.ts';
-import type { Identity, ZnodePath } from '../../protocol/model.ts';
-import type { CoordinatorAnswer } from '../coordinator.ts';
+import type { Identity, SessionId, ZnodePath } from '../../protocol/model.ts';
+import type { CoordinatorAnswer, SessionAnswer } from '../coordinator.ts';
 import { RequestRefused } from '../router.ts';
 import type { StreamHandle } from '../router.ts';
+import { sessionFailure } from '../common/sessions.ts';
 import type { HttpContext } from './context.ts';
 import { shuttingDown } from './shutdown.ts';
 
@@ -15,6 +16,8 @@ const watchRequestId = 1;
 export interface WakerOptions {
   readonly path: ZnodePath;
   readonly identities: readonly Identity[];
+  /** Its end ends the wait. */
+  readonly session: SessionId | undefined;
   /** `performance.now()` at which the waiting ends. */
   readonly deadline: number;
 }
@@ -29,10 +32,12 @@ export class Waker {
   #wake: (() => void) | undefined;
 
   /** @throws CoordinationError THROTTLEDOP when the node has as many streams as it may */
-  constructor(context: HttpContext, { path, identities, deadline }: WakerOptions) {
-    this.#stream = context.router.openStream(identities, {
-      answers: (batch) => batch.forEach((answer) => this.#take(answer)),
-    });
+  constructor(context: HttpContext, { path, identities, session, deadline }: WakerOptions) {
+    const sink = {
+      answers: (batch: readonly CoordinatorAnswer[]) =>
+        batch.forEach((answer) => this.#take(answer)),
+    };
+    this.#stream = context.router.openStream(identities, sink, session);
     this.#timer = setTimeout(() => this.#signal('deadline'), deadline - performance.now());
     this.#forgetShutdown = context.shutdown.onBegin(() => this.#fail(shuttingDown()));
     const operation = { type: 'watch', path, mode: 'change' } as const;
@@ -69,7 +74,14 @@ export class Waker {
   #take(answer: CoordinatorAnswer): void {
     if (answer.type === 'error') this.#fail(new RequestRefused(answer));
     else if (answer.type === 'gone') this.#fail(fellBehind());
+    else if (answer.type === 'session') this.#failOf(answer);
     else this.#signal('changed');
+  }
+
+  /** What has become of the session, or of the node's leader, without which nobody is woken. */
+  #failOf(answer: SessionAnswer): void {
+    const failure = sessionFailure(answer.state);
+    if (failure !== undefined) this.#fail(failure);
   }
 
   #signal(end: WaitEnd): void {

@@ -1,18 +1,26 @@
 /** One open event stream: the coordinator's answers in, text out, at the pace of its reader. */
 import type { ServerResponse } from 'node:http';
 import { CoordinationError } from '../../protocol/errors.ts';
-import type { Identity, WatchMode, Zxid, ZnodePath } from '../../protocol/model.ts';
+import type { Identity, SessionId, WatchMode, Zxid, ZnodePath } from '../../protocol/model.ts';
 import type { WatchOperation, WatchResult } from '../../protocol/operations.ts';
-import type { CoordinatorAnswer, ErrorAnswer, EventsAnswer, ResultAnswer } from '../coordinator.ts';
+import type {
+  CoordinatorAnswer,
+  ErrorAnswer,
+  EventsAnswer,
+  ResultAnswer,
+  SessionAnswer,
+} from '../coordinator.ts';
 import { shuttingDown } from '../rest/shutdown.ts';
 import { RequestRefused } from '../router.ts';
 import type { CoordinatorRouter, StreamHandle, StreamMessage } from '../router.ts';
 import type { DataEncoding } from '../common/data.ts';
+import { sessionFailure } from '../common/sessions.ts';
 import {
   bookmarkFrame,
   eventsFrame,
   eventsFrom,
   goneFrame,
+  sessionFrame,
   stateFrame,
   streamHead,
 } from './frames.ts';
@@ -27,6 +35,8 @@ export interface EventStreamOptions {
   readonly router: CoordinatorRouter;
   readonly response: ServerResponse;
   readonly identities: readonly Identity[];
+  /** Of the request; its end ends the stream. */
+  readonly session: SessionId | undefined;
   readonly path: ZnodePath;
   readonly mode: WatchMode;
   readonly position: StreamPosition;
@@ -62,9 +72,11 @@ export class EventStream {
     this.#options = options;
     const { mode, response } = options;
     this.#oneShot = mode === 'data' || mode === 'exists' || mode === 'children';
-    this.handle = options.router.openStream(options.identities, {
-      answers: (batch) => batch.forEach((answer) => this.#take(answer)),
-    });
+    const sink = {
+      answers: (batch: readonly CoordinatorAnswer[]) =>
+        batch.forEach((answer) => this.#take(answer)),
+    };
+    this.handle = options.router.openStream(options.identities, sink, options.session);
     response.on('drain', () => this.#drained());
     response.on('close', () => this.end());
   }
@@ -132,11 +144,22 @@ export class EventStream {
         this.#refuse(new CoordinationError('EVENTSGONE', detail, { oldestZxid, currentZxid }));
         return;
       }
-      case 'change':
       case 'session':
-        // Neither a change watch nor a session belongs to this stream.
+        this.#takeSession(answer);
+        return;
+      case 'change':
+        // No change watch belongs to this stream.
         return;
     }
+  }
+
+  /** The session that came with the request is over, or the node has no leader: the stream ends with the news. */
+  #takeSession({ state }: SessionAnswer): void {
+    const failure = sessionFailure(state);
+    if (failure === undefined) return;
+    if (this.#state === 'open')
+      this.#write(sessionFrame(state === 'expired' ? state : 'suspended'));
+    this.#refuse(failure);
   }
 
   #takeResult(answer: ResultAnswer): void {

@@ -19,6 +19,11 @@ export function goneFrame({ oldestZxid, currentZxid }: GoneAnswer): string {
   return frame(undefined, 'gone', { oldestZxid, currentZxid });
 }
 
+/** It has no id either: nothing has happened to what is watched. */
+export function sessionFrame(state: 'expired' | 'suspended'): string {
+  return frame(undefined, 'session', { state });
+}
+
 export interface StateFrame {
   readonly initial: NonNullable<WatchResult['initial']>;
   /** Of the state. */

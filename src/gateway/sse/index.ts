@@ -67,7 +67,7 @@ async function watch(request: WatchRequest, streams: OpenStreams): Promise<Answe
   const lastEventId = request.header('last-event-id');
   const position = streamPosition(lastEventId, query.from);
   const minZxid = request.minZxid(position.from);
-  const { identities } = request.caller();
+  const { identities, session } = request.caller();
   const touched = await touch(request, minZxid);
   if (isOneShot(mode) && position.received !== undefined) {
     const zxid = touched?.zxid ?? context.router.status().appliedZxid;
@@ -76,7 +76,8 @@ async function watch(request: WatchRequest, streams: OpenStreams): Promise<Answe
   if (response.destroyed) return undefined;
   if (context.shutdown.begun) throw shuttingDown();
   const stream: EventStream = new EventStream({
-    ...{ router: context.router, response, identities, path, mode, position, minZxid },
+    ...{ router: context.router, response, identities, session: session?.id },
+    ...{ path, mode, position, minZxid },
     initial: query.initial === true && (lastEventId ?? '') === '',
     with: query.with,
     encoding: query.encoding,
@@ -95,15 +96,20 @@ async function watch(request: WatchRequest, streams: OpenStreams): Promise<Answe
   return undefined;
 }
 
-/** The session of the request is judged and kept alive at the arrival; the stream itself does neither. */
+/**
+ * The session of the request is judged and kept alive at the arrival. The stream keeps nothing alive, and ends
+ * with its session. Only a node that serves reads without a leader takes its own word for it.
+ */
 async function touch(
   request: WatchRequest,
   minZxid: Zxid | undefined,
 ): Promise<ResultAnswer | undefined> {
   if (!request.hasSession) return undefined;
-  return request.context.router.request({
+  const { router } = request.context;
+  return router.request({
     operation: { type: 'whoami' },
     caller: request.caller(),
+    consistency: router.status().readOnly ? 'local' : 'linearizable',
     ...(minZxid !== undefined && { minZxid }),
     ...(request.waitMs !== undefined && { minZxidWaitMs: request.waitMs }),
   });

@@ -29,7 +29,7 @@ import {
   requestOptions,
 } from './requests.ts';
 import type { RequestKind, RequestOptions } from './requests.ts';
-import { bookmarkText, connectedText, errorText, expiredText, goneText } from './texts.ts';
+import { bookmarkText, connectedText, errorText, goneText, sessionText } from './texts.ts';
 import { WaitingQueue } from './waiting.ts';
 import type { Waiting, WaitingRole } from './waiting.ts';
 
@@ -66,6 +66,8 @@ export class Conversation {
   #token: string | undefined;
   #batches = false;
   #bookmarkAsked = false;
+  /** True while the client knows that the node has no leader. */
+  #suspended = false;
   #flowing = true;
   #nextId = 1;
 
@@ -111,9 +113,12 @@ export class Conversation {
     this.#hub.submit({ type: 'flow', stream: this.#stream.id, ready });
   }
 
-  /** Asks how far the stream has come; false when the last such question has no answer yet. */
+  /**
+   * Asks how far the stream has come; false when the last such question has no answer yet, or the node has no
+   * leader, so that nobody knows what has happened.
+   */
   askBookmark(): boolean {
-    if (this.#bookmarkAsked || this.#phase !== 'open') return false;
+    if (this.#bookmarkAsked || this.#suspended || this.#phase !== 'open') return false;
     this.#bookmarkAsked = true;
     this.#ask({ type: 'ping' }, { role: 'bookmark' });
     return true;
@@ -209,9 +214,12 @@ export class Conversation {
         return;
       default: {
         assert(kind.type === 'close', `${kind.type} has a decoder`);
-        const type = this.hasSession ? 'endSession' : 'ping';
+        // Without a session it only takes its turn, which needs no leader.
+        const operation: Operation = this.hasSession
+          ? { type: 'endSession' }
+          : { type: 'identify', identities: [] };
         this.#phase = 'ending';
-        this.#ask({ type }, { clientId: id, closeCode: closeCodes.ended });
+        this.#ask(operation, { clientId: id, closeCode: closeCodes.ended });
       }
     }
   }
@@ -310,8 +318,9 @@ export class Conversation {
         return 0;
       case 'session':
         if (answer.state === 'moved') return closeCodes.moved;
-        out.push(expiredText);
-        return closeCodes.expired;
+        this.#suspended = answer.state === 'suspended';
+        out.push(sessionText(answer.state));
+        return answer.state === 'expired' ? closeCodes.expired : 0;
       case 'change':
         return 0;
     }

@@ -2,6 +2,7 @@
 import type { ErrorBody } from '../../protocol/errors.ts';
 import type { Zxid } from '../../protocol/model.ts';
 import type { AttachResult } from '../../protocol/operations.ts';
+import type { SessionState } from '../../protocol/websocket/server.ts';
 import type { GoneAnswer } from '../coordinator.ts';
 import { parentsField, problemOf } from '../common/problems.ts';
 import { formatToken } from '../common/tokens.ts';
@@ -50,7 +51,9 @@ export function goneText({ oldestZxid, currentZxid }: GoneAnswer): string {
   return `{"type":"gone","oldestZxid":${oldestZxid},"currentZxid":${currentZxid}}`;
 }
 
-export const expiredText = '{"type":"session","state":"expired"}';
+export function sessionText(state: SessionState): string {
+  return `{"type":"session","state":"${state}"}`;
+}
 
 export function goawayText(retryAfterMs: number): string {
   return `{"type":"goaway","reason":"restart","retryAfterMs":${retryAfterMs}}`;

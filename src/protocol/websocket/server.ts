@@ -62,9 +62,26 @@ export const GoneSchema = Exactly(
   { $id: 'Gone', description: 'Events are lost: they are no longer kept.' },
 );
 
+const sessionStates = ['suspended', 'connected', 'expired'] as const;
+
+export type SessionState = (typeof sessionStates)[number];
+
 export const SessionSchema = Exactly(
-  { type: StringEnum(['session']), state: StringEnum(['expired']) },
-  { $id: 'Session', description: 'The session is gone; the connection closes with 4410.' },
+  {
+    type: StringEnum(['session']),
+    state: StringEnum(sessionStates, {
+      description: [
+        '`suspended`: the node has been without a leader for longer than `--peer-timeout`, and nothing that the client',
+        'sends to it keeps the session alive. A client that holds a lock must act as if it had lost it. Bookmarks stop,',
+        '`ping` is refused with CONNECTIONLOSS, and when the session may have ended elsewhere the connection closes with',
+        '4503; until then it can go on by connecting to another node with its token. A connection without a session',
+        'hears it too and stays open: events of what happens meanwhile come late, and are not lost without `gone`.',
+        '`connected`: the node has a leader again, and the session and all watches go on.',
+        '`expired`: the session is over; the connection closes with 4410.',
+      ].join(' '),
+    }),
+  },
+  { $id: 'Session', description: 'What has become of the session.' },
 );
 
 export const GoawaySchema = Exactly(

@@ -66,6 +66,8 @@ export interface Conversation {
   /** Since when its oldest request has been the oldest, milliseconds. */
   headSinceMs: number;
   isBlocked: boolean;
+  /** It has been told that its node has no leader, and not yet that it has one again. */
+  isSuspended: boolean;
 }
 
 export function newConversation(
@@ -84,6 +86,7 @@ export function newConversation(
       lastCommitted: { id: 0, zxid: 0 },
     },
     ...{ generation: 0, brokenAt: undefined, headSinceMs: 0, isBlocked: false },
+    isSuspended: false,
   };
 }
 

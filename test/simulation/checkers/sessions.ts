@@ -28,6 +28,8 @@ interface Known extends Grant {
   isEnding: boolean;
   /** Its end is committed. */
   isOver: boolean;
+  /** Since when, milliseconds of the world. */
+  overSinceMs: number;
   newest: Conversation | undefined;
 }
 
@@ -51,7 +53,7 @@ export class Sessions {
   granted(grant: Grant, timeoutMs: number): void {
     const heard = new Map<Life, Moment>();
     const nothing = { promisedUntilMs: 0, isEnding: false, isOver: false, newest: undefined };
-    this.#known.set(grant.id, { ...grant, timeoutMs, heard, ...nothing });
+    this.#known.set(grant.id, { ...grant, timeoutMs, heard, ...nothing, overSinceMs: Infinity });
   }
 
   grantOf(id: number): Grant | undefined {
@@ -72,9 +74,19 @@ export class Sessions {
   /** Its end is committed. */
   ended(id: number, { epoch, zxid }: Pick<LogRecord, 'epoch' | 'zxid'>): void {
     const known = this.#known.get(id);
-    if (known !== undefined) known.isOver = true;
+    if (known !== undefined) {
+      known.isOver = true;
+      known.overSinceMs = Math.min(known.overSinceMs, this.#world.nowMs);
+    }
     const problem = this.#early.get(`${epoch} ${zxid}`);
     if (problem !== undefined) violated(problem);
+  }
+
+  /** It has ended though nobody has asked for that, also by a clock that goes as fast as one may. */
+  hasExpired(id: number): boolean {
+    const known = this.#known.get(id);
+    if (known === undefined || known.isEnding) return false;
+    return this.#world.nowMs - known.overSinceMs > 4 * this.#drift * known.timeoutMs;
   }
 
   /** Something of the session's client has come to a node. */

@@ -175,6 +175,50 @@ export const sessionMutants: readonly Mutation[] = [
     ],
   },
   {
+    name: 'lonelinessIsNotTold',
+    rule: 'A stream hears when its node has been without a leader for longer than the peer timeout.',
+    edits: [
+      {
+        file: 'replica/suspension.ts',
+        find: 'if (!this.#isSuspended && nowMs - this.#lostMs >= this.#patienceMs) this.#suspend(nowMs);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'everyElectionIsTold',
+    rule: 'An election that is shorter than the peer timeout is not told.',
+    edits: [
+      {
+        file: 'replica/suspension.ts',
+        find: 'nowMs - this.#lostMs >= this.#patienceMs',
+        replace: 'nowMs > this.#lostMs',
+      },
+    ],
+  },
+  {
+    name: 'streamOutlivesSession',
+    rule: 'On a node without a leader a stream ends when its session may have ended elsewhere.',
+    edits: [
+      {
+        file: 'replica/suspension.ts',
+        find: 'if (untilMs <= nowMs) this.#end(stream);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'doubtBeginsAtTheLoss',
+    rule: 'How long a session surely lives counts from the last sign of life that a leader has counted.',
+    edits: [
+      {
+        file: 'replica/suspension.ts',
+        find: 'nowMs + (lives.expiresInMs(session.id) ?? 0)',
+        replace: 'nowMs + session.timeoutMs',
+      },
+    ],
+  },
+  {
     name: 'generationLostInSnapshot',
     rule: 'A snapshot holds which attachment of a session is the newest.',
     edits: [

@@ -2,7 +2,7 @@
  * A client: it connects to any node, asks for this and that with several requests under way, reads slowly,
  * leaves, comes back on another node with what it has seen, and now and then takes a session over.
  */
-import type { CoordinatorAnswer } from '../../../src/protocol/coordination.ts';
+import type { CoordinatorAnswer, SessionAnswer } from '../../../src/protocol/coordination.ts';
 import type { Identity } from '../../../src/protocol/model.ts';
 import type { AttachOperation, AttachResult, Operation } from '../../../src/protocol/operations.ts';
 import { newDeed } from '../checkers/requests.ts';
@@ -337,8 +337,9 @@ export class Client implements User {
     this.#known.set(path, { version: stat.version, czxid: stat.czxid });
   }
 
-  #sessionNews(stream: Conversation, state: 'expired' | 'moved'): void {
+  #sessionNews(stream: Conversation, state: SessionAnswer['state']): void {
     this.#all.sessionNews(stream, state);
+    if (state === 'suspended' || state === 'connected') return;
     if (state === 'expired') this.#forgetSession();
     // Whoever is moved lets the other one have it, or takes it back.
     else if (this.#chance.happens(0.7)) this.#forgetSession();

@@ -1,11 +1,13 @@
 /** All users of a run, and what is known of what they have asked for. */
-import type { CoordinatorAnswer } from '../../../src/protocol/coordination.ts';
+import type { CoordinatorAnswer, SessionAnswer } from '../../../src/protocol/coordination.ts';
 import type { Identity } from '../../../src/protocol/model.ts';
+import { defaultTimeouts } from '../../../src/zab/options.ts';
 import { Answers } from '../checkers/answers.ts';
 import type { Committed, Commits } from '../checkers/commits.ts';
 import { nameOf, newConversation, what } from '../checkers/requests.ts';
 import type { Answer, Conversation, Deed, Request } from '../checkers/requests.ts';
 import { Sessions } from '../checkers/sessions.ts';
+import { Suspensions } from '../checkers/suspensions.ts';
 import type { Cluster } from '../cluster.ts';
 import type { WorkloadSwarm } from '../swarm.ts';
 import type { Chance } from '../world/chance.ts';
@@ -25,6 +27,7 @@ export class Clients {
   readonly commits: Commits;
   readonly answers: Answers;
   readonly sessions: Sessions;
+  readonly suspensions: Suspensions;
   /** True when nothing new is to be asked for. */
   isQuiet = false;
   readonly #cluster: Cluster;
@@ -53,6 +56,12 @@ export class Clients {
       voterDisks,
     });
     this.sessions = new Sessions(world, { drift: swarm.clockDrift, tickMs: swarm.tickMs });
+    this.suspensions = new Suspensions({
+      peerMs: swarm.peerTimeouts.peerMs ?? defaultTimeouts.peerMs,
+      spreadMs: swarm.limits.suspensionSpreadMs,
+      streamsOf: (life) => this.#streams.get(life)?.values() ?? [],
+      hasExpired: (session) => this.sessions.hasExpired(session),
+    });
     this.#users = this.#makeUsers();
   }
 
@@ -100,6 +109,7 @@ export class Clients {
   }
 
   ended(life: Life): void {
+    this.suspensions.ended(life);
     this.#streams.delete(life);
     for (const user of this.#users) user.lost(life);
   }
@@ -186,8 +196,12 @@ export class Clients {
     violated(`C-5: ${nameOf(stream)} is connected at ${zxid} and has named ${least}`);
   }
 
-  sessionNews(stream: Conversation, state: 'expired' | 'moved'): void {
+  sessionNews(stream: Conversation, state: SessionAnswer['state']): void {
     if (state === 'moved') return;
+    if (state !== 'expired') {
+      this.suspensions.told(stream, state);
+      return;
+    }
     if (this.commits.history.isLiveAt(stream.session, this.commits.last)) {
       violated(`C-8: ${nameOf(stream)} is told that its session is over, and it is not`);
     }

@@ -53,6 +53,13 @@ export class Listener implements User {
         this.#forget();
         line.close();
         break;
+      case 'session':
+        this.#all.sessionNews(stream, answer.state);
+        if (answer.state !== 'suspended') break;
+        // A door ends the stream there, and its client goes on elsewhere.
+        this.#leave();
+        line.close();
+        break;
       case 'result':
       case 'error':
         this.#answered(line, answer);

@@ -68,6 +68,10 @@ export class Poller implements User {
     if (answer.type === 'change') {
       poll.wakes?.woken(answer.zxid);
       this.#woken(poll, answer.zxid);
+    } else if (answer.type === 'session') {
+      this.#all.sessionNews(stream, answer.state);
+      // The door answers the request with a failure.
+      this.#end(poll);
     } else if (answer.type === 'gone') this.#end(poll);
     else if (answer.type === 'result' || answer.type === 'error') {
       const request = line.settle(answer);

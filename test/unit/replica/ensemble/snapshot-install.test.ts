@@ -1,6 +1,10 @@
 /** A snapshot that takes the place of everything: what clients of the node are told, and what stays. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { AttachResult, Operation } from '../../../../src/protocol/operations.ts';
+import type {
+  AttachResult,
+  Operation,
+  SessionResult,
+} from '../../../../src/protocol/operations.ts';
 import { parsePath } from '../../../../src/protocol/path.ts';
 import { InProcessEnsemble } from '../../../support/in-process-ensemble.ts';
 
@@ -64,16 +68,30 @@ describe('a snapshot from the leader', () => {
     expect(node.take()).toMatchObject([{ type: 'events', stream: 7 }]);
   });
 
+  it('ends streams that came with a session whose end this node has missed', async () => {
+    ensemble = await InProcessEnsemble.start({ limits });
+    const node = ensemble.node(1);
+    const answer = await node.request({ type: 'newSession', timeoutMs: 4000 });
+    const { id: session } = (answer as { result: SessionResult }).result;
+    const watch = { type: 'watch', path: parsePath('/n1'), mode: 'persistent' } as const;
+    node.submit({ type: 'open', stream: 7, identities: [], session });
+    node.submit({ type: 'request', stream: 7, id: 1, operation: watch });
+    ensemble.isolate(1);
+    await ensemble.pass(8000);
+    await fallBehind();
+    expect(node.take()).toContainEqual({ type: 'session', stream: 7, state: 'expired' });
+    expect(node.replica.metrics().streams).toBe(0);
+  });
+
   it('brings sessions along, and the ends of those that this node has missed', async () => {
     ensemble = await InProcessEnsemble.start({ limits });
     const node = ensemble.node(1);
     for (const stream of [7, 8]) {
       const attach = { session: 'new', identities: [], watches: [] } as const;
       node.submit({ type: 'open', stream, identities: [] });
-      const timeoutMs = stream === 7 ? 60_000 : 4000;
       node.submit({
         ...{ type: 'request', stream, id: stream },
-        operation: { type: 'attach', ...attach, timeoutMs },
+        operation: { type: 'attach', ...attach, timeoutMs: 60_000 },
       });
     }
     await ensemble.pass(100);
@@ -83,7 +101,8 @@ describe('a snapshot from the leader', () => {
     });
     expect(sessions).toHaveLength(2);
     ensemble.isolate(1);
-    await ensemble.pass(15_000);
+    const [, session = 0] = sessions;
+    await ensemble.theLeader.request({ type: 'closeSession', session });
     await fallBehind();
     expect(node.take()).toContainEqual(
       expect.objectContaining({ type: 'session', stream: 8, state: 'expired' }),
