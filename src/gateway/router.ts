@@ -127,7 +127,7 @@ export class CoordinatorRouter {
    */
   openStream(identities: readonly Identity[], sink: StreamSink, session?: SessionId): StreamHandle {
     if (this.#sinks.size >= this.#streamsMax) {
-      const detail = `this node has ${this.#sinks.size} open streams, the limit is ${this.#streamsMax}`;
+      const detail = `this node has ${this.#sinks.size} open streams, the limit is ${this.#streamsMax} (limit streamsMax)`;
       throw new CoordinationError('THROTTLEDOP', detail);
     }
     const id = this.#nextStreamId++;

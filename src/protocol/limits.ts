@@ -145,6 +145,11 @@ export const defaultLimits: Limits = {
   bookmarkIntervalMs: 15_000,
 };
 
+/** How a refusal names a limit: its number, and the name that `--limit NAME=VALUE` takes. */
+export function limitText<N extends keyof Limits>(limits: Pick<Limits, N>, name: N): string {
+  return `the limit of ${String(limits[name])} (limit ${name})`;
+}
+
 /** The greatest number a sequential name may carry; beyond it a create is refused, never wrapped. */
 export const sequenceMax = 2_147_483_647;
 

@@ -4,6 +4,7 @@
  * remembered answer as strong as a success.
  */
 import { CoordinationError } from '../protocol/errors.ts';
+import { limitText } from '../protocol/limits.ts';
 import type { SessionId } from '../protocol/model.ts';
 import type { Operation, WriteOperation } from '../protocol/operations.ts';
 import type { Core } from './core.ts';
@@ -131,7 +132,14 @@ export class Acceptance implements Authority {
 
   /** @throws CoordinationError THROTTLEDOP; whoever waits for room has not come so far */
   #requireTurn(): void {
-    if (this.#drive.full) throw new CoordinationError('THROTTLEDOP', 'too many writes outstanding');
+    if (this.#drive.full) throw new CoordinationError('THROTTLEDOP', this.#fullText);
+  }
+
+  get #fullText(): string {
+    const { limits } = this.#core.settings;
+    const count = limitText(limits, 'outstandingTransactionsMax');
+    const bytes = limitText(limits, 'outstandingBytesMax');
+    return `writes that are not committed yet reach ${count} or, in bytes, ${bytes}`;
   }
 
   /** A refusal that the state gave rise to waits until what it was judged against is certain. */

@@ -6,6 +6,7 @@
  */
 import { assert, unreachable } from '../protocol/assert.ts';
 import { CoordinationError } from '../protocol/errors.ts';
+import { limitText } from '../protocol/limits.ts';
 import type { ErrorBody } from '../protocol/errors.ts';
 import { Fifo } from '../protocol/fifo.ts';
 import type { SessionId, Zxid } from '../protocol/model.ts';
@@ -118,6 +119,13 @@ export class Forwarder implements Authority {
   get full(): boolean {
     const { forwardedRequestsMax, forwardedBytesMax } = this.#core.settings.limits;
     return this.inFlight >= forwardedRequestsMax || this.#bytes >= forwardedBytesMax;
+  }
+
+  get #fullText(): string {
+    const { limits } = this.#core.settings;
+    const isCount = this.inFlight >= limits.forwardedRequestsMax;
+    const which = isCount ? 'forwardedRequestsMax' : 'forwardedBytesMax';
+    return `requests forwarded to the leader and not decided reach ${limitText(limits, which)}`;
   }
 
   /** What asks how long a session lives takes as much room as a write. */
@@ -296,7 +304,7 @@ export class Forwarder implements Authority {
 
   /** @throws CoordinationError THROTTLEDOP; whoever waits for room has not come so far */
   #requireRoom(): void {
-    if (this.full) throw new CoordinationError('THROTTLEDOP', 'too many requests outstanding');
+    if (this.full) throw new CoordinationError('THROTTLEDOP', this.#fullText);
   }
 
   #forward(pending: Pending, message: LearnerMessage & { readonly id: ForwardId }): void {

@@ -17,6 +17,7 @@
 import { assert } from '../protocol/assert.ts';
 import type { RequestMessage } from '../protocol/coordination.ts';
 import { CoordinationError } from '../protocol/errors.ts';
+import { limitText } from '../protocol/limits.ts';
 import type { ErrorBody } from '../protocol/errors.ts';
 import { Fifo } from '../protocol/fifo.ts';
 import type { Zxid } from '../protocol/model.ts';
@@ -117,7 +118,8 @@ export class Pipeline {
       return;
     }
     if (stream.queueLength >= streamRequestsMax) {
-      this.endStream(stream, throttled('too many unanswered requests on one connection'));
+      const allowed = limitText(this.#core.settings.limits, 'streamRequestsMax');
+      this.endStream(stream, throttled(`unanswered requests of one connection reach ${allowed}`));
       return;
     }
     stream.enqueue(new Pending(message, stream));
@@ -276,7 +278,8 @@ export class Pipeline {
     } else if (this.#waiters.size < this.#core.settings.limits.zxidWaitsMax) {
       this.#awaitZxid(pending, minZxid);
     } else {
-      const detail = 'too many requests wait for a zxid on this node';
+      const { limits } = this.#core.settings;
+      const detail = `requests of this node that wait for a zxid reach ${limitText(limits, 'zxidWaitsMax')}`;
       this.#refuse(pending, new CoordinationError('THROTTLEDOP', detail));
     }
   }

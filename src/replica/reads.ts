@@ -122,10 +122,12 @@ export class Reads {
     const { watches, settings } = this.#core;
     const { watchesMax, watchesPerStreamMax } = settings.limits;
     if (watches.countOf(stream.id) + added > watchesPerStreamMax) {
-      throw tooManyWatches(`of one connection, at most ${String(watchesPerStreamMax)}`);
+      throw tooManyWatches(
+        `of one connection, at most ${String(watchesPerStreamMax)} (limit watchesPerStreamMax)`,
+      );
     }
     if (watches.count + added > watchesMax) {
-      throw tooManyWatches(`of this node, at most ${String(watchesMax)}`);
+      throw tooManyWatches(`of this node, at most ${String(watchesMax)} (limit watchesMax)`);
     }
   }
 

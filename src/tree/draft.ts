@@ -117,7 +117,7 @@ export class Draft implements Effects {
     }
     throw new CoordinationError(
       'QUOTAEXCEEDED',
-      `session ${this.session} has as many ephemeral znodes as one may have, ${sessionEphemeralsMax}`,
+      `session ${this.session} has as many ephemeral znodes as one may have, ${sessionEphemeralsMax} (limit sessionEphemeralsMax)`,
     );
   }
 

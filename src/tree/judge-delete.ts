@@ -20,7 +20,7 @@ export function judgeDelete(draft: Draft, operation: DeleteOperation): void {
   }
   draft.authorize(parent, Perms.DELETE);
   const node = existing(draft, path);
-  checkVersion(draft, node, { condition: operation.condition, version: node.version });
+  checkVersion(draft, node, { condition: operation.condition, counter: 'version' });
   if (operation.recursive === true) deleteBelow(draft, node);
   else if (node.numChildren > 0) {
     throw new CoordinationError('NOTEMPTY', `${path} has children`, { path });
@@ -95,7 +95,8 @@ function descendants(draft: Draft, top: Znode): ZnodePath[] {
 function tooMany(path: ZnodePath, limit: number): CoordinationError {
   return new CoordinationError(
     'TOOLARGE',
-    `${path} and what is below it are more than ${String(limit)} znodes (limit transactionPathsMax)`,
+    `${path} and what is below it are more than ${String(limit)} znodes (limit transactionPathsMax), ` +
+      'which is the most that one transaction deletes; delete the subtrees below it one by one first',
     { path },
   );
 }

@@ -88,7 +88,7 @@ export function judgeSetAcl(draft: Draft, operation: SetAclOperation): StatResul
   const node = existing(draft, operation.path);
   draft.authorize(node, Perms.ADMIN);
   refuseConfig(node);
-  checkVersion(draft, node, { condition: operation.condition, version: node.aversion });
+  checkVersion(draft, node, { condition: operation.condition, counter: 'aversion' });
   const { path } = node;
   const before = node.acl;
   node.acl = draft.intern(acl);
@@ -110,7 +110,7 @@ export function judgeCheck(draft: Draft, operation: CheckOperation): void {
   }
   const node = existing(draft, operation.path);
   draft.authorize(node, Perms.READ);
-  checkVersion(draft, node, { condition: operation.condition, version: node.version });
+  checkVersion(draft, node, { condition: operation.condition, counter: 'version' });
 }
 
 /** @throws CoordinationError NODEEXISTS, with the version that is there for those who may READ */
@@ -133,9 +133,10 @@ export function existing(draft: Draft, path: ZnodePath): Znode {
 export function checkVersion(
   draft: Draft,
   node: Znode,
-  asked: { readonly condition: VersionCondition; readonly version: number },
+  asked: { readonly condition: VersionCondition; readonly counter: 'version' | 'aversion' },
 ): void {
-  const { condition, version } = asked;
+  const { condition, counter } = asked;
+  const version = node[counter];
   if (condition === undefined || condition === 'exists') return;
   const { path, czxid } = node;
   for (const alternative of condition) {
@@ -146,8 +147,29 @@ export function checkVersion(
   const detail = `${path} has another version`;
   if (!draft.mayRead(node)) throw new CoordinationError('BADVERSION', detail, { path });
   const current = { version, czxid };
-  const known = `${detail}: it is at version ${version}, of the znode created at zxid ${czxid}`;
+  const known =
+    `${detail}: it is at ${counter} ${version}, of the znode created at zxid ${czxid}` +
+    otherCounter(node, condition, counter);
   throw new CoordinationError('BADVERSION', known, { path, current });
+}
+
+/** Whose ETag it may be that was given: those of `/children` and `/acl` have the same form. */
+function otherCounter(
+  node: Znode,
+  condition: readonly { readonly version: number; readonly czxid?: number }[],
+  counter: 'version' | 'aversion',
+): string {
+  const counters = {
+    version: node.version,
+    cversion: 2 * node.cversion - node.numChildren,
+    aversion: node.aversion,
+  };
+  const names = (['version', 'cversion', 'aversion'] as const).filter((name) => name !== counter);
+  const given = condition.filter(({ czxid }) => czxid === node.czxid);
+  const meant = names.find((name) => given.some(({ version }) => version === counters[name]));
+  return meant === undefined
+    ? ''
+    : `; the ETag that was given has its ${meant}, not its ${counter}`;
 }
 
 /** Versions have 32 bits and skip −1, which means "any" (`checkAndIncVersion`). */
@@ -164,7 +186,7 @@ function replaceData(
   const { data, condition } = operation;
   refuseConfig(node);
   draft.grow(0, data.length - node.dataLength);
-  checkVersion(draft, node, { condition, version: node.version });
+  checkVersion(draft, node, { condition, counter: 'version' });
   node.version = nextVersion(node.version);
   node.mzxid = draft.zxid;
   node.mtime = draft.time;

@@ -145,7 +145,7 @@ export function checkPage(limit: number | undefined, { pageEntriesMax }: Limits)
   if (Number.isInteger(limit) && limit >= 1 && limit <= pageEntriesMax) return;
   throw new CoordinationError(
     'BADARGUMENTS',
-    `limit: must be a whole number from 1 to ${String(pageEntriesMax)}`,
+    `limit: must be a whole number from 1 to ${String(pageEntriesMax)} (limit pageEntriesMax)`,
   );
 }
 

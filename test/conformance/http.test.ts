@@ -70,10 +70,10 @@ describeOverRest('HTTP', (door) => {
     const { headers } = await get(target);
     const tag = headers.etag ?? '';
     const statuses = [];
-    for (const condition of ['7', '"7"', 'W/"0"', `"0.1"`, '"other"', '"7", "8"']) {
+    for (const condition of ['7', '"7"', `"0.1"`, '"7", "8"', 'W/"0", "7"']) {
       statuses.push((await put(target, { 'if-match': condition })).status);
     }
-    expect(statuses).toEqual([412, 412, 412, 412, 412, 412]);
+    expect(statuses).toEqual([412, 412, 412, 412, 412]);
     expect((await put(target, { 'if-match': tag })).status).toBe(200);
     expect((await put(target, { 'if-match': '1' })).status).toBe(200);
     expect((await put(target, { 'if-match': '"7", "2"' })).status).toBe(200);

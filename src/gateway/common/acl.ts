@@ -3,8 +3,12 @@
  * form. Which schemes and ids exist is judged by the tree, in ZooKeeper's order.
  */
 import { CoordinationError } from '../../protocol/errors.ts';
+import { limitText } from '../../protocol/limits.ts';
+import type { Limits } from '../../protocol/limits.ts';
 import { Perms } from '../../protocol/model.ts';
 import type { Acl, AclEntry } from '../../protocol/model.ts';
+
+type EntryLimits = Pick<Limits, 'aclEntriesMax'>;
 
 /** One entry as JSON carries it: `perms` are letters. */
 export interface WireAclEntry {
@@ -43,8 +47,8 @@ export function parsePerms(text: string): number {
 }
 
 /** @throws CoordinationError INVALIDACL */
-export function fromWireAcl(entries: readonly WireAclEntry[], entriesMax: number): Acl {
-  checkCount(entries.length, entriesMax);
+export function fromWireAcl(entries: readonly WireAclEntry[], limits: EntryLimits): Acl {
+  checkCount(entries.length, limits);
   return entries.map(({ scheme, id, perms }) => ({ scheme, id, perms: parsePerms(perms) }));
 }
 
@@ -56,9 +60,9 @@ export function toWireAcl(acl: Acl): WireAclEntry[] {
  * The `Zk-Acl` form: `world:anyone:r, digest:ann:HASH:cdrwa`.
  * @throws CoordinationError INVALIDACL
  */
-export function parseAclText(text: string, entriesMax: number): Acl {
+export function parseAclText(text: string, limits: EntryLimits): Acl {
   const entries = text.split(',').map((entry) => entry.trim());
-  checkCount(text.trim() === '' ? 0 : entries.length, entriesMax);
+  checkCount(text.trim() === '' ? 0 : entries.length, limits);
   return entries.map(parseEntry);
 }
 
@@ -75,10 +79,10 @@ function parseEntry(text: string): AclEntry {
   };
 }
 
-function checkCount(count: number, entriesMax: number): void {
+function checkCount(count: number, limits: EntryLimits): void {
   if (count === 0) throw invalidAcl('an ACL needs at least one entry');
-  if (count > entriesMax) {
-    throw invalidAcl(`an ACL of ${count} entries exceeds the limit of ${entriesMax}`);
+  if (count > limits.aclEntriesMax) {
+    throw invalidAcl(`an ACL of ${count} entries exceeds ${limitText(limits, 'aclEntriesMax')}`);
   }
 }
 

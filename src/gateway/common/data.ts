@@ -1,6 +1,8 @@
 /** Znode data inside JSON: text where it is text, else base64. */
 import { isUtf8 } from 'node:buffer';
 import { CoordinationError } from '../../protocol/errors.ts';
+import { limitText } from '../../protocol/limits.ts';
+import type { Limits } from '../../protocol/limits.ts';
 
 export type DataEncoding = 'utf8' | 'base64';
 
@@ -53,8 +55,12 @@ function isBase64(text: string): boolean {
 }
 
 /** @throws CoordinationError TOOLARGE naming both numbers */
-export function checkDataSize(bytes: Uint8Array, bytesMax: number, field = 'data'): Uint8Array {
-  if (bytes.length <= bytesMax) return bytes;
-  const detail = `${field}: ${bytes.length} bytes exceed the limit of ${bytesMax}`;
+export function checkDataSize(
+  bytes: Uint8Array,
+  limits: Pick<Limits, 'znodeDataBytesMax'>,
+  field = 'data',
+): Uint8Array {
+  if (bytes.length <= limits.znodeDataBytesMax) return bytes;
+  const detail = `${field}: ${bytes.length} bytes exceed ${limitText(limits, 'znodeDataBytesMax')}`;
   throw new CoordinationError('TOOLARGE', detail);
 }

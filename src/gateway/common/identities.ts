@@ -55,7 +55,10 @@ export function joinIdentities(
     const { scheme, id } = identity;
     if (all.some((other) => other.scheme === scheme && other.id === id)) continue;
     if (all.length >= most) {
-      throw new CoordinationError('QUOTAEXCEEDED', `a connection has at most ${most} identities`);
+      throw new CoordinationError(
+        'QUOTAEXCEEDED',
+        `a connection has at most ${most} identities (limit identitiesMax)`,
+      );
     }
     all.push(identity);
   }

@@ -1,7 +1,7 @@
 /** Operations out of their JSON form, the same for bodies of REST and messages of a WebSocket. */
 import type { Static } from '@sinclair/typebox';
 import { CoordinationError } from '../../protocol/errors.ts';
-import { ttlMaxMs } from '../../protocol/limits.ts';
+import { limitText, ttlMaxMs } from '../../protocol/limits.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { NodeKind, ZnodePath } from '../../protocol/model.ts';
 import type {
@@ -28,19 +28,45 @@ import type { WireAclEntry } from './acl.ts';
 import { checkDataSize, decodeData } from './data.ts';
 import type { DataEncoding } from './data.ts';
 import { conditionOfTags, conditionOfVersion, parseEntityTags } from './preconditions.ts';
+import type { Facet } from './preconditions.ts';
+import { suggestedPath } from './suggestions.ts';
 import { validatorOf } from './validation.ts';
 
+/** What to call a path in an error, and what to put before one that is suggested. */
+interface PathContext {
+  readonly field?: string;
+  /** Of a URL, `/znodes` for example; absent in JSON. */
+  readonly route?: string;
+}
+
 /** @throws CoordinationError BADARGUMENTS when the path breaks a rule or is too long */
-export function znodePath(text: string, limits: Limits, field = 'path'): ZnodePath {
-  checkPathLength(text.length, limits, field);
-  return parsePath(text);
+export function znodePath(text: string, limits: Limits, context: PathContext = {}): ZnodePath {
+  checkPathLength(text.length, limits, context.field);
+  return suggesting(text, context, () => parsePath(text));
 }
 
 /** Ten digits follow a sequential prefix, so they count. @throws CoordinationError BADARGUMENTS */
-export function createPath(text: string, sequential: boolean, limits: Limits): string {
-  if (!sequential) return znodePath(text, limits);
-  checkPathLength(text.length + sequenceDigits, limits, 'path');
-  return parseSequentialPrefix(text);
+export function createPath(
+  text: string,
+  sequential: boolean,
+  { limits, ...context }: PathContext & { readonly limits: Limits },
+): string {
+  if (!sequential) return znodePath(text, limits, context);
+  checkPathLength(text.length + sequenceDigits, limits);
+  return suggesting(text, context, () => parseSequentialPrefix(text));
+}
+
+/** Adds to a refusal what may have been meant. */
+function suggesting<T>(text: string, { route }: PathContext, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    const meant = suggestedPath(text);
+    if (!(error instanceof CoordinationError) || meant === undefined) throw error;
+    const shown = route === undefined ? JSON.stringify(meant) : route + meant;
+    const detail = `${error.message}; did you mean ${shown.slice(0, 200)}?`;
+    throw new CoordinationError(error.code, detail, error.fields);
+  }
 }
 
 const sequenceDigits = 10;
@@ -94,6 +120,8 @@ export interface DecodeContext {
   readonly limits: Limits;
   /** Put before field names in errors, for example `operations[3].`. */
   readonly where?: string;
+  /** Put before a path that is suggested, for example `/znodes`. */
+  readonly route?: string;
 }
 
 /** @throws CoordinationError BADARGUMENTS, INVALIDACL, TOOLARGE */
@@ -107,12 +135,38 @@ export function createOperation(
   const { acl, parents } = fields;
   return {
     type: 'create',
-    path: createPath(path, kind.sequential, limits),
+    path: createPath(path, kind.sequential, context),
     data: dataOf(fields, context),
     ...kind,
     ...(parents === true && { parents }),
-    ...(acl !== undefined && { acl: fromWireAcl(acl, limits.aclEntriesMax) }),
+    ...(acl !== undefined && { acl: fromWireAcl(acl, limits) }),
   };
+}
+
+/**
+ * @param name what to call the parameter in an error
+ * @throws CoordinationError BADARGUMENTS for an encoding where no data is asked for
+ */
+export function checkEncodingUse(
+  encoding: DataEncoding | undefined,
+  added: 'stat' | 'data' | undefined,
+  name = 'query parameter "encoding"',
+): void {
+  if (encoding === undefined || added === 'data') return;
+  throw badArgument(`${name}: has no effect without data, ask for it with "with": data`);
+}
+
+interface CountingFields {
+  readonly depth?: number | undefined;
+  readonly limit?: number | undefined;
+  readonly after?: string | undefined;
+  readonly count?: boolean | undefined;
+}
+
+/** @throws CoordinationError BADARGUMENTS for a page of a number */
+export function checkCounting({ depth, limit, after, count }: CountingFields, name = 'count') {
+  if (count !== true || (depth ?? limit ?? after) === undefined) return;
+  throw badArgument(`${name}: excludes depth, limit and after, it counts all`);
 }
 
 export interface ConditionFields {
@@ -121,14 +175,19 @@ export interface ConditionFields {
 }
 
 /** @throws CoordinationError BADARGUMENTS when both are given or the tag is unparsable */
-export function conditionOf(fields: ConditionFields, where = ''): VersionCondition {
+export function conditionOf(
+  fields: ConditionFields,
+  where = '',
+  facet: Facet = 'data',
+): VersionCondition {
   const { version, ifMatch } = fields;
   if (version !== undefined && ifMatch !== undefined) {
     throw badArgument(`${where}version and ${where}ifMatch exclude one another`);
   }
   if (version !== undefined) return conditionOfVersion(version);
-  if (ifMatch !== undefined) return conditionOfTags(parseEntityTags(ifMatch, `${where}ifMatch`));
-  return undefined;
+  if (ifMatch === undefined) return undefined;
+  const name = `${where}ifMatch`;
+  return conditionOfTags(parseEntityTags(ifMatch, name), name, facet);
 }
 
 /**
@@ -139,7 +198,7 @@ export function multiOperation(members: readonly unknown[], limits: Limits): Mul
   const operations = members.map((member, index) => multiMember(member, index, limits));
   const bytes = operations.reduce((sum, operation) => sum + bytesOf(operation), 0);
   if (bytes > limits.transactionBytesMax) {
-    const detail = `operations: ${bytes} bytes of data and paths exceed the limit of ${limits.transactionBytesMax}`;
+    const detail = `operations: ${bytes} bytes of data and paths exceed ${limitText(limits, 'transactionBytesMax')}`;
     throw new CoordinationError('TOOLARGE', detail);
   }
   return { type: 'multi', operations };
@@ -155,6 +214,10 @@ export interface DecodedMultiRead {
 export function multiReadOperation(members: readonly unknown[], limits: Limits): DecodedMultiRead {
   checkCount(members.length, limits);
   const wire = members.map((member, index) => checkRead(member, `operations[${index}]`));
+  for (const [index, { op, encoding }] of wire.entries()) {
+    if (encoding === undefined || op === 'get') continue;
+    throw badArgument(`operations[${index}].encoding: has no effect on ${op}, which shows no data`);
+  }
   return {
     operation: {
       type: 'multiRead',
@@ -261,7 +324,7 @@ function dataOf(
   { limits, where = '' }: DecodeContext,
 ): Uint8Array {
   const field = `${where}data`;
-  return checkDataSize(decodeData(fields, field), limits.znodeDataBytesMax, field);
+  return checkDataSize(decodeData(fields, field), limits, field);
 }
 
 function bytesOf(operation: MultiMember): number {
@@ -270,14 +333,16 @@ function bytesOf(operation: MultiMember): number {
 
 function checkCount(count: number, limits: Limits): void {
   if (count > limits.multiOperationsMax) {
-    const detail = `operations: ${count} operations exceed the limit of ${limits.multiOperationsMax}`;
+    const detail = `operations: ${count} operations exceed ${limitText(limits, 'multiOperationsMax')}`;
     throw new CoordinationError('TOOLARGE', detail);
   }
 }
 
-function checkPathLength(length: number, limits: Limits, field: string): void {
+function checkPathLength(length: number, limits: Limits, field = 'path'): void {
   if (length > limits.pathLengthMax) {
-    throw badArgument(`${field}: ${length} characters exceed the limit of ${limits.pathLengthMax}`);
+    throw badArgument(
+      `${field}: ${length} characters exceed ${limitText(limits, 'pathLengthMax')}`,
+    );
   }
 }
 

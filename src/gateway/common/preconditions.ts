@@ -17,7 +17,10 @@ export type EntityTags = '*' | readonly EntityTag[];
 const tagPattern =
   /[ \t,]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"|(-?[0-9]+(?:\.[0-9]+)?(?:;-?[0-9]+\.-?[0-9]+)?))[ \t]*(?:,|$)/y;
 const emptyRest = /[ \t,]*$/y;
-const versionPattern = /^(-?[0-9]{1,10})(?:\.([0-9]{1,16}))?(?:;.*)?$/;
+/** `<version>.<czxid>`, or the version alone. */
+const versionPattern = /^(-?[0-9]{1,10})(?:\.([0-9]{1,16}))?$/;
+/** What the tags of `/stat` and of the JSON form have behind that: `;<cversion>.<aversion>`. */
+const statPart = /;-?[0-9]{1,10}\.-?[0-9]{1,10}$/;
 
 /**
  * @param name what to call the text in an error, for example `If-Match`
@@ -32,7 +35,8 @@ export function parseEntityTags(text: string, name: string): EntityTags {
     const match = tagPattern.exec(text);
     if (match === null) {
       const shown = JSON.stringify(text.slice(0, 100));
-      throw new CoordinationError('BADARGUMENTS', `${name}: ${shown} is no list of entity tags`);
+      const detail = `${name}: ${shown} is no list of entity tags, which look like "3.117" or 3`;
+      throw new CoordinationError('BADARGUMENTS', detail);
     }
     tags.push({ weak: match[1] !== undefined, opaque: match[2] ?? match[3] ?? '' });
     position = tagPattern.lastIndex;
@@ -41,22 +45,44 @@ export function parseEntityTags(text: string, name: string): EntityTags {
   return tags;
 }
 
+/** Whose version a condition is about. */
+export type Facet = 'data' | 'acl';
+
+type Alternative = Exclude<VersionCondition, 'exists' | undefined>[number];
+
 /**
- * The condition of an `If-Match`: strong comparison, so weak tags never match, and neither do tags that
- * are none of ours. A version without a czxid is ZooKeeper's plain version check, -1 any version.
+ * The condition of an `If-Match`: strong comparison. A version without a czxid is ZooKeeper's plain version
+ * check, -1 any version. Of a list, the tags that can match count.
+ * @param name what to call the header or field in an error
+ * @throws CoordinationError BADARGUMENTS where no tag can ever match, which a mismatch would hide
  */
-export function conditionOfTags(tags: EntityTags): VersionCondition {
+export function conditionOfTags(tags: EntityTags, name: string, facet: Facet): VersionCondition {
   if (tags === '*') return 'exists';
-  const alternatives: { version: number; czxid?: number }[] = [];
-  for (const { weak, opaque } of tags) {
-    const match = weak ? null : versionPattern.exec(opaque);
-    if (match === null) continue;
-    const version = Number(match[1]);
-    if (match[2] !== undefined) alternatives.push({ version, czxid: Number(match[2]) });
-    else if (version === -1) return 'exists';
-    else alternatives.push({ version });
+  const read = tags.map((tag) => alternativeOf(tag, facet));
+  const alternatives = read.filter((one): one is Alternative => typeof one === 'object');
+  if (alternatives.some(({ version, czxid }) => version === -1 && czxid === undefined)) {
+    return 'exists';
   }
-  return alternatives;
+  if (alternatives.length > 0) return alternatives;
+  const [problem] = read as readonly string[];
+  throw new CoordinationError('BADARGUMENTS', `${name}: can never match: ${problem ?? ''}`);
+}
+
+/** What a tag stands for, or why it can never match. */
+function alternativeOf({ weak, opaque }: EntityTag, facet: Facet): Alternative | string {
+  const shown = JSON.stringify(opaque.slice(0, 100));
+  if (weak) return `W/${shown} is weak, and a write compares strongly; leave out the W/`;
+  const isStatTag = statPart.test(opaque);
+  if (isStatTag && facet === 'acl') {
+    return `${shown} is an ETag of /stat or of the JSON form; take that of GET /acl`;
+  }
+  const match = versionPattern.exec(isStatTag ? opaque.replace(statPart, '') : opaque);
+  const version = Number(match?.[1]);
+  // Versions have 32 bits.
+  if (match === null || (version | 0) !== version) {
+    return `${shown} is no ETag of this service, which looks like "3.117", nor a version, like "3"`;
+  }
+  return match[2] === undefined ? { version } : { version, czxid: Number(match[2]) };
 }
 
 /** The condition of a `version` parameter. */

@@ -28,12 +28,9 @@ export interface ProblemContext {
   readonly zxid?: Zxid;
   /** Where the request's form asks for another status than the table's. */
   readonly status?: number;
-  /** How a request of this form makes missing parents, where it can. */
-  readonly parents?: string;
+  /** How a request of this form asks for `parents` and `recursive`: as JSON fields unless it says so. */
+  readonly flags?: 'query' | 'fields';
 }
-
-/** Of a create in JSON. */
-export const parentsField = '"parents": true';
 
 export const problemTypePrefix = 'urn:zoogate:error:';
 
@@ -60,11 +57,14 @@ export function problemOf(body: ErrorBody, context: ProblemContext = {}): Proble
   };
 }
 
-/** Nobody who meets a missing parent for the first time knows that it can be made in the same request. */
-function detailOf(body: ErrorBody, { parents }: ProblemContext): string {
-  const { detail, parentMissing, failedIndex } = body;
-  const helps = parents !== undefined && parentMissing === true && failedIndex === undefined;
-  return helps ? `${detail}; ${parents} makes missing parents too` : detail;
+/** A newcomer does not know that the same request can also make the parents, or delete the children. */
+function detailOf({ detail, failedIndex, ...body }: ErrorBody, { flags }: ProblemContext): string {
+  // The members of a multi have neither flag.
+  if (flags === undefined || failedIndex !== undefined) return detail;
+  const flag = (name: string): string => (flags === 'query' ? `?${name}` : `"${name}": true`);
+  if (body.parentMissing === true) return `${detail}; ${flag('parents')} makes missing parents too`;
+  if (body.code === 'NOTEMPTY') return `${detail}; ${flag('recursive')} deletes them too`;
+  return detail;
 }
 
 /** The status of an error without regard to preconditions, which only REST has. */

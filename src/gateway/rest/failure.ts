@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { ErrorBody } from '../../protocol/errors.ts';
 import { RequestRefused } from '../router.ts';
-import { errorBodyOf, parentsField, problemOf, statusOf } from '../common/problems.ts';
+import { errorBodyOf, problemOf, statusOf } from '../common/problems.ts';
 import { declaredLength } from './body.ts';
 import type { Answer } from './answer.ts';
 import type { HttpContext } from './context.ts';
@@ -29,8 +29,8 @@ export function failureAnswer(
   const zxid = refused?.zxid ?? context.router.status().appliedZxid;
   const status = refinedStatus(body, request);
   const [instance = '/'] = (request.raw.url ?? '/').split('?', 1);
-  const parents = request.raw.method === 'PUT' ? '?parents' : parentsField;
-  const problem = problemOf(body, { instance, zxid, status, parents });
+  const flags = request.raw.method === 'POST' ? 'fields' : 'query';
+  const problem = problemOf(body, { instance, zxid, status, flags });
   const headers = [
     ...['Content-Type', 'application/problem+json', 'Zk-Zxid', String(zxid)],
     ...['Zk-Server', String(context.settings.serverId), ...statusHeaders(status, body)],

@@ -9,6 +9,7 @@ import { CoordinationError } from '../../protocol/errors.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import { requestHeaders, responseHeaders } from '../../protocol/rest/headers.ts';
 import { problemOf } from '../common/problems.ts';
+import { suggestedRoute } from '../common/suggestions.ts';
 import { corsHeader } from './answer.ts';
 import type { Answer } from './answer.ts';
 
@@ -77,8 +78,7 @@ export function fallbackAnswer(
   // A plugin may have a route for the method and still find nothing there.
   if (methods.length === 0 || methods.includes(method)) {
     const [path = ''] = url.split('?', 1);
-    const detail = `no route ${JSON.stringify(path.slice(0, 200))}, /docs shows those there are`;
-    throw new CoordinationError('NOTFOUND', detail);
+    throw noRoute(path, table);
   }
   const allow = [...methods, 'OPTIONS'].join(', ');
   if (method === 'OPTIONS') {
@@ -90,6 +90,13 @@ export function fallbackAnswer(
   response.setHeader('Allow', allow);
   const detail = `${method} is not allowed here, allowed are ${allow}`;
   throw new CoordinationError('METHODNOTALLOWED', detail);
+}
+
+function noRoute(path: string, table: MethodTable): CoordinationError {
+  const known = `no route ${JSON.stringify(path.slice(0, 200))}, /docs shows those there are`;
+  const meant = suggestedRoute(path, (url) => table.allowed(url).length > 0);
+  const hint = meant === undefined || meant.length > 200 ? '' : `; did you mean ${meant}?`;
+  return new CoordinationError('NOTFOUND', known + hint);
 }
 
 function preflightHeaders(
@@ -180,7 +187,7 @@ function malformed(error: NodeJS.ErrnoException): Malformed {
       return {
         status: 431,
         code: 'HEADERSTOOLARGE',
-        detail: `the request line and headers exceed the limit of ${maxHeaderBytes} bytes`,
+        detail: `the request line and headers exceed ${maxHeaderBytes} bytes, which no setting changes`,
       };
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return {

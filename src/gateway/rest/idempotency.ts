@@ -1,6 +1,7 @@
 /** Idempotency keys: what makes two requests the same request. */
 import { createHash } from 'node:crypto';
 import { CoordinationError } from '../../protocol/errors.ts';
+import type { Limits } from '../../protocol/limits.ts';
 import type { QuerySpec } from '../../protocol/rest/query.ts';
 import type { Idempotency } from '../coordinator.ts';
 import type { RestRequest } from './request.ts';
@@ -18,7 +19,7 @@ export function idempotencyOf<Q extends QuerySpec>(
 ): Idempotency | undefined {
   const header = request.header('idempotency-key');
   if (header === undefined) return undefined;
-  const key = readKey(header, request.context.settings.limits.idempotencyKeyLengthMax);
+  const key = readKey(header, request.context.settings.limits);
   const parts = [
     request.raw.method,
     request.pathText,
@@ -33,11 +34,13 @@ export function idempotencyOf<Q extends QuerySpec>(
 }
 
 /** A structured string as the draft standard has it, or the same without its quotes. */
-function readKey(header: string, lengthMax: number): string {
+function readKey(header: string, { idempotencyKeyLengthMax: lengthMax }: Limits): string {
   const [, quoted] = /^"([\x20\x21\x23-\x5b\x5d-\x7e]*)"$/.exec(header) ?? [];
   const key = quoted ?? header;
   if (key.length === 0 || key.length > lengthMax) {
-    const detail = `Idempotency-Key: a length of ${key.length} is not between 1 and ${lengthMax}`;
+    const detail =
+      `Idempotency-Key: a length of ${key.length} is not between 1 and ${lengthMax} ` +
+      '(limit idempotencyKeyLengthMax)';
     throw new CoordinationError('BADARGUMENTS', detail);
   }
   return key;

@@ -1,5 +1,7 @@
 /** The REST door: serves the table of routes. */
 import type { FastifyInstance } from 'fastify';
+import { CoordinationError } from '../../protocol/errors.ts';
+import { requestHeaders } from '../../protocol/rest/headers.ts';
 import { servedRoutes } from '../../protocol/rest/routes.ts';
 import type { OperationId } from '../../protocol/rest/routes.ts';
 import type { QuerySpec } from '../../protocol/rest/query.ts';
@@ -48,13 +50,45 @@ export function registerRoute(
   context: HttpContext,
   { spec, handler }: ServedRoute,
 ): void {
-  const run = runner<QuerySpec>(context, spec.query, handler);
+  const unused = unusedHeaders(spec);
+  const run = runner<QuerySpec>(context, spec.query, (request) => {
+    refuseHeaders(request, unused, spec);
+    return handler(request);
+  });
   const hasOwnHead = Object.values(servedRoutes).some(
     (other: RouteSpec) => other.method === 'HEAD' && other.path === spec.path,
   );
   const method = spec.method === 'GET' && !hasOwnHead ? ['GET', 'HEAD'] : [spec.method];
   for (const url of urlsOf(spec.path)) {
     app.route({ method, url, handler: run, exposeHeadRoute: false });
+  }
+}
+
+/**
+ * Headers that would change what a request does, where the route has a use for them. `Prefer` is not among
+ * them: a preference may be ignored (RFC 7240).
+ */
+const effective = ['If-Match', 'If-None-Match', 'Zk-Acl', 'Idempotency-Key', 'Last-Event-ID'].map(
+  (name) => ({ name, field: name.toLowerCase() }),
+);
+
+type EffectiveHeader = (typeof effective)[number];
+
+function unusedHeaders({ headers }: RouteSpec): readonly EffectiveHeader[] {
+  const used = headers.map((key) => requestHeaders[key].name ?? key);
+  return effective.filter(({ name }) => !used.includes(name));
+}
+
+/** @throws CoordinationError BADARGUMENTS for a condition, ACL or key that would otherwise be ignored */
+function refuseHeaders(
+  { raw }: RestRequest,
+  unused: readonly EffectiveHeader[],
+  { method, path }: RouteSpec,
+): void {
+  for (const { name, field } of unused) {
+    if (raw.headers[field] === undefined) continue;
+    const detail = `${name}: has no effect on ${method} ${path}, leave it out`;
+    throw new CoordinationError('BADARGUMENTS', detail);
   }
 }
 

@@ -10,7 +10,7 @@ import type {
   TreeResult,
 } from '../../protocol/operations.ts';
 import type { ResultAnswer } from '../coordinator.ts';
-import { znodePath } from '../common/operations.ts';
+import { checkCounting, checkEncodingUse, znodePath } from '../common/operations.ts';
 import { wireAcl, wireChildren, wireData } from '../common/results.ts';
 import { aclTag, childrenTag, dataTag, statTag } from '../common/stat.ts';
 import { wantsJson } from './accept.ts';
@@ -32,18 +32,20 @@ export const readHandlers: Handlers<ReadId> = {
         jsonZnode(answer.result as DataResult, encoding),
       );
     }
+    refuseRawEncoding(encoding);
     return poll(request, { type: 'get', path }, (answer) => rawZnode(answer.result as DataResult));
   },
 
   headZnode: (request) => {
     const path = request.path();
+    const { encoding } = request.query;
     // The length of the JSON form is known only by making it; that of the bytes stands in the stat.
     if (wantsJson(request.raw.headers.accept)) {
-      const { encoding } = request.query;
       return poll(request, { type: 'get', path }, (answer) =>
         jsonZnode(answer.result as DataResult, encoding),
       );
     }
+    refuseRawEncoding(encoding);
     return poll(request, { type: 'exists', path }, (answer) => headOf(answer.result as StatResult));
   },
 
@@ -61,6 +63,8 @@ export const readHandlers: Handlers<ReadId> = {
     const { limit, after, with: extra, encoding } = request.query;
     // A page, or what the children hold, changes without the set of children.
     const tagged = limit === undefined && after === undefined && extra === undefined;
+    if (!tagged) refuseTag(request);
+    checkEncodingUse(encoding, extra);
     const operation = {
       ...{ type: 'children' as const, path },
       ...(limit !== undefined && { limit }),
@@ -83,15 +87,12 @@ export const readHandlers: Handlers<ReadId> = {
     const path = request.path();
     const { settings } = request.context;
     const { depth, limit, after, count } = request.query;
-    if (count === true && (depth ?? limit ?? after) !== undefined) {
-      const detail = 'query parameter "count": excludes depth, limit and after, it counts all';
-      throw new CoordinationError('BADARGUMENTS', detail);
-    }
+    checkCounting({ depth, limit, after, count }, 'query parameter "count"');
     const operation: TreeOperation = {
       ...{ type: 'tree', path },
       ...(depth !== undefined && { depth }),
       ...(limit !== undefined && { limit }),
-      ...(after !== undefined && { after: znodePath(after, settings.limits, 'after') }),
+      ...(after !== undefined && { after: znodePath(after, settings.limits, { field: 'after' }) }),
       ...(count === true && { count }),
     };
     const answer = await request.read(operation);
@@ -111,6 +112,26 @@ export const readHandlers: Handlers<ReadId> = {
     return representationAnswer(request.context.settings, answer, { what, known });
   },
 };
+
+/** @throws CoordinationError BADARGUMENTS for an `encoding` of raw bytes, which have none */
+function refuseRawEncoding(encoding: string | undefined): void {
+  if (encoding === undefined) return;
+  const detail =
+    'query parameter "encoding": has no effect on raw bytes, ask for JSON with Accept: application/json';
+  throw new CoordinationError('BADARGUMENTS', detail);
+}
+
+/** @throws CoordinationError BADARGUMENTS for what only an ETag could answer */
+function refuseTag(request: PollRequest): void {
+  const { until } = request.query;
+  const known = request.header('if-none-match');
+  if (until === undefined && known === undefined) return;
+  const asked = request.query.wait === undefined ? 'If-None-Match' : 'query parameter "wait"';
+  const detail =
+    `${asked}: a listing with limit, after or with has no ETag to compare; ` +
+    'wait for the plain listing, then ask for its pages';
+  throw new CoordinationError('BADARGUMENTS', detail);
+}
 
 function poll(
   request: PollRequest,

@@ -80,7 +80,14 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
 
   /** @throws CoordinationError BADARGUMENTS */
   path(): ZnodePath {
-    return znodePath(this.pathText, this.context.settings.limits);
+    const { route } = this;
+    return znodePath(this.pathText, this.context.settings.limits, { route });
+  }
+
+  /** The part of the URL before the znode path, `/znodes` for example. */
+  get route(): string {
+    const [, name = ''] = (this.raw.url ?? '').split(/[/?]/, 2);
+    return `/${name}`;
   }
 
   /** A number in the URL. @throws CoordinationError BADARGUMENTS */
@@ -104,7 +111,7 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
   aclHeader(): Acl | undefined {
     const text = this.header('zk-acl');
     if (text === undefined) return undefined;
-    return parseAclText(text, this.context.settings.limits.aclEntriesMax);
+    return parseAclText(text, this.context.settings.limits);
   }
 
   /** @throws CoordinationError BADARGUMENTS */

@@ -1,12 +1,15 @@
 /** Writes of one znode: put, create, delete, ACL. */
 import { CoordinationError } from '../../protocol/errors.ts';
+import type { ZnodePath } from '../../protocol/model.ts';
 import type { StatResult, VersionCondition, WriteOperation } from '../../protocol/operations.ts';
+import { rootPath } from '../../protocol/path.ts';
 import { CreateBodySchema } from '../../protocol/rest/schemas.ts';
 import { AclSchema } from '../../protocol/schemas.ts';
 import { fromWireAcl } from '../common/acl.ts';
 import { createKind, createOperation, createPath } from '../common/operations.ts';
 import type { CreateKind } from '../common/operations.ts';
 import { conditionOfTags, conditionOfVersion } from '../common/preconditions.ts';
+import type { Facet } from '../common/preconditions.ts';
 import { aclTag, statHeader } from '../common/stat.ts';
 import { validatorOf } from '../common/validation.ts';
 import { prefersMinimal } from './accept.ts';
@@ -35,7 +38,6 @@ export const writeHandlers: Handlers<WriteId> = {
 
   createZnode: async (request) => {
     const { limits } = request.context.settings;
-    refuseHeader(request, 'if-match', 'a create-only request');
     checkCreateOnly(request);
     const acl = request.aclHeader();
     const bytesMax = limits.znodeDataBytesMax * jsonExpansion + jsonOverheadBytes;
@@ -44,7 +46,7 @@ export const writeHandlers: Handlers<WriteId> = {
     if (acl !== undefined && body.acl !== undefined) {
       throw new CoordinationError('BADARGUMENTS', 'acl: is given in Zk-Acl too');
     }
-    const created = createOperation(request.pathText, body, { limits });
+    const created = createOperation(request.pathText, body, { limits, route: request.route });
     const operation = acl === undefined ? created : { ...created, acl };
     if (operation.kind === 'ephemeral') requireSession(request);
     return write(request, operation, Buffer.from(JSON.stringify(body)));
@@ -53,7 +55,6 @@ export const writeHandlers: Handlers<WriteId> = {
   deleteZnode: async (request) => {
     const path = request.path();
     const { recursive } = request.query;
-    refuseHeader(request, 'if-none-match', 'a deletion');
     const condition = writeCondition(request);
     const operation = {
       ...{ type: 'delete' as const, path },
@@ -69,10 +70,10 @@ export const writeHandlers: Handlers<WriteId> = {
   putAcl: async (request) => {
     const { settings } = request.context;
     const path = request.path();
-    refuseHeader(request, 'if-none-match', 'an ACL');
-    const condition = writeCondition(request);
+    const condition = writeCondition(request, 'acl');
+    if (condition === undefined) refuseRoot(path, '/acl');
     const entries = checkAclBody(await readJson(request, settings.limits.znodeDataBytesMax));
-    const acl = fromWireAcl(entries, settings.limits.aclEntriesMax);
+    const acl = fromWireAcl(entries, settings.limits);
     const operation = {
       ...{ type: 'setAcl' as const, path, acl },
       ...(condition !== undefined && { condition }),
@@ -103,13 +104,19 @@ function planPut(request: PutRequest): (data: Uint8Array) => WriteOperation {
   };
   if (!createOnly) {
     const path = request.path();
-    if (condition === undefined) return (data) => ({ type: 'put', path, data, ...options });
+    if (condition === undefined) {
+      refuseRoot(path, '/znodes');
+      return (data) => ({ type: 'put', path, data, ...options });
+    }
     if (acl !== undefined) throw badArgument('Zk-Acl: this request only replaces, see /acl');
     return (data) => ({ type: 'set', path, data, condition });
   }
   if (condition !== undefined) throw badArgument('If-Match: this request only creates');
   const create = kind ?? { kind: 'persistent', sequential: false };
-  const path = createPath(request.pathText, create.sequential, request.context.settings.limits);
+  const path = createPath(request.pathText, create.sequential, {
+    limits: request.context.settings.limits,
+    route: request.route,
+  });
   if (create.kind === 'ephemeral') requireSession(request);
   return (data) => ({ type: 'create', path, data, ...create, ...options });
 }
@@ -126,6 +133,7 @@ function putKind({ query }: PutRequest): CreateKind | undefined {
 /** The condition of `If-Match` or `version`, which exclude one another. */
 function writeCondition(
   request: RestRequest<Pick<QueryOf<'putZnode'>, 'version'>>,
+  facet: Facet = 'data',
 ): Exclude<VersionCondition, undefined> | undefined {
   const { version } = request.query;
   const tags = request.tags('if-match');
@@ -134,7 +142,9 @@ function writeCondition(
     throw badArgument('If-Match and the query parameter "version" exclude one another');
   }
   request.condition = 'If-Match';
-  return tags === undefined ? conditionOfVersion(version ?? -1) : conditionOfTags(tags);
+  return tags === undefined
+    ? conditionOfVersion(version ?? -1)
+    : conditionOfTags(tags, 'If-Match', facet);
 }
 
 /** True under `If-None-Match: *`, which is all that a write takes. */
@@ -166,14 +176,16 @@ function requireSession(request: Pick<RestRequest, 'hasSession'>): void {
   throw new CoordinationError('SESSIONREQUIRED', detail);
 }
 
-function refuseHeader<Q extends QueryOf<'createZnode'>>(
-  request: RestRequest<Q>,
-  header: 'if-match' | 'if-none-match',
-  what: string,
-): void {
-  if (request.header(header) === undefined) return;
-  const name = header === 'if-match' ? 'If-Match' : 'If-None-Match';
-  throw badArgument(`${name}: has no meaning for ${what}`);
+/**
+ * An empty path is the root: a client whose variable is empty would overwrite what belongs to all.
+ * @throws CoordinationError BADARGUMENTS
+ */
+function refuseRoot(path: ZnodePath, route: string): void {
+  if (path !== rootPath) return;
+  const detail =
+    'the path is empty, which is the root "/"; a PUT to the root needs a condition, ' +
+    `for example If-Match: *. Did you mean ${route}/NAME?`;
+  throw badArgument(detail);
 }
 
 function badArgument(detail: string): CoordinationError {

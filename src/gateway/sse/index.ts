@@ -9,6 +9,7 @@ import type { QueryOf } from '../rest/handler.ts';
 import { registerRoute } from '../rest/index.ts';
 import { emptyAnswer, envelopeHeaders } from '../rest/representations.ts';
 import type { RestRequest } from '../rest/request.ts';
+import { checkEncodingUse } from '../common/operations.ts';
 import { shuttingDown } from '../rest/shutdown.ts';
 import type { ResultAnswer } from '../coordinator.ts';
 import { EventStream } from './event-stream.ts';
@@ -63,6 +64,7 @@ class OpenStreams {
 async function watch(request: WatchRequest, streams: OpenStreams): Promise<Answer | undefined> {
   const { context, response, query } = request;
   const path = request.path();
+  checkEncodingUse(query.encoding, query.with);
   const mode: WatchMode = query.mode ?? 'persistent-recursive';
   const lastEventId = request.header('last-event-id');
   const position = streamPosition(lastEventId, query.from);

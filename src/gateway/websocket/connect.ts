@@ -1,5 +1,6 @@
 /** The first message of a connection, into what attaches its stream to a session. */
 import { CoordinationError } from '../../protocol/errors.ts';
+import { limitText } from '../../protocol/limits.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { Identity, WatchMode, Zxid } from '../../protocol/model.ts';
 import type { AttachOperation } from '../../protocol/operations.ts';
@@ -32,13 +33,13 @@ export function attachOperation(message: ConnectMessage, context: ConnectContext
   const { session, timeoutMs, auth = [], watches = [], resumeFrom } = message;
   const { limits, superIdentity } = context;
   if (auth.length > limits.identitiesMax) {
-    const detail = `auth: ${auth.length} credentials exceed the limit of ${limits.identitiesMax}`;
+    const detail = `auth: ${auth.length} credentials exceed ${limitText(limits, 'identitiesMax')}`;
     throw new CoordinationError('QUOTAEXCEEDED', detail);
   }
   return {
     type: 'attach',
     watches: watches.map(({ path, mode }, index) => ({
-      path: znodePath(path, limits, `watches[${index}].path`),
+      path: znodePath(path, limits, { field: `watches[${index}].path` }),
       mode,
     })),
     identities: auth.flatMap(({ scheme, credential }) =>

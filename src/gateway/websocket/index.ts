@@ -106,7 +106,7 @@ function admit(request: FastifyRequest, hub: Hub): void {
   }
   const { streamsMax } = hub.settings.limits;
   if (hub.size >= streamsMax) {
-    const detail = `this node has ${hub.size} WebSockets, the limit is ${streamsMax}`;
+    const detail = `this node has ${hub.size} WebSockets, the limit is ${streamsMax} (limit streamsMax)`;
     throw new CoordinationError('THROTTLEDOP', detail);
   }
   if (!versions.has(headers['sec-websocket-version'])) {

@@ -35,5 +35,6 @@ function messagesOf(data: Buffer, limits: Limits): readonly unknown[] {
   if (!Array.isArray(value)) return [value];
   const { frameMessagesMax } = limits;
   if (value.length <= frameMessagesMax) return value as unknown[];
-  return [new Fault(`the frame holds ${value.length} messages, the limit is ${frameMessagesMax}`)];
+  const allowed = `the limit is ${frameMessagesMax} (limit frameMessagesMax)`;
+  return [new Fault(`the frame holds ${value.length} messages, ${allowed}`)];
 }

@@ -8,7 +8,9 @@ import type { TObject } from '@sinclair/typebox';
 import { requestSchema, requestTable, requestTypes } from '../../protocol/websocket/client.ts';
 import type { Access, RequestSpec, RequestType } from '../../protocol/websocket/client.ts';
 import { assert } from '../../protocol/assert.ts';
+import { rootPath } from '../../protocol/path.ts';
 import { CoordinationError } from '../../protocol/errors.ts';
+import { limitText } from '../../protocol/limits.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { Acl, Identity, SessionId, WatchMode } from '../../protocol/model.ts';
 import type {
@@ -26,6 +28,8 @@ import type { WireAclEntry } from '../common/acl.ts';
 import { checkDataSize, decodeData } from '../common/data.ts';
 import type { DataEncoding, DataFields } from '../common/data.ts';
 import {
+  checkCounting,
+  checkEncodingUse,
   conditionOf,
   createOperation,
   multiOperation,
@@ -86,7 +90,7 @@ function exists(message: PathField & { watch?: boolean }, limits: Limits) {
 }
 
 function dataOf(message: DataFields, limits: Limits): Uint8Array {
-  return checkDataSize(decodeData(message), limits.znodeDataBytesMax);
+  return checkDataSize(decodeData(message), limits);
 }
 
 function create(message: PathField & CreateFields, limits: Limits) {
@@ -98,6 +102,10 @@ function create(message: PathField & CreateFields, limits: Limits) {
 
 function put(message: PathField & DataFields, limits: Limits) {
   const path = znodePath(message.path, limits);
+  if (path === rootPath) {
+    const detail = 'path: put does not write to the root "/", which belongs to all; use set';
+    throw new CoordinationError('BADARGUMENTS', detail);
+  }
   const operation: PutOperation = { type: 'put', path, data: dataOf(message, limits) };
   return { operation, encode: encodePut };
 }
@@ -129,6 +137,7 @@ interface ChildrenFields extends PathField {
 
 function children(message: ChildrenFields, limits: Limits) {
   const { watch, limit, after, with: added, encoding } = message;
+  checkEncodingUse(encoding, added, 'encoding');
   const operation: ChildrenOperation = {
     type: 'children',
     path: znodePath(message.path, limits),
@@ -152,20 +161,21 @@ interface TreeFields extends PathField {
 
 function tree(message: TreeFields, limits: Limits) {
   const { depth, limit, after, count } = message;
+  checkCounting(message);
   const operation: TreeOperation = {
     type: 'tree',
     path: znodePath(message.path, limits),
     ...(depth !== undefined && { depth }),
     ...(limit !== undefined && { limit: checkPage(limit, limits) }),
-    ...(after !== undefined && { after: znodePath(after, limits, 'after') }),
+    ...(after !== undefined && { after: znodePath(after, limits, { field: 'after' }) }),
     ...(count === true && { count }),
   };
   return { operation, encode: encodeTree };
 }
 
-function checkPage(limit: number, { pageEntriesMax }: Limits): number {
-  if (limit <= pageEntriesMax) return limit;
-  const detail = `limit: ${limit} entries exceed the limit of ${pageEntriesMax}`;
+function checkPage(limit: number, limits: Limits): number {
+  if (limit <= limits.pageEntriesMax) return limit;
+  const detail = `limit: ${limit} entries exceed ${limitText(limits, 'pageEntriesMax')}`;
   throw new CoordinationError('BADARGUMENTS', detail);
 }
 
@@ -179,8 +189,8 @@ function setAcl(
   limits: Limits,
 ) {
   const path = znodePath(message.path, limits);
-  const entries: Acl = fromWireAcl(message.acl, limits.aclEntriesMax);
-  const condition = conditionOf(message);
+  const entries: Acl = fromWireAcl(message.acl, limits);
+  const condition = conditionOf(message, '', 'acl');
   return {
     operation: { type: 'setAcl', path, acl: entries, condition } as const,
     encode: encodeStat,
@@ -351,11 +361,12 @@ export function requestOptions(message: Fields, context: OptionsContext): Reques
   };
 }
 
-function checkKey(key: string, { idempotencyKeyLengthMax }: Limits): string {
+function checkKey(key: string, limits: Limits): string {
   if (loneSurrogate.test(key)) {
     throw new CoordinationError('BADARGUMENTS', 'idempotencyKey: holds half of a surrogate pair');
   }
-  if (key.length <= idempotencyKeyLengthMax) return key;
-  const detail = `idempotencyKey: ${key.length} characters exceed the limit of ${idempotencyKeyLengthMax}`;
+  if (key.length <= limits.idempotencyKeyLengthMax) return key;
+  const allowed = limitText(limits, 'idempotencyKeyLengthMax');
+  const detail = `idempotencyKey: ${key.length} characters exceed ${allowed}`;
   throw new CoordinationError('BADARGUMENTS', detail);
 }

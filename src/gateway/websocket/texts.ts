@@ -4,11 +4,11 @@ import type { Zxid } from '../../protocol/model.ts';
 import type { AttachResult } from '../../protocol/operations.ts';
 import type { SessionState } from '../../protocol/websocket/server.ts';
 import type { GoneAnswer } from '../coordinator.ts';
-import { parentsField, problemOf } from '../common/problems.ts';
+import { problemOf } from '../common/problems.ts';
 import { formatToken } from '../common/tokens.ts';
 
 export function errorText(clientId: number | null, zxid: Zxid, error: ErrorBody): string {
-  const problem = JSON.stringify(problemOf(error, { zxid, parents: parentsField }));
+  const problem = JSON.stringify(problemOf(error, { zxid, flags: 'fields' }));
   return `{"type":"error","id":${String(clientId)},"zxid":${zxid},"problem":${problem}}`;
 }
 

@@ -131,7 +131,7 @@ export const requestTable = {
   },
   put: {
     access: 'write',
-    summary: 'Creates or replaces, decided in one transaction.',
+    summary: 'Creates or replaces, decided in one transaction. Not the root: that takes a set.',
     fields: { path, data, encoding },
     result: { path, created: Type.Boolean(), stat: StatSchema },
   },
@@ -203,8 +203,8 @@ export const requestTable = {
   },
   setAcl: {
     access: 'write',
-    summary: 'Replaces the ACL; `version` is compared with the aversion.',
-    fields: { path, acl: AclSchema, version: Type.Optional(VersionSchema) },
+    summary: 'Replaces the ACL; `version` and `ifMatch` are compared with the aversion.',
+    fields: { path, acl: AclSchema, ...condition },
     result: pathAndStat,
   },
   multi: {

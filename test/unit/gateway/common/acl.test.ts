@@ -14,6 +14,8 @@ const invalid = (message: RegExp) =>
     message: expect.stringMatching(message) as string,
   }) as Error;
 
+const limits = (aclEntriesMax: number) => ({ aclEntriesMax });
+
 describe('permissions', () => {
   it('every mask survives its letters', () => {
     fc.assert(
@@ -51,7 +53,7 @@ describe('the Zk-Acl header', () => {
     ['auth::cdrwa', [{ scheme: 'auth', id: '', perms: 31 }]],
     ['world:anyone:', [{ scheme: 'world', id: 'anyone', perms: 0 }]],
   ])('%s', (text, acl) => {
-    expect(parseAclText(text, 10)).toEqual(acl);
+    expect(parseAclText(text, limits(10))).toEqual(acl);
   });
 
   it.each([
@@ -63,13 +65,13 @@ describe('the Zk-Acl header', () => {
     ['world:anyone:r,', /not of the form/],
     ['world:anyone:q', /unknown permission/],
   ])('%j is refused', (text, message) => {
-    expect(() => parseAclText(text, 10)).toThrow(invalid(message));
+    expect(() => parseAclText(text, limits(10))).toThrow(invalid(message));
   });
 
   it('has as many entries as the limit allows', () => {
     const entries = (count: number) => Array.from({ length: count }, () => 'world:anyone:r').join();
-    expect(parseAclText(entries(3), 3)).toHaveLength(3);
-    expect(() => parseAclText(entries(4), 3)).toThrow(
+    expect(parseAclText(entries(3), limits(3))).toHaveLength(3);
+    expect(() => parseAclText(entries(4), limits(3))).toThrow(
       invalid(/an ACL of 4 entries exceeds the limit of 3/),
     );
   });
@@ -78,12 +80,12 @@ describe('the Zk-Acl header', () => {
 describe('the JSON form', () => {
   it('keeps what was given, commas in ids included', () => {
     const wire = [{ scheme: 'x509', id: 'CN=a,O=b', perms: 'cr' }];
-    expect(toWireAcl(fromWireAcl(wire, 10))).toEqual(wire);
+    expect(toWireAcl(fromWireAcl(wire, limits(10)))).toEqual(wire);
   });
 
   it('refuses an empty list and one above the limit', () => {
     const entry = { scheme: 'world', id: 'anyone', perms: 'r' };
-    expect(() => fromWireAcl([], 2)).toThrow(invalid(/at least one/));
-    expect(() => fromWireAcl([entry, entry, entry], 2)).toThrow(invalid(/limit of 2/));
+    expect(() => fromWireAcl([], limits(2))).toThrow(invalid(/at least one/));
+    expect(() => fromWireAcl([entry, entry, entry], limits(2))).toThrow(invalid(/limit of 2/));
   });
 });

@@ -72,11 +72,11 @@ describe('data in JSON', () => {
   });
 
   it('the limit is exact and both numbers are told', () => {
-    expect(checkDataSize(bytes(1, 2, 3), 3)).toHaveLength(3);
-    expect(() => checkDataSize(bytes(1, 2, 3, 4), 3)).toThrow(
+    expect(checkDataSize(bytes(1, 2, 3), { znodeDataBytesMax: 3 })).toHaveLength(3);
+    expect(() => checkDataSize(bytes(1, 2, 3, 4), { znodeDataBytesMax: 3 })).toThrow(
       expect.objectContaining({
         code: 'TOOLARGE',
-        message: 'data: 4 bytes exceed the limit of 3',
+        message: 'data: 4 bytes exceed the limit of 3 (limit znodeDataBytesMax)',
       }),
     );
   });

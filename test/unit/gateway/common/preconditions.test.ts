@@ -6,9 +6,11 @@ import {
   namesTag,
   parseEntityTags,
 } from '../../../../src/gateway/common/preconditions.ts';
+import type { Facet } from '../../../../src/gateway/common/preconditions.ts';
 
 const tags = (text: string) => parseEntityTags(text, 'If-Match');
-const condition = (text: string) => conditionOfTags(tags(text));
+const condition = (text: string, facet: Facet = 'data') =>
+  conditionOfTags(tags(text), 'If-Match', facet);
 
 describe('entity tags', () => {
   it.each([
@@ -41,7 +43,9 @@ describe('entity tags', () => {
   it.each(['', ' ', ',', '"3', '3"', 'abc', 'W/3', '"1" "2"', '"1",, *', '*, "1"', '1.', '"a"b"'])(
     '%j is refused and named',
     (text) => {
-      expect(() => tags(text)).toThrow(/^If-Match: ".*" is no list of entity tags$/);
+      expect(() => tags(text)).toThrow(
+        /^If-Match: ".*" is no list of entity tags, which look like "3.117" or 3$/,
+      );
     },
   );
 
@@ -67,11 +71,26 @@ describe('If-Match as a condition', () => {
     ['"-1"', 'exists'],
     ['"-1.0"', [{ version: -1, czxid: 0 }]],
     ['"3.117", 4', [{ version: 3, czxid: 117 }, { version: 4 }]],
-    ['W/"3.117"', []],
-    ['"another-service"', []],
-    ['W/"3", "4"', [{ version: 4 }]],
+    ['W/"3", "4", "other"', [{ version: 4 }]],
+    ['"2147483647"', [{ version: 2_147_483_647 }]],
   ])('%s', (text, expected) => {
     expect(condition(text)).toEqual(expected);
+  });
+
+  it.each([
+    ['W/"3.117"', 'W/"3.117" is weak, and a write compares strongly; leave out the W/'],
+    ['"another"', '"another" is no ETag of this service, which looks like "3.117", nor a'],
+    ['"3.117;x"', '"3.117;x" is no ETag of this service'],
+    ['"2147483648"', '"2147483648" is no ETag of this service'],
+    ['""', '"" is no ETag of this service'],
+    ['W/"3", "other"', 'W/"3" is weak'],
+  ])('%s can never match, which is told apart from a mismatch', (text, why) => {
+    expect(() => condition(text)).toThrow(`If-Match: can never match: ${why}`);
+  });
+
+  it('the ETag of a JSON form says nothing of an ACL', () => {
+    expect(condition('"3.117"', 'acl')).toEqual([{ version: 3, czxid: 117 }]);
+    expect(() => condition('"3.117;5.6"', 'acl')).toThrow(/take that of GET \/acl$/);
   });
 
   it('a version parameter is the same condition as its tag', () => {

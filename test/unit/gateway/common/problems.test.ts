@@ -43,13 +43,26 @@ describe('problems', () => {
   it('a missing parent comes with the way to make it, where the request has one', () => {
     const body = { code: 'NONODE', detail: 'the parent /a does not exist' } as const;
     const missing = { ...body, parentMissing: true };
-    const parents = '?parents';
-    expect(problemOf(missing, { parents }).detail).toBe(
+    expect(problemOf(missing, { flags: 'query' }).detail).toBe(
       'the parent /a does not exist; ?parents makes missing parents too',
     );
+    expect(problemOf(missing, { flags: 'fields' }).detail).toBe(
+      'the parent /a does not exist; "parents": true makes missing parents too',
+    );
     expect(problemOf(missing).detail).toBe(body.detail);
-    expect(problemOf(body, { parents }).detail).toBe(body.detail);
-    expect(problemOf({ ...missing, failedIndex: 1 }, { parents }).detail).toBe(body.detail);
+    expect(problemOf(body, { flags: 'query' }).detail).toBe(body.detail);
+    const member = { ...missing, failedIndex: 1 };
+    expect(problemOf(member, { flags: 'query' }).detail).toBe(body.detail);
+  });
+
+  it('children that stand in the way come with the way to delete them', () => {
+    const body = { code: 'NOTEMPTY', detail: '/a has children' } as const;
+    const query = problemOf(body, { flags: 'query' }).detail;
+    expect(query).toBe('/a has children; ?recursive deletes them too');
+    const fields = problemOf(body, { flags: 'fields' }).detail;
+    expect(fields).toBe('/a has children; "recursive": true deletes them too');
+    const member = problemOf({ ...body, failedIndex: 1 }, { flags: 'fields' });
+    expect(member.detail).toBe(body.detail);
   });
 
   it('what may have been applied is no 503, which invites a blind retry', () => {

@@ -90,7 +90,7 @@ describe('PUT /znodes', () => {
     expect(await attempt('*')).toBe(200);
     expect(await attempt(`"5.${czxid};0.0"`)).toBe(200);
     expect(await attempt(`"6.${czxid - 1}"`)).toBe(412);
-    expect(await attempt('W/"6"')).toBe(412);
+    expect(await attempt('W/"6"')).toBe(400);
     expect(await attempt('"-1"')).toBe(200);
     expect(await attempt('rubbish')).toBe(400);
   });
@@ -314,7 +314,10 @@ describe('POST /znodes', () => {
     expect(fits.status).toBe(201);
     const answer = await post(fresh(), { data: 'a'.repeat(1001) });
     expect(answer.problem()).toMatchObject({
-      ...{ status: 413, detail: 'data: 1001 bytes exceed the limit of 1000' },
+      ...{
+        status: 413,
+        detail: 'data: 1001 bytes exceed the limit of 1000 (limit znodeDataBytesMax)',
+      },
     });
   });
 });
