@@ -6,6 +6,11 @@ import type { ExpiryQueue } from '../sessions/index.ts';
 import type { Core } from './core.ts';
 import type { Drive } from './drive.ts';
 
+/**
+ * Ephemerals that the ends of sessions of one tick remove, about: those of one session go together, however many. A
+ * thousand sessions with thousands of ephemerals each would stop the leader until it is one no more.
+ */
+const EPHEMERALS_PER_TICK_MAX = 10_000;
 /** Znodes that one search removes; the rest follows with the next. */
 const REAPED_PER_SEARCH_MAX = 1000;
 
@@ -33,13 +38,16 @@ export class Housekeeper {
   }
 
   /**
-   * As many as the log takes. Whoever is told that a session is over waits until the log is committed: its
+   * As many as the log takes, and this turn bears; the rest lives on until the next. Whoever is told that a session is over waits until the log is committed: its
    * end must be in there by then, and a session that a leader has no room to end lives on.
    */
   #expireSessions(nowMs: number): void {
-    const expired = this.#expiry.poll(nowMs, (session) =>
-      this.#drive.proposeInternally({ type: 'closeSession', session }),
-    );
+    let ephemerals = 0;
+    const expired = this.#expiry.poll(nowMs, (session) => {
+      if (ephemerals >= EPHEMERALS_PER_TICK_MAX) return false;
+      ephemerals += this.#core.state.tree.ephemeralCount(session);
+      return this.#drive.proposeInternally({ type: 'closeSession', session });
+    });
     this.#core.counters.sessionsExpired += expired.length;
   }
 

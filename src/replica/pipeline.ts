@@ -52,6 +52,7 @@ import {
 import { sessionGone } from './reads.ts';
 import { Pending, streamOf } from './stream.ts';
 import type { Stream } from './stream.ts';
+import { WatchSweep } from './watch-sweep.ts';
 import { ZxidWaiters } from './zxid-waiters.ts';
 
 export interface PipelineParts extends Omit<AnswersParts, 'onUnread'> {
@@ -64,6 +65,7 @@ export interface PipelineParts extends Omit<AnswersParts, 'onUnread'> {
 export class Pipeline {
   readonly #core: Core;
   readonly #events: EventDelivery;
+  readonly #watchSweep: WatchSweep;
   readonly #attachments: Attachments;
   readonly #lives: SessionLives;
   readonly #availability: Availability;
@@ -82,6 +84,7 @@ export class Pipeline {
   constructor(parts: PipelineParts) {
     this.#core = parts.core;
     this.#events = parts.events;
+    this.#watchSweep = new WatchSweep(parts.core);
     this.#attachments = parts.attachments;
     this.#lives = parts.lives;
     this.#availability = parts.availability;
@@ -191,7 +194,7 @@ export class Pipeline {
     for (const pending of stream.drain()) pending.phase = 'over';
     this.#held.delete(stream);
     this.#events.forget(stream);
-    this.#core.watches.removeStream(stream.id);
+    this.#watchSweep.streamEnded(stream);
     this.#attachments.streamClosed(stream);
     this.#core.streams.delete(stream.id);
     stream.ended = true;

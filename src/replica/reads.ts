@@ -126,6 +126,8 @@ export class Reads {
         `of one connection, at most ${String(watchesPerStreamMax)} (limit watchesPerStreamMax)`,
       );
     }
+    // What ended streams still hold takes room too: as much of it is given back as is needed.
+    watches.sweep(watches.count + watches.unswept + added - watchesMax);
     if (watches.count + added > watchesMax) {
       throw tooManyWatches(`of this node, at most ${String(watchesMax)} (limit watchesMax)`);
     }

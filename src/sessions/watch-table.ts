@@ -6,8 +6,12 @@
  * modes, which answers the same questions: `data`, `exists`, `persistent` and `persistent-recursive`
  * are what stands in the data table, `children` and `persistent` what stands in the child table.
  * A path with one watcher, by far the most frequent, holds a packed number; from two on, a map.
+ *
+ * The watches of a stream that ends are over at once. What they took is given back in slices (`sweep`), since one
+ * stream may have a million of them.
  */
 import { assert } from '../protocol/assert.ts';
+import { Fifo } from '../protocol/fifo.ts';
 import type { EventType, ZnodePath } from '../protocol/model.ts';
 import type { StreamWatchMode } from '../protocol/operations.ts';
 import { parentPath } from '../protocol/path.ts';
@@ -77,6 +81,14 @@ type Watchers = number | Map<number, number>;
 /** The one path that a stream watches, or all of them. */
 type StreamPaths = ZnodePath | ShardedMap<ZnodePath, true>;
 
+/** A stream that has ended, and those of its paths that `#byPath` still has. */
+interface Ended {
+  readonly stream: number;
+  readonly paths: Iterator<ZnodePath>;
+  /** Above 0. */
+  left: number;
+}
+
 interface Firing {
   readonly emit: EmitWatch;
   readonly skip: ((stream: number) => boolean) | undefined;
@@ -94,13 +106,22 @@ interface Target {
 export class WatchTable {
   readonly #byPath = new ShardedMap<ZnodePath, Watchers>(pathHash);
   readonly #byStream = new Map<number, StreamPaths>();
+  /** Oldest first. */
+  readonly #ended = new Fifo<Ended>();
   #count = 0;
+  #unswept = 0;
+  /** Those of ended streams included, until they are swept. */
   #recursiveCount = 0;
   #firing = false;
 
   /** Watched paths, each counted once per stream, whatever the number of modes. */
   get count(): number {
     return this.#count;
+  }
+
+  /** Watched paths of ended streams that still take memory. */
+  get unswept(): number {
+    return this.#unswept;
   }
 
   /** Watched paths of one stream. */
@@ -139,12 +160,28 @@ export class WatchTable {
     return true;
   }
 
-  /** Removes all watches of a stream that has ended. */
+  /** Ends all watches of a stream that has ended; its number is never given again. Their room is `unswept`. */
   removeStream(stream: number): void {
     const paths = this.#byStream.get(stream);
     if (paths === undefined) return;
-    for (const path of typeof paths === 'string' ? [paths] : [...paths.keys()]) {
-      this.remove(stream, path);
+    const count = this.countOf(stream);
+    this.#byStream.delete(stream);
+    this.#count -= count;
+    this.#unswept += count;
+    const each = typeof paths === 'string' ? [paths].values() : paths.keys();
+    this.#ended.push({ stream, paths: each, left: count });
+  }
+
+  /** Gives the room of up to `pathsMax` watched paths of ended streams back. */
+  sweep(pathsMax: number): void {
+    assert(!this.#firing, 'emit must not change the table');
+    for (let swept = 0; swept < pathsMax; swept++) {
+      const ended = this.#ended.peek();
+      const next = ended?.paths.next();
+      if (ended === undefined || next?.done !== false) return;
+      this.#sweepPath(ended.stream, next.value);
+      ended.left -= 1;
+      if (ended.left === 0) this.#ended.shift();
     }
   }
 
@@ -203,6 +240,7 @@ export class WatchTable {
       return;
     }
     for (const [stream, mask] of watchers) {
+      if (this.#isOver(stream)) continue;
       const rest = fire(stream, mask, target);
       if (rest === mask) continue;
       if (rest !== 0) {
@@ -216,6 +254,7 @@ export class WatchTable {
   }
 
   #fireOne(stream: number, target: Target): void {
+    if (this.#isOver(stream)) return;
     const mask = this.#maskOf(stream, target.path);
     const rest = fire(stream, mask, target);
     if (rest !== mask) this.#setMask(stream, target.path, { from: mask, to: rest });
@@ -232,11 +271,23 @@ export class WatchTable {
       if (watchers === undefined) continue;
       for (const [stream, mask] of typeof watchers === 'number' ? [unpack(watchers)] : watchers) {
         if ((mask & RECURSIVE) === 0 || firing.told.has(stream)) continue;
+        if (this.#isOver(stream)) continue;
         if (firing.skip?.(stream) === true) continue;
         firing.told.add(stream);
         firing.emit(stream, event.type, event.path);
       }
     }
+  }
+
+  /** True for a stream that has ended and has not been swept. */
+  #isOver(stream: number): boolean {
+    return this.#unswept > 0 && !this.#byStream.has(stream);
+  }
+
+  #sweepPath(stream: number, path: ZnodePath): void {
+    this.#recursiveCount -= (this.#maskOf(stream, path) & RECURSIVE) / RECURSIVE;
+    this.#removeWatcher(stream, path);
+    this.#unswept -= 1;
   }
 
   #maskOf(stream: number, path: ZnodePath): number {

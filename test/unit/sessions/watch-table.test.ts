@@ -52,8 +52,28 @@ describe('registration', () => {
     table.removeStream(1);
     expect([table.count, table.countOf(1), table.has(2, a)]).toEqual([1, 0, true]);
     const told: number[] = [];
-    table.trigger({ kind: 'set', path: b }, (stream) => told.push(stream));
+    const emit = (stream: number): void => void told.push(stream);
+    table.trigger({ kind: 'set', path: b }, emit, (stream) => {
+      throw new Error(`asked for stream ${String(stream)}`);
+    });
     expect(told).toEqual([]);
+  });
+
+  it('of a stream that has ended takes room until it is swept, oldest first', () => {
+    const table = new WatchTable();
+    const paths = Array.from({ length: 10 }, (_, index) => parsePath(`/p${String(index)}`));
+    for (const stream of [1, 2]) for (const path of paths) table.add(stream, path, 'data');
+    table.removeStream(2);
+    table.removeStream(1);
+    expect([table.count, table.unswept]).toEqual([0, 20]);
+    for (const path of paths) table.add(3, path, 'exists');
+    for (const left of [13, 6, 0]) {
+      table.sweep(7);
+      expect([table.count, table.unswept]).toEqual([10, left]);
+    }
+    const told: number[] = [];
+    for (const path of paths) table.trigger({ kind: 'set', path }, (stream) => told.push(stream));
+    expect(told).toEqual(paths.map(() => 3));
   });
 
   it('reaches a thousand streams of one path, each once', () => {
@@ -77,7 +97,11 @@ describe('registration', () => {
     table.trigger({ kind: 'set', path: parsePath('/each/777') }, (stream) => told.push(stream));
     expect(told).toEqual([779]);
     table.removeStream(1);
-    expect(table.count).toBe(half - 1);
+    expect([table.count, table.unswept]).toEqual([half - 1, half]);
+    table.sweep(half - 1);
+    expect(table.unswept).toBe(1);
+    table.sweep(1);
+    expect(table.unswept).toBe(0);
   });
 });
 
@@ -138,6 +162,7 @@ const anyStep = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(fc.constant('add' as const), anyStream, anyPath, anyMode) },
   fc.tuple(fc.constant('remove' as const), anyStream, anyPath, fc.option(anyMode)),
   fc.tuple(fc.constant('end' as const), anyStream),
+  fc.tuple(fc.constant('sweep' as const), fc.integer({ min: 1, max: 3 })),
   {
     weight: 3,
     arbitrary: fc.tuple(
@@ -154,7 +179,10 @@ describe('agreement with the naive table', () => {
       fc.property(fc.array(anyStep, { maxLength: 80 }), (steps) => {
         const naive = new NaiveTable();
         const table = new WatchTable();
-        for (const step of steps) apply(naive, table, step);
+        const streams = [0, 1, 2, 3, 4];
+        for (const step of steps) apply({ naive, table, streams }, step);
+        table.sweep(Infinity);
+        expect(table.unswept).toBe(0);
       }),
       { numRuns: 500 },
     );
@@ -163,10 +191,18 @@ describe('agreement with the naive table', () => {
 
 type Step = typeof anyStep extends fc.Arbitrary<infer T> ? T : never;
 
-function apply(naive: NaiveTable, table: WatchTable, step: Step): void {
+interface Tables {
+  readonly naive: NaiveTable;
+  readonly table: WatchTable;
+  /** The number that each of the streams has now: another one after each end. */
+  readonly streams: number[];
+}
+
+function apply({ naive, table, streams }: Tables, step: Step): void {
   switch (step[0]) {
     case 'add': {
-      const [, stream, path, mode] = step;
+      const [, which, path, mode] = step;
+      const stream = streams[which] ?? 0;
       const had = naive.watches.some(
         (w) => w.stream === stream && w.path === path && w.mode === mode,
       );
@@ -175,7 +211,8 @@ function apply(naive: NaiveTable, table: WatchTable, step: Step): void {
       break;
     }
     case 'remove': {
-      const [, stream, path, mode] = step;
+      const [, which, path, mode] = step;
+      const stream = streams[which] ?? 0;
       const kept = naive.watches.filter(
         (w) => w.stream !== stream || w.path !== path || (mode !== null && w.mode !== mode),
       );
@@ -185,9 +222,15 @@ function apply(naive: NaiveTable, table: WatchTable, step: Step): void {
       naive.watches = kept;
       break;
     }
-    case 'end':
-      naive.watches = naive.watches.filter((w) => w.stream !== step[1]);
-      table.removeStream(step[1]);
+    case 'end': {
+      const stream = streams[step[1]] ?? 0;
+      naive.watches = naive.watches.filter((w) => w.stream !== stream);
+      table.removeStream(stream);
+      streams[step[1]] = stream + 10;
+      break;
+    }
+    case 'sweep':
+      table.sweep(step[1]);
       break;
     case 'fire': {
       const [, kind, path] = step;
