@@ -1,4 +1,5 @@
 /** The front doors as one Fastify app: no `listen`, no environment, no process. */
+import type { Server } from 'node:http';
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { assert } from '../protocol/assert.ts';
@@ -6,6 +7,7 @@ import { openApiDocument } from '../protocol/rest/openapi.ts';
 import { asyncApiDocument } from '../protocol/websocket/asyncapi.ts';
 import type { Coordinator } from './coordinator.ts';
 import { sendAnswer } from './rest/answer.ts';
+import { Connections, mustWait, orderlyMessages } from './connections/index.ts';
 import { BodyBudget } from './rest/body.ts';
 import type { GatewayLogger, HttpContext } from './rest/context.ts';
 import { registerDocs } from './rest/docs.ts';
@@ -31,6 +33,7 @@ import type { WebSocketContext, WebSocketDoor } from './websocket/index.ts';
 export interface AppParts {
   readonly router: CoordinatorRouter;
   readonly webSocket: WebSocketDoor;
+  readonly connections: Connections;
 }
 
 export interface AppOptions {
@@ -49,7 +52,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const bodies = new BodyBudget(settings.limits.uploadBytesMax);
   const context: HttpContext = { router, settings, logger, shutdown: new Shutdown(), bodies };
   const openapi = openApiDocument({ version });
-  const app = createFastify(context);
+  const { app, connections } = createFastify(context);
   guard(app, context);
   answerTheRest(app, context);
   registerRest(app, context, {
@@ -57,9 +60,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     asyncapi: JSON.stringify(asyncApiDocument({ version })),
   });
   registerSse(app, context);
-  const webSocket = await registerWebSocketApart(app, { router, settings });
+  const webSocket = await registerWebSocketApart(app, {
+    ...{ router, settings },
+    handWebSocketsTo: (upgrades) => connections.handWebSocketsTo(upgrades),
+  });
+  closeInOrder(app, context, connections);
   await registerDocs(app, openapi);
-  await options.extraRoutes?.(app, { router, webSocket });
+  await options.extraRoutes?.(app, { router, webSocket, connections });
   return app;
 }
 
@@ -79,20 +86,34 @@ async function registerWebSocketApart(
   return door;
 }
 
-function createFastify(context: HttpContext): FastifyInstance {
-  const app = fastify({
+interface Served {
+  readonly app: FastifyInstance;
+  readonly connections: Connections;
+}
+
+function createFastify(context: HttpContext): Served {
+  const { limits } = context.settings;
+  const app: FastifyInstance = fastify({
     // The doors log failures themselves; a logger here would make a child of itself for each request.
     logger: false,
     // The proxy in front has added the last address; what stands before it is the client's own word.
     trustProxy: context.settings.trustProxy && ((_address, hop) => hop === 0),
     exposeHeadRoutes: true,
     requestTimeout: requestArrivalMs,
+    keepAliveTimeout: limits.keepAliveMs,
     // The guard below answers in our own form.
     return503OnClosing: false,
     routerOptions: { maxParamLength: maxHeaderBytes },
     // The guard below refuses in our own form.
-    http: { maxHeaderSize: maxHeaderBytes, requireHostHeader: false },
-    clientErrorHandler: (error, socket) => answerMalformed(error, socket),
+    http: {
+      ...{ maxHeaderSize: maxHeaderBytes, requireHostHeader: false },
+      // A repeated header must be seen; of some Node would keep the first.
+      joinDuplicateHeaders: true,
+      // A connection that was opened in advance is as good as a kept one.
+      headersTimeout: requestArrivalMs,
+      IncomingMessage: orderlyMessages(mustWait),
+    },
+    clientErrorHandler: (error, socket) => connections.unreadable(error, socket),
     frameworkErrors: (error, request, reply) => {
       reply.hijack();
       answerFailure(context, error, { raw: request.raw, response: reply.raw });
@@ -102,11 +123,35 @@ function createFastify(context: HttpContext): FastifyInstance {
   for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
     app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   }
+  const connections = new Connections(app.server, { limits, refuse: answerMalformed });
+  acceptWhole(app.server);
   // Nobody has to meet an unknown expectation (RFC 9110, 10.1.1), and Node's own refusal has no body.
   app.server.on('checkExpectation', (request, response) => {
     app.server.emit('request', request, response);
   });
-  return app;
+  return { app, connections };
+}
+
+/** Settings of Node's server that are no options of its constructor. */
+function acceptWhole(server: Server & { httpAllowHalfOpen?: boolean }): void {
+  // Any number of header lines, within their bytes: beyond its count Node would drop them silently.
+  server.maxHeadersCount = 0;
+  // A client that closes its sending side behind a request gets its answer.
+  server.httpAllowHalfOpen = true;
+}
+
+/** Behind the hook that makes the guard refuse: whoever keeps a connection is told with the next request. */
+function closeInOrder(
+  app: FastifyInstance,
+  { settings }: HttpContext,
+  connections: Connections,
+): void {
+  app.addHook('preClose', async () => {
+    connections.beginClosing();
+    await connections.emptied(settings.limits.closingNoticeMs);
+    connections.closeIdle();
+  });
+  app.addHook('onClose', async () => connections.stop());
 }
 
 /** Before anything else of a request: is it one, may this browser call, is the node closing. */

@@ -72,6 +72,26 @@ export interface Limits {
   readonly frameMessagesMax: number;
   /** Bytes of one WebSocket frame. */
   readonly frameBytesMax: number;
+  /**
+   * Bytes of requests that stand behind another one of their HTTP connection, which is executed; beyond it
+   * the connection is not read meanwhile.
+   */
+  readonly connectionWaitingBytesMax: number;
+  /** Such bytes of all connections; whose bytes go beyond it is closed when it has its answer. */
+  readonly waitingBytesMax: number;
+  /** Bytes of HTTP answers that clients have not taken, all together; beyond it the slowest are cut off. */
+  readonly unreadAnswersBytesMax: number;
+  /** A client that has taken nothing of an HTTP answer for so long is cut off, milliseconds. */
+  readonly answerStallMs: number;
+  /** For how long a connection may be idle between two HTTP requests, milliseconds. */
+  readonly keepAliveMs: number;
+  /**
+   * For how long a long poll goes on whose client has closed its sending side, and the pace at which an event
+   * stream looks whether such a client is still there, milliseconds.
+   */
+  readonly halfClosedWaitMs: number;
+  /** For how long a stop tells kept HTTP connections, with their next request, milliseconds. */
+  readonly closingNoticeMs: number;
   /** Unread answers of one WebSocket connection, bytes, before it is closed with 4429. */
   readonly unreadAnswerBytesMax: number;
   /** Unsent bytes of a connection above which its events wait in the ring. */
@@ -132,6 +152,14 @@ export const defaultLimits: Limits = {
   streamRequestsMax: 10_000,
   frameMessagesMax: 1000,
   frameBytesMax: 2 * MIB,
+  connectionWaitingBytesMax: 64 * KIB,
+  waitingBytesMax: 64 * MIB,
+  unreadAnswersBytesMax: 256 * MIB,
+  answerStallMs: 30_000,
+  // Load balancers give an idle connection up after 60 s: theirs must be the shorter time.
+  keepAliveMs: 75_000,
+  halfClosedWaitMs: 1000,
+  closingNoticeMs: 1000,
   unreadAnswerBytesMax: MIB,
   socketHighWaterBytes: 256 * KIB,
   ringTransactionsMax: 100_000,
@@ -173,6 +201,10 @@ export function checkLimits(limits: Limits): void {
   assert(
     limits.znodeDataBytesMax <= limits.frameBytesMax,
     'limits: one znode must fit into one WebSocket frame',
+  );
+  assert(
+    limits.answerBytesMax <= limits.unreadAnswersBytesMax,
+    'limits: one answer must fit into the bytes of unread answers',
   );
   assert(
     limits.transactionBytesMax <= limits.forwardedBytesMax,

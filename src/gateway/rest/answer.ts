@@ -1,5 +1,6 @@
 /** One HTTP answer as data, and the one place that writes it. */
 import type { ServerResponse } from 'node:http';
+import { connectionOf } from '../connections/index.ts';
 
 export interface Answer {
   readonly status: number;
@@ -29,6 +30,7 @@ export function sendAnswer(response: ServerResponse, answer: Answer): void {
   } else {
     response.end(body);
   }
+  if (response.writableLength > 0) connectionOf(response.socket)?.answered();
 }
 
 /** Up to this size bytes are joined to the headers, so that Node writes them as one piece. */

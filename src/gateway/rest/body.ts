@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { CoordinationError } from '../../protocol/errors.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { JsonFault, parseJsonBytes } from '../common/json-bytes.ts';
+import { connectionOf } from '../connections/index.ts';
 
 const nothing = Buffer.alloc(0);
 
@@ -88,7 +89,13 @@ export function declaredLength(request: IncomingMessage): number | undefined {
 }
 
 function collect(request: IncomingMessage, bytesMax: number, budget: BodyBudget): Promise<Buffer> {
+  const connection = connectionOf(request.socket);
+  if (connection?.isBroken === true && !request.complete) throw bodyCutOff();
+  if (connection !== undefined) connection.receivesBody = true;
   return new Promise((resolve, reject) => {
+    const received = (): void => {
+      if (connection !== undefined) connection.receivesBody = false;
+    };
     const chunks: Buffer[] = [];
     let bytes = 0;
     const release = (): void => {
@@ -108,12 +115,14 @@ function collect(request: IncomingMessage, bytesMax: number, budget: BodyBudget)
       request.removeListener('data', onData);
       chunks.length = 0;
       release();
+      received();
       reject(refusal);
     };
     request.on('data', onData);
     request.on('end', () => {
       const body = join(chunks, bytes);
       release();
+      received();
       resolve(body);
     });
     request.on('error', () => {

@@ -20,6 +20,9 @@ const acceptedHeaders = [
 ].join(', ');
 const preflightMaxAgeS = '600';
 
+/** Of requests that are for the server as a whole. */
+const methodsEverywhere: readonly string[] = ['DELETE', 'GET', 'HEAD', 'POST', 'PUT'];
+
 /** Lets a page of an allowed origin read the answer; must come before anything is written. */
 export function allowOrigin(response: ServerResponse, origin: string): void {
   response.setHeader(corsHeader, origin);
@@ -74,7 +77,7 @@ export function fallbackAnswer(
 ): Answer {
   const { method = 'GET', url = '/' } = request;
   const everywhere = method === 'OPTIONS' && url === '*';
-  const methods = everywhere ? ['DELETE', 'GET', 'HEAD', 'POST', 'PUT'] : table.allowed(url);
+  const methods = everywhere ? methodsEverywhere : table.allowed(url);
   // A plugin may have a route for the method and still find nothing there.
   if (methods.length === 0 || methods.includes(method)) {
     const [path = ''] = url.split('?', 1);
@@ -112,18 +115,22 @@ function preflightHeaders(
   ];
 }
 
-/** An error of the framework as one of ours; anything else is returned as it is. */
+/**
+ * An error of the framework as one of ours; anything else is returned as it is. What it has a status for
+ * below 500 is the client's fault, also where ours has no code of its own (a path that leaves the folder of
+ * the documentation, a range beyond its files).
+ */
 export function frameworkError(error: unknown): unknown {
   if (error instanceof CoordinationError || !isFrameworkError(error)) return error;
-  const code = frameworkCodes.get(error.statusCode);
-  return code === undefined ? error : new CoordinationError(code, error.message);
+  const { statusCode, message } = error;
+  if (statusCode < 400 || statusCode >= 500) return error;
+  return new CoordinationError(frameworkCodes.get(statusCode) ?? 'BADARGUMENTS', message);
 }
 
 const frameworkCodes: ReadonlyMap<number, ErrorCode> = new Map([
-  [400, 'BADARGUMENTS'],
+  [403, 'NOTFOUND'],
   [404, 'NOTFOUND'],
   [413, 'TOOLARGE'],
-  [414, 'BADARGUMENTS'],
   [415, 'UNSUPPORTEDMEDIATYPE'],
 ]);
 
@@ -137,17 +144,8 @@ interface Malformed {
   readonly detail: string;
 }
 
-/** Node's note of the oldest request of a connection that has not been answered to its end. */
-interface HttpSocket extends Duplex {
-  readonly _httpMessage?: ServerResponse | null;
-}
-
 /** Answers what Node's parser could not read, on the bare socket, since there is no response yet. */
-export function answerMalformed(error: NodeJS.ErrnoException, socket: HttpSocket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
-    socket.destroy();
-    return;
-  }
+export function answerMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
   const { status, code, detail } = malformed(error);
   const body = JSON.stringify(problemOf({ code, detail }, { status }));
   const head = [
@@ -157,16 +155,9 @@ export function answerMalformed(error: NodeJS.ErrnoException, socket: HttpSocket
     'Cache-Control: no-store',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
+    ...(code === 'METHODNOTALLOWED' ? [`Allow: ${methodsEverywhere.join(', ')}`] : []),
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-}
-
-/**
- * True while a whole request waits for the rest of its answer: a refusal of what came behind it would be
- * taken for that answer. Of a request that broke off in its body it is the answer.
- */
-function isAnswering({ _httpMessage: response }: HttpSocket): boolean {
-  return response?.headersSent === true || response?.req.complete === true;
 }
 
 /** @throws CoordinationError MARSHALLINGERROR for what Node's parser lets pass and nobody may send */
@@ -188,6 +179,12 @@ function malformed(error: NodeJS.ErrnoException): Malformed {
         status: 431,
         code: 'HEADERSTOOLARGE',
         detail: `the request line and headers exceed ${maxHeaderBytes} bytes, which no setting changes`,
+      };
+    case 'NO_TUNNEL':
+      return {
+        status: 405,
+        code: 'METHODNOTALLOWED',
+        detail: 'CONNECT is not allowed: this is no proxy',
       };
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return {

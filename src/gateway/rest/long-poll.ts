@@ -3,6 +3,7 @@
  * or until it is absent. The answer is always that of an ordinary read, made when the waiting is over.
  */
 import { CoordinationError } from '../../protocol/errors.ts';
+import { connectionOf } from '../connections/index.ts';
 import type { ZnodePath } from '../../protocol/model.ts';
 import type { ReadOperation } from '../../protocol/operations.ts';
 import type { longPollQuery } from '../../protocol/rest/znode-routes.ts';
@@ -100,6 +101,8 @@ async function waitForOutcome(
   const waker = new Waker(context, { path: read.operation.path, identities, session, deadline });
   const abandon = (): void => waker.abandon();
   response.once('close', abandon);
+  const { halfClosedWaitMs } = context.settings.limits;
+  const forget = connectionOf(response.socket)?.whenUnheard(() => waker.hasten(halfClosedWaitMs));
   try {
     while ((await waker.next()) === 'changed') {
       const query = { operation: read.operation, caller: { identities } };
@@ -109,6 +112,7 @@ async function waitForOutcome(
     return undefined;
   } finally {
     response.removeListener('close', abandon);
+    forget?.();
     waker.close();
   }
 }

@@ -24,7 +24,8 @@ export interface WakerOptions {
 
 export class Waker {
   readonly #stream: StreamHandle;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
+  readonly #deadline: number;
   readonly #forgetShutdown: () => void;
   /** Something happened since the last `next`. */
   #pending: WaitEnd | undefined;
@@ -38,6 +39,7 @@ export class Waker {
         batch.forEach((answer) => this.#take(answer)),
     };
     this.#stream = context.router.openStream(identities, sink, session);
+    this.#deadline = deadline;
     this.#timer = setTimeout(() => this.#signal('deadline'), deadline - performance.now());
     this.#forgetShutdown = context.shutdown.onBegin(() => this.#fail(shuttingDown()));
     const operation = { type: 'watch', path, mode: 'change' } as const;
@@ -58,6 +60,13 @@ export class Waker {
     // A deadline and a client that is gone stay so.
     if (end === 'changed') this.#pending = undefined;
     return end;
+  }
+
+  /** The waiting ends in `ms` at the latest. */
+  hasten(ms: number): void {
+    if (this.#deadline - performance.now() <= ms) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#signal('deadline'), ms);
   }
 
   /** The client has gone away. */

@@ -10,6 +10,7 @@ import type {
   ResultAnswer,
   SessionAnswer,
 } from '../coordinator.ts';
+import { connectionOf } from '../connections/index.ts';
 import { shuttingDown } from '../rest/shutdown.ts';
 import { RequestRefused } from '../router.ts';
 import type { CoordinatorRouter, StreamHandle, StreamMessage } from '../router.ts';
@@ -20,6 +21,7 @@ import {
   eventsFrame,
   eventsFrom,
   goneFrame,
+  probeFrame,
   sessionFrame,
   stateFrame,
   streamHead,
@@ -47,6 +49,8 @@ export interface EventStreamOptions {
   readonly minZxidWaitMs: number | undefined;
   /** Unsent bytes above which events wait in the ring. */
   readonly highWaterBytes: number;
+  /** Pace of signs of life to a client of which nothing can be heard, milliseconds. */
+  readonly probeMs: number;
   /** Writes status and headers; called once, before anything else is written. */
   readonly writeHead: (zxid: Zxid) => void;
   /** The stream has ended; called once. */
@@ -66,6 +70,7 @@ export class EventStream {
   #blocked = false;
   #nextRequest = firstBookmarkRequest;
   #bookmarkUnderWay = false;
+  #probes: NodeJS.Timeout | undefined;
 
   /** @throws CoordinationError THROTTLEDOP when the node has as many streams as it may */
   constructor(options: EventStreamOptions) {
@@ -199,6 +204,7 @@ export class EventStream {
     this.#state = 'open';
     writeHead(at.zxid);
     this.#write(streamHead);
+    connectionOf(this.#options.response.socket)?.whenUnheard(() => this.#probeOn());
     const { initial } = (this.#watched?.result ?? {}) as WatchResult;
     if (initial !== undefined) {
       const asked = this.#options.with;
@@ -225,11 +231,24 @@ export class EventStream {
     if (this.#state === 'ended') return false;
     const starting = this.#state === 'starting';
     this.#state = 'ended';
+    clearInterval(this.#probes);
     this.handle.close();
     this.#options.onEnd();
     // Nobody is left to be answered when the client went away first.
     if (starting && this.#options.response.destroyed) this.#begun?.resolve();
     return true;
+  }
+
+  /**
+   * A client that has closed its sending side may still read, or be gone: the first write makes the system of
+   * one that is gone say so, and the next one fails.
+   */
+  #probeOn(): void {
+    const probe = (): void => {
+      if (!this.#blocked) this.#write(probeFrame);
+    };
+    this.#probes = setInterval(probe, this.#options.probeMs);
+    probe();
   }
 
   #write(text: string | Frames): void {

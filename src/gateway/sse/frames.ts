@@ -10,6 +10,9 @@ const reconnectMs = 1000;
 
 export const streamHead = `retry: ${reconnectMs}\n\n`;
 
+/** A comment, which a client ignores: sent where only a write can show whether there still is one. */
+export const probeFrame = ':\n\n';
+
 export function bookmarkFrame(zxid: Zxid): string {
   return frame(String(zxid), 'bookmark', { zxid });
 }

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { WatchMode, Zxid } from '../../protocol/model.ts';
+import { connectionOf } from '../connections/index.ts';
 import { servedRoutes } from '../../protocol/rest/routes.ts';
 import type { Answer } from '../rest/answer.ts';
 import type { HttpContext } from '../rest/context.ts';
@@ -84,6 +85,7 @@ async function watch(request: WatchRequest, streams: OpenStreams): Promise<Answe
     with: query.with,
     encoding: query.encoding,
     minZxidWaitMs: request.waitMs,
+    probeMs: context.settings.limits.halfClosedWaitMs,
     highWaterBytes: context.settings.limits.socketHighWaterBytes,
     writeHead: (zxid) => {
       const { readOnly } = context.router.status();
@@ -123,6 +125,8 @@ function isOneShot(mode: WatchMode): boolean {
 
 /** Proxies keep a stream back until they have a bufferful, unless they are told. */
 function writeHead(response: ServerResponse, headers: readonly string[]): void {
+  const connection = connectionOf(response.socket);
+  if (connection !== undefined) connection.isStream = true;
   response.writeHead(200, [
     ...['Content-Type', 'text/event-stream', ...headers],
     ...['Cache-Control', 'no-store, no-transform', 'X-Accel-Buffering', 'no'],

@@ -1,5 +1,6 @@
 /** The WebSocket door: `GET /ws`. What refuses a client before the upgrade is an HTTP problem like any other. */
 import { Server } from 'node:http';
+import type { EventEmitter } from 'node:events';
 import websocket from '@fastify/websocket';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CoordinationError } from '../../protocol/errors.ts';
@@ -10,9 +11,12 @@ import { Connection } from './connection.ts';
 import type { ClientSocket } from './connection.ts';
 import { Hub } from './hub.ts';
 import type { HubContext } from './hub.ts';
-import { routeUpgrades, webSocketPath } from './upgrades.ts';
+import { webSocketPath } from '../connections/index.ts';
 
-export type WebSocketContext = HubContext;
+export interface WebSocketContext extends HubContext {
+  /** Has the event `upgrade` of WebSockets emitted on `upgrades`. */
+  readonly handWebSocketsTo: (upgrades: EventEmitter) => void;
+}
 
 /** What the server may ask of the door. */
 export interface WebSocketDoor {
@@ -42,7 +46,7 @@ export async function registerWebSocket(
   const hub = new Hub(context);
   // Never listens: it only has the event that the plugin looks for.
   const upgrades = new Server();
-  routeUpgrades(app.server, upgrades);
+  context.handWebSocketsTo(upgrades);
   await app.register(websocket, {
     options: socketOptions(upgrades, context),
     preClose: async () => {

@@ -241,14 +241,6 @@ describe('text that is no readable HTTP', () => {
     expect(problemIn(answer)).toMatchObject({ status: 400, code: 'MARSHALLINGERROR' });
   });
 
-  it('behind a request that is not answered yet only ends the connection', async () => {
-    coordinator.script = () => undefined;
-    const answer = await exchange(
-      'GET /whoami HTTP/1.1\r\nHost: localhost\r\n\r\nnonsense\r\n\r\n',
-    );
-    expect(answer).toBe('');
-  });
-
   it('an expectation that nobody has heard of is nobody’s', async () => {
     coordinator.script = () => ({ identities: [] });
     const answer = await exchange(
@@ -265,13 +257,6 @@ describe('text that is no readable HTTP', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
     expect(answer).toContain('Connection: close');
     expect(problemIn(answer)).toMatchObject({ status: 408, retryable: false });
-  });
-
-  it('a connection that has gone is given up', () => {
-    const socket = new PassThrough();
-    answerMalformed(Object.assign(new Error('gone'), { code: 'ECONNRESET' }), socket);
-    expect(socket.destroyed).toBe(true);
-    expect(socket.read()).toBeNull();
   });
 
   it('an escape that is none', async () => {

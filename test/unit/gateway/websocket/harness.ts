@@ -3,6 +3,11 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import fastify from 'fastify';
 import { afterEach } from 'vitest';
+import {
+  Connections,
+  mustWait,
+  orderlyMessages,
+} from '../../../../src/gateway/connections/index.ts';
 import { CoordinatorRouter } from '../../../../src/gateway/router.ts';
 import type { GatewaySettings } from '../../../../src/gateway/settings.ts';
 import { errorBodyOf, problemOf } from '../../../../src/gateway/common/problems.ts';
@@ -47,12 +52,21 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     ...options.settings,
   };
   const router = new CoordinatorRouter(coordinator, { streamsMax: settings.limits.streamsMax });
-  const app = fastify({ forceCloseConnections: 'idle' });
+  const app = fastify({
+    ...{ forceCloseConnections: 'idle', http: { IncomingMessage: orderlyMessages(mustWait) } },
+    clientErrorHandler: (error, socket) => connections.unreadable(error, socket),
+  });
+  const { limits } = settings;
+  const connections = new Connections(app.server, { limits, refuse: (_, socket) => socket.end() });
+  app.addHook('onClose', async () => connections.stop());
   app.setErrorHandler((error, _request, reply) => {
     const problem = problemOf(errorBodyOf(error));
     void reply.code(problem.status).send(problem);
   });
-  const door = await registerWebSocket(app, { router, settings });
+  const door = await registerWebSocket(app, {
+    ...{ router, settings },
+    handWebSocketsTo: (upgrades) => connections.handWebSocketsTo(upgrades),
+  });
   await app.listen({ host: '127.0.0.1', port: 0 });
   open.push(app);
   const { port } = app.server.address() as AddressInfo;
