@@ -8,8 +8,8 @@
  * writing, a long poll, is told that the connection is unheard of, and then waits for a moment only.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import { headBytes } from './orderly-message.ts';
+import type { Socket } from './orderly-message.ts';
 
 /** What a connection wants of those that it belongs to. */
 export interface ConnectionOwner {

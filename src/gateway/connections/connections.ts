@@ -7,12 +7,12 @@
  * the connection.
  */
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { EventEmitter } from 'node:events';
 import type { Limits } from '../../protocol/limits.ts';
 import { HttpConnection } from './connection.ts';
 import type { ConnectionOwner } from './connection.ts';
 import { headBytes } from './orderly-message.ts';
+import type { Socket } from './orderly-message.ts';
 import { UnreadAnswers } from './unread-answers.ts';
 import { isWebSocket, upgradeOffers } from './upgrades.ts';
 

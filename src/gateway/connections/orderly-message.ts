@@ -5,7 +5,9 @@
  * becomes of it is decided in `connections.ts`.
  */
 import { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+
+/** Of plain connections and of TLS. */
+export type Socket = IncomingMessage['socket'];
 
 /** Whether a request that arrives on the socket now has to wait. */
 export type MustWait = (socket: Socket) => boolean;
