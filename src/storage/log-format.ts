@@ -19,7 +19,8 @@
  * How a torn tail is told from corruption. A batch is written only after the batch before it is on the
  * disk, and a mark only after its predecessor is; so a valid header of a batch or mark proves that all
  * that stands before it was durable and may have been acknowledged. A segment gets its name only after
- * its header and its first batch are on the disk; so a named segment proves all segments before it. Hence:
+ * its header and its first batch are on the disk; so a named segment proves all segments before it. That the
+ * newest one is there is noted in the identity (`opening.ts`) before anything in it counts. Hence:
  *
  * - What cannot be read and has a valid batch or mark *behind* it, or a later segment, or a snapshot at or
  *   beyond it, is **corruption**: the node refuses to start.

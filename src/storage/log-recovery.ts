@@ -142,7 +142,9 @@ class Scan {
       return;
     }
     if (sameEnd(previous, before.end)) return;
-    const problem = `unreadable, but the next segment ${reader.path} follows it`;
+    const isHole = previous.position.zxid > before.end.position.zxid;
+    const what = isHole ? 'the log ends there' : 'it holds another history';
+    const problem = `${what}, but the next file ${reader.path} goes on behind zxid ${previous.position.zxid}`;
     throw this.#damage(before, problem);
   }
 

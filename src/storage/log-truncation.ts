@@ -40,12 +40,8 @@ export async function truncateLog(
   position: LogPosition,
 ): Promise<TruncatedLog> {
   const { disk, segments } = options;
-  const index = Math.max(
-    0,
-    segments.findLastIndex((segment) => segment.firstZxid <= position.zxid),
-  );
-  const segment = segments[index];
-  assert(segment !== undefined, 'a log has a segment');
+  const segment = segmentWith(segments, position);
+  const index = segments.indexOf(segment);
   const cut = await measure(options, segment, position);
   if (cut.surplus) await rewrite(options, { segment, cut, position });
   for (const later of segments.slice(index + 1).reverse()) {
@@ -59,6 +55,13 @@ export async function truncateLog(
   const { end, offset, capacity, salt } = cut;
   const current = { path: segment.path, offset, capacity, salt };
   return { end, current, segments: segments.slice(0, index + 1) };
+}
+
+/** The segment in which a log ends that is cut after `position`. */
+export function segmentWith(segments: readonly Segment[], { zxid }: LogPosition): Segment {
+  const found = segments.findLast(({ firstZxid }) => firstZxid <= zxid) ?? segments[0];
+  assert(found !== undefined, 'a log has a segment');
+  return found;
 }
 
 interface Cut {

@@ -33,8 +33,8 @@ export interface LogWriterOptions {
   readonly salt: () => number;
   readonly onDurable: (position: LogPosition) => void;
   readonly onFailure: (error: Error) => void;
-  /** A segment has got its name. */
-  readonly onSegment: (segment: Segment) => void;
+  /** A segment has got its name; nothing in it counts before this has resolved. */
+  readonly onSegment: (segment: Segment) => Promise<void>;
 }
 
 interface CurrentSegment {
@@ -274,8 +274,8 @@ export class LogWriter {
     const firstZxid = before.position.zxid + 1;
     const path = segmentPath(firstZxid);
     await file.publish(path);
+    await onSegment({ path, firstZxid });
     this.#segment = { file, salt, capacity: spare.bytes, offset };
-    onSegment({ path, firstZxid });
     await old?.close();
     spare.prepare();
   }

@@ -12,7 +12,14 @@ import type { Disk } from './disk.ts';
 import { CorruptionError, InconsistentDirectoryError } from './errors.ts';
 import { finishInstall } from './install.ts';
 import type { LogEnd } from './log-format.ts';
-import { logDirectory, readRecords, recoverLog, type RecoveredLog } from './log-recovery.ts';
+import {
+  listSegments,
+  logDirectory,
+  readRecords,
+  recoverLog,
+  segmentPath,
+} from './log-recovery.ts';
+import type { RecoveredLog, Segment } from './log-recovery.ts';
 import { eraseTail, secureTail } from './log-tail.ts';
 import { rewrittenPath } from './log-truncation.ts';
 import { readSnapshotFile } from './snapshot-file.ts';
@@ -52,6 +59,13 @@ export interface Identity {
   readonly recovering?: true;
   /** It has learned epochs that it never promised, having no vote: its promise may be behind its log. */
   readonly learner?: true;
+  /**
+   * First zxid of the newest segment, noted before anything in it is reported durable: nothing else knows of it.
+   * A later one may be there, after a crash. Absent in what was written by a release that did not note it.
+   */
+  readonly newestSegment?: number;
+  /** A promise has been given: whose files are gone has lost it. */
+  readonly promised?: true;
   /** The log and the snapshots are wrong, and are set aside at the next start. */
   readonly condemned?: true;
 }
@@ -145,6 +159,7 @@ type Twins = Pick<Found, 'identity' | 'promise'>;
 async function examineLog(parts: Parts, twins: Twins): Promise<Found> {
   const { disk, checksum, segmentBytes } = parts.options;
   await finishInstall({ disk, checksum, segmentBytes, salt: parts.salt });
+  checkNewest(twins, await listSegments(disk));
   const snapshot = await parts.snapshots.recover();
   const log = await recoverLog(disk, snapshot.newest, checksum);
   const found = { ...twins, snapshot, log, alarms: [] };
@@ -165,13 +180,15 @@ async function setAside(parts: Parts, twins: Twins, damage: Error): Promise<Foun
   const { disk } = parts.options;
   const { identity, promise } = twins;
   if (identity.value === undefined) throw damage;
-  const neverPromised = identity.value.learner === true && promise.copies === 0;
+  const { learner, promised } = identity.value;
+  const neverPromised = learner === true && promised !== true && promise.copies === 0;
   if (promise.value === undefined && !neverPromised) throw damage;
   if (damage instanceof PromiseBehindError) throw damage;
   const { incarnation, clusterId } = identity.value;
   const value = {
     incarnation,
     ...(clusterId !== undefined && { clusterId }),
+    ...(promised === true && { promised }),
     recovering: true,
   } as const;
   // Before anything is moved: what is left after a crash may look like a whole log, only shorter.
@@ -209,13 +226,25 @@ async function moveAside(disk: Disk): Promise<string> {
 /** The promise is not the last one that was given. */
 class PromiseBehindError extends InconsistentDirectoryError {}
 
+/** The newest file of the log is known by its name alone, until something follows it. */
+function checkNewest({ identity }: Twins, segments: readonly Segment[]): void {
+  const { newestSegment = 0 } = identity.value ?? {};
+  if ((segments.at(-1)?.firstZxid ?? 0) >= newestSegment) return;
+  if (segments.length === 0) throw new InconsistentDirectoryError('its log is missing');
+  throw new CorruptionError({
+    ...{ file: segmentPath(newestSegment), offset: 0, zxid: newestSegment },
+    problem: 'the file is missing, and it was the newest one of the log',
+  });
+}
+
 /** Each part of a data directory proves that others were there before it. */
 function checkCompleteness(found: Found): void {
   checkIdentity(found);
   const { identity, promise, log } = found;
   const isEmpty = log.end.position.zxid === 0;
   const isLearner = identity.value?.learner === true;
-  if (promise.value === undefined && (promise.copies > 0 || (!isEmpty && !isLearner))) {
+  const isGiven = promise.copies > 0 || identity.value?.promised === true;
+  if (promise.value === undefined && (isGiven || (!isEmpty && !isLearner))) {
     throw new InconsistentDirectoryError(
       'neither copy of its promise file can be read, so this node cannot know what it promised',
     );

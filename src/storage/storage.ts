@@ -25,7 +25,7 @@ import { install } from './install.ts';
 import { LogCursor } from './log-cursor.ts';
 import type { LogEnd } from './log-format.ts';
 import { logDirectory, type Segment } from './log-recovery.ts';
-import { truncateLog } from './log-truncation.ts';
+import { segmentWith, truncateLog } from './log-truncation.ts';
 import { LogWriter } from './log-writer.ts';
 import { examine, partsOf, recoveredOf, repair } from './opening.ts';
 import type { Found, Identity, Parts, Recovered, StorageOptions } from './opening.ts';
@@ -53,6 +53,8 @@ export class Storage {
   readonly #failureListeners: FailureListener[] = [];
   readonly #spaceListeners: (() => void)[] = [];
   #identity: Identity;
+  /** The identity is on the disk, in whatever version. */
+  #isIdentified: boolean;
   #promise: EpochPromise | undefined;
   /** Of the promise that is on the disk. */
   #promisedEpoch: number;
@@ -67,7 +69,9 @@ export class Storage {
 
   private constructor(parts: Parts, found: Found, identity: Identity) {
     this.#parts = parts;
-    this.#identity = identity;
+    // What was written by a release that did not note it is noted with the next thing that is.
+    this.#identity = { ...identity, ...(found.promise.value !== undefined && { promised: true }) };
+    this.#isIdentified = found.identity.value !== undefined;
     this.#promise = found.promise.value;
     this.#promisedEpoch = found.promise.value?.epoch ?? 0;
     this.#segments = [...found.log.segments];
@@ -88,7 +92,10 @@ export class Storage {
         onFailure: (error) => {
           for (const listener of this.#failureListeners) listener(error);
         },
-        onSegment: (segment) => this.#segments.push(segment),
+        onSegment: (segment) => {
+          this.#segments.push(segment);
+          return this.#noteNewest(segment.firstZxid);
+        },
       },
       found.log.end,
     );
@@ -153,6 +160,7 @@ export class Storage {
     assert(promise.epoch >= (this.#promise?.epoch ?? 0), 'a promise never gets lower');
     this.#promise = promise;
     await this.#orFail(this.#parts.promiseFile.write(promise));
+    await this.#orFail(this.#note({ promised: true }));
     this.#promisedEpoch = Math.max(this.#promisedEpoch, promise.epoch);
   }
 
@@ -203,6 +211,7 @@ export class Storage {
         const { disk, checksum, segmentBytes } = this.#parts.options;
         const { salt } = this.#parts;
         const log = { disk, checksum, segmentBytes, segments: this.#segments, salt };
+        await this.#mayEndIn(segmentWith(this.#segments, position).firstZxid);
         const result = await truncateLog(log, position);
         this.#segments = [...result.segments];
         return result;
@@ -234,7 +243,10 @@ export class Storage {
       return this.#alone(async () => {
         const { disk, checksum, segmentBytes } = this.#parts.options;
         const options = { disk, checksum, segmentBytes, salt: this.#parts.salt };
+        const firstZxid = at.position.zxid + 1;
+        await this.#mayEndIn(firstZxid);
         const { segment, current } = await install(options, snapshot.path, at);
+        await this.#note({ newestSegment: firstZxid });
         this.#segments = [segment];
         this.#parts.snapshots.replaced({ zxid: at.position.zxid, bytes });
         return { end: at, current };
@@ -341,15 +353,51 @@ export class Storage {
     this.#writer.holdUntil(this.#orFail(this.#parts.identityFile.write(this.#identity)));
   }
 
-  /** The log has its first segment before the directory has an identity: one without the other is a loss. */
-  async #begin(found: Found): Promise<void> {
-    if (found.log.current === undefined) {
+  /**
+   * The log has its first segment before the directory has an identity: one without the other is a loss. What a
+   * crash, or a release that did not know of it, has left unnoted is noted before anything is built on it.
+   */
+  async #begin({ log }: Found): Promise<void> {
+    const { current, segments } = log;
+    const newest = segments.at(-1);
+    if (current === undefined || newest === undefined) {
       await this.#writer.begin();
-    } else {
-      await this.#writer.resume(found.log.current);
-      this.#spare.prepare();
+      return;
     }
-    if (found.identity.value === undefined) await this.#parts.identityFile.write(this.#identity);
+    await this.#writer.resume(current);
+    this.#spare.prepare();
+    await this.#noteNewest(newest.firstZxid);
+  }
+
+  /**
+   * On a full disk it waits for the next segment, or the next start: that a log goes on must need no room, and only
+   * the loss of this file would not be noticed.
+   */
+  async #noteNewest(firstZxid: number): Promise<void> {
+    const before = this.#identity.newestSegment;
+    try {
+      await this.#note({ newestSegment: firstZxid });
+    } catch (error) {
+      if (!this.#isIdentified || !isFull(error)) throw error;
+      const { newestSegment: _unnoted, ...identity } = this.#identity;
+      this.#identity = { ...identity, ...(before !== undefined && { newestSegment: before }) };
+    }
+  }
+
+  /** Resolves when the identity says so on the disk. */
+  async #note(facts: Partial<Identity>): Promise<void> {
+    const noted = { ...this.#identity, ...facts };
+    const isNews = noted.newestSegment !== this.#identity.newestSegment;
+    if (!isNews && noted.promised === this.#identity.promised) return;
+    this.#identity = noted;
+    await this.#parts.identityFile.write(noted);
+    this.#isIdentified = true;
+  }
+
+  /** Files behind this one are about to go: their names go first, so that nobody misses them after a crash. */
+  async #mayEndIn(firstZxid: number): Promise<void> {
+    const { newestSegment = 0 } = this.#identity;
+    if (firstZxid < newestSegment) await this.#note({ newestSegment: firstZxid });
   }
 
   async #writeSnapshot(
@@ -404,4 +452,8 @@ export class Storage {
       throw error;
     }
   }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOSPC';
 }

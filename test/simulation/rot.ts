@@ -46,15 +46,16 @@ async function rotSnapshot(disk: MemoryDisk, { which, where }: Place) {
   return name === undefined ? undefined : flip(disk, `snapshots/${name}`, where);
 }
 
-/** Of the log never the last segment, of which nothing else knows; a copy or a snapshot has another in its place. */
+/**
+ * Of the log any file, also the newest; a copy or a snapshot has another in its place. Who has promised nothing yet and
+ * finds no log does not start: it might have lost its promise with it.
+ */
 async function loseFile(disk: MemoryDisk, { suffix, which, where }: Place) {
-  const segments = (await segmentsOf(disk)).slice(0, -1);
+  const copies = await copiesOf(disk, suffix);
+  const hasPromised = copies.includes(`promise.${suffix}`);
+  const segments = hasPromised ? await segmentsOf(disk) : [];
   const snapshots = (await filesIn(disk, 'snapshots')).filter((name) => name.endsWith('.snapshot'));
-  const kinds = [
-    await copiesOf(disk, suffix),
-    segments,
-    snapshots.map((name) => `snapshots/${name}`),
-  ];
+  const kinds = [copies, segments, snapshots.map((name) => `snapshots/${name}`)];
   const candidates = kinds[Math.floor(which * kinds.length)] ?? [];
   const path = candidates[Math.floor(where * candidates.length)];
   if (path !== undefined) disk.lose(path);

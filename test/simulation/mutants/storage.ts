@@ -83,6 +83,28 @@ export const storageMutants: readonly Mutation[] = [
     ],
   },
   {
+    name: 'newestFileIsNotMissed',
+    rule: 'A log of which the newest file is missing is damaged, and does not end there.',
+    edits: [
+      {
+        file: 'storage/opening.ts',
+        find: 'if ((segments.at(-1)?.firstZxid ?? 0) >= newestSegment) return;',
+        replace: 'if (newestSegment >= 0) return;',
+      },
+    ],
+  },
+  {
+    name: 'newestFileNamedTooLate',
+    rule: 'Nothing in a file of the log counts before its name is noted on disk.',
+    edits: [
+      {
+        file: 'storage/log-writer.ts',
+        find: 'await onSegment({ path, firstZxid });',
+        replace: 'void onSegment({ path, firstZxid });',
+      },
+    ],
+  },
+  {
     name: 'checksumUnchecked',
     rule: 'What a loss of power has torn is not taken for a record: its checksum is compared.',
     edits: [

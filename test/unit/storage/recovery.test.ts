@@ -160,7 +160,7 @@ describe('damage to what was durable', () => {
       await expect(openStorage(holed)).rejects.toThrow(CorruptionError);
     }
     for (const lost of files) disk.lose(`log/${lost}`);
-    await expect(openStorage(disk.powerLoss())).rejects.toThrow(/there are snapshots, but no log/);
+    await expect(openStorage(disk.powerLoss())).rejects.toThrow(/its log is missing/);
   });
 });
 
