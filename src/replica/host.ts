@@ -104,6 +104,8 @@ export interface ReplicaMetrics {
   readonly snapshotsInstalled: number;
   readonly requestsForwarded: number;
   readonly diskNearlyFull: boolean;
+  /** For how long the disk has completed nothing of what it was given, milliseconds; 0 while it does not hang. */
+  readonly diskStalledMs: number;
   readonly digest: string;
 }
 

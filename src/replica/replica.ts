@@ -17,6 +17,7 @@ import type { Transaction } from '../tree/index.ts';
 import type { LogPosition, LogRecord, Zab, ZabStatus } from '../zab/index.ts';
 import { absentText, isStranger, strangerText } from './absent.ts';
 import { Core } from './core.ts';
+import { DiskSilence } from './disk-silence.ts';
 import { Drive } from './drive.ts';
 import type { DriveHooks, LostRequests } from './drive-hooks.ts';
 import { EventDelivery } from './events.ts';
@@ -64,6 +65,7 @@ export class Replica implements DriveHooks {
   readonly #storage: Storage;
   readonly #events: EventDelivery;
   readonly #snapshotter: Snapshotter;
+  readonly #diskSilence: DiskSilence;
   readonly #drive: Drive;
   readonly #requests: RequestPath;
   readonly #onFatal: (error: Error) => void;
@@ -92,6 +94,7 @@ export class Replica implements DriveHooks {
     const random = (): number => (randomBytes(1)[0] ?? 0) / 256;
     const sinceLast = core.memory.unapplied;
     this.#snapshotter = new Snapshotter(core, storage, { random, sinceLast });
+    this.#diskSilence = new DiskSilence(core.log);
     this.#drive = new Drive({
       ...{ core, zab, storage, events: this.#events },
       makePrep: () => this.#makePrep(),
@@ -127,6 +130,7 @@ export class Replica implements DriveHooks {
       ...{ core: this.#core, zab: this.#zab.status, clusterId: this.#zab.clusterId },
       ...{ availability, seen: members, committed, links: this.#links, urls: this.#urls },
       ...{ serving: this.#drive.serving, stopping: this.#stopping },
+      diskStalledMs: this.#zab.diskStalledMs,
     });
   }
 
@@ -233,6 +237,7 @@ export class Replica implements DriveHooks {
       ringOldestZxid: ring.oldestResumeZxid,
       idempotencyKeys: state.idempotency.size,
       diskNearlyFull: this.#drive.space.nearlyFull,
+      diskStalledMs: this.#zab.diskStalledMs,
       digest: state.digest(),
     };
   }
@@ -241,6 +246,7 @@ export class Replica implements DriveHooks {
   tick(): void {
     const nowMs = this.#core.clock.monotonicMs();
     this.#drive.tick(nowMs);
+    this.#diskSilence.tick(nowMs, this.#zab.diskStalledMs);
     this.#requests.tick(nowMs);
     if (nowMs >= this.#handOverUntilMs) this.#whenHandedOver();
     this.#drive.run();

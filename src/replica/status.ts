@@ -6,6 +6,7 @@ import type { ZabStatus } from '../zab/index.ts';
 import { isStranger } from './absent.ts';
 import type { AvailabilityState } from './availability.ts';
 import type { Core } from './core.ts';
+import { diskSilenceText } from './disk-silence.ts';
 import type { MemberSettings } from './host.ts';
 import type { MemberView } from './peer-messages.ts';
 
@@ -24,6 +25,8 @@ export interface StatusParts {
   readonly committed: Zxid;
   readonly serving: boolean;
   readonly stopping: boolean;
+  /** For how long the disk has completed nothing, milliseconds; 0 while it does not hang. */
+  readonly diskStalledMs: number;
 }
 
 export function statusOf(parts: StatusParts): CoordinatorStatus {
@@ -99,8 +102,11 @@ function stateOf(
 }
 
 /** Why this node does not serve, a few words for whoever waits for it. */
-function reasonOf({ core, zab, serving, stopping }: StatusParts): string | undefined {
+function reasonOf(parts: StatusParts): string | undefined {
+  const { core, zab, serving, stopping, diskStalledMs } = parts;
   if (stopping) return 'stopping';
+  // Also of one that serves: it can still be read from, but every write given to it waits.
+  if (diskStalledMs > 0) return diskSilenceText(diskStalledMs);
   if (serving) return undefined;
   switch (zab.role) {
     case 'looking':

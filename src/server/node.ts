@@ -48,6 +48,9 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
+/** Between two lines of the log about a recovery that takes long, milliseconds. */
+const RECOVERY_TOLD_MS = 10_000;
+
 /** Connections that the system accepts on its own while the event loop is busy. */
 const LISTEN_BACKLOG = 1024;
 
@@ -79,7 +82,7 @@ interface Place {
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { config, logger } = options;
   const place: Place = { url: '', links: undefined };
-  const recovery = await recover(options, place);
+  const recovery = await toldOf(options, recover(options, place));
   const { replica } = recovery;
   const doors = await openDoors(options, recovery, place);
   let stopped: Promise<void> | undefined;
@@ -153,6 +156,26 @@ async function recover(options: NodeOptions, place: Place): Promise<Recovery> {
     const freeBytes = await disk?.freeBytes().catch(() => undefined);
     const { dataDir, segmentSize: segmentBytes } = config;
     throw storageStartError(error, dataDir, { freeBytes, segmentBytes });
+  }
+}
+
+/** Says in the log that a recovery takes long: nobody can ask the node yet, and a disk that hangs looks the same. */
+async function toldOf(
+  { config: { dataDir }, logger }: NodeOptions,
+  recovering: Promise<Recovery>,
+): Promise<Recovery> {
+  let seconds = 0;
+  const timer = setInterval(() => {
+    seconds += RECOVERY_TOLD_MS / 1000;
+    logger.warn(
+      { dataDir, seconds },
+      `the data directory is not recovered after ${seconds} s: its log is long, or its disk hangs`,
+    );
+  }, RECOVERY_TOLD_MS);
+  try {
+    return await recovering;
+  } finally {
+    clearInterval(timer);
   }
 }
 

@@ -17,6 +17,11 @@ export class DiskWatch {
     return nowMs > this.#busySinceMs + timeouts.diskStallMs;
   }
 
+  /** For how long it has completed nothing, milliseconds; 0 while it does not hang. */
+  get stalledMs(): number {
+    return this.isStalled ? this.#context.nowMs - (this.#busySinceMs ?? 0) : 0;
+  }
+
   handedOut(records: boolean, promise: boolean): void {
     if (promise) this.#promises += 1;
     if (records || promise) this.#busySinceMs ??= this.#context.nowMs;

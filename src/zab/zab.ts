@@ -62,6 +62,11 @@ export class Zab {
     this.#toldApplicable = committed;
   }
 
+  /** For how long the disk has completed nothing of what it was given, milliseconds; 0 while it does not hang. */
+  get diskStalledMs(): number {
+    return this.#disk.stalledMs;
+  }
+
   get status(): ZabStatus {
     return statusOf(this.#context, this.#roles.role, this.#roles.tenure);
   }

@@ -1,7 +1,9 @@
 /** What a node tells those who watch over it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Gate, GatedDisk } from '../support/gated-disk.ts';
 import { startInProcess } from '../support/in-process.ts';
 import type { InProcessNode } from '../support/in-process.ts';
+import { until } from '../support/waiting.ts';
 
 let node: InProcessNode;
 beforeEach(async () => {
@@ -44,6 +46,47 @@ describe('health', () => {
       detail: 'this node is not ready: stopping',
     });
     expect((await fetch(`${node.url}/health/live`)).status).toBe(200);
+  });
+
+  it('is a problem while the disk of a node hangs, and not once it goes on', async () => {
+    const gate = new Gate();
+    const hanging = await startInProcess({
+      settings: { peerTimeout: 150, tickMs: 100 },
+      wrapDisk: (disk) => new GatedDisk(disk, gate),
+    });
+    const ready = (): Promise<Response> => fetch(`${hanging.url}/health/ready`);
+    const stalledSeconds = async (): Promise<number> => {
+      const text = await (await fetch(`${hanging.url}/metrics`)).text();
+      return Number(/^zoogate_disk_stalled_seconds (\S+)$/m.exec(text)?.[1]);
+    };
+    try {
+      expect((await ready()).status).toBe(200);
+      expect(await stalledSeconds()).toBe(0);
+      gate.hold();
+      const answer = fetch(`${hanging.url}/znodes/a`, { method: 'PUT', body: 'x' });
+      const refused = await until('a node that is not ready', async () => {
+        const response = await ready();
+        return response.status === 503 ? response : undefined;
+      });
+      expect(await refused.json()).toMatchObject({
+        code: 'CONNECTIONLOSS',
+        detail: expect.stringMatching(
+          /^this node is not ready: the disk has completed nothing for \d+\.\d s$/,
+        ) as string,
+      });
+      expect(await stalledSeconds()).toBeGreaterThan(0.1);
+      expect((await fetch(`${hanging.url}/health/live`)).status).toBe(200);
+      gate.release();
+      expect((await answer).status).toBe(201);
+      await until('a node that is ready', async () => (await ready()).ok || undefined);
+      expect(await stalledSeconds()).toBe(0);
+      await until('the line of the log', () => hanging.complaints.length > 1 || undefined);
+      expect(hanging.complaints[0]).toContain('this node acknowledges no writes until it does');
+      expect(hanging.complaints[1]).toContain('the disk completes writes again');
+    } finally {
+      gate.release();
+      await hanging.remove();
+    }
   });
 
   it('takes no other method', async () => {

@@ -138,6 +138,11 @@ const processGauges: readonly ReadRow[] = [
     read: ({ replica }) => (replica.diskNearlyFull ? 1 : 0),
   },
   {
+    name: 'disk_stalled_seconds',
+    help: 'For how long the disk has completed nothing of what it was given; 0 while it works',
+    read: ({ replica }) => replica.diskStalledMs / MS_PER_SECOND,
+  },
+  {
     name: 'snapshot_seconds',
     help: 'Duration of the last snapshot; 0 before the first',
     read: ({ replica }) => replica.snapshotMs / MS_PER_SECOND,
