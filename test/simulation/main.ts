@@ -1,5 +1,6 @@
 /** `npm run simulate`: one seed with its trace, as many as a time allows, the mutants, or a whole small space. */
 import { commandLine, numberOf, refuse } from '../support/command-line.ts';
+import { huntOnDisk } from '../support/disk-trace/hunt.ts';
 import { exhaustiveOptions, runExhaustive, spaceOf } from './exhaustive/command.ts';
 import { faultNames, faultsOf } from './fault-options.ts';
 import { keepSchedule, minimise, readSchedule, textOfFault } from './schedule.ts';
@@ -8,6 +9,7 @@ import type { Outcome, SimulateOptions } from './simulate.ts';
 import { simulateMany } from './fleet.ts';
 import { hunt } from './hunt.ts';
 import type { Finding } from './hunt.ts';
+import { diskMutants } from './mutants/disk.ts';
 import { mutants } from './mutants/index.ts';
 import { MutantTable } from './mutants/table.ts';
 
@@ -117,13 +119,19 @@ async function measure(names: readonly string[]): Promise<void> {
     numberOf(usage, 'seeds', values.seeds),
     numberOf(usage, 'seconds', values.seconds ?? '3600'),
   ];
-  const onFinding = async (finding: Finding): Promise<void> => {
-    const { name, seed, failure, tried } = finding;
-    const how = seed === undefined ? `not found in ${tried} seeds` : `seed ${seed}: ${failure}`;
-    console.log(`${name}: ${how}`);
-    await table.enter(finding);
+  const enter = async (name: string, found: string, by: string): Promise<void> => {
+    console.log(`${name}: ${found} ${by}`);
+    await table.enter(name, { found, by });
   };
-  await hunt({ mutants: wanted, seeds, seconds, ...jobs, onFinding });
+  const onFinding = ({ name, seed, failure, tried }: Finding): Promise<void> => {
+    return enter(name, seed === undefined ? `not found in ${tried} seeds` : String(seed), failure);
+  };
+  const simulated = wanted.filter((mutant) => !diskMutants.includes(mutant));
+  await hunt({ mutants: simulated, seeds, seconds, ...jobs, onFinding });
+  for (const mutant of wanted.filter((each) => diskMutants.includes(each))) {
+    const { trial = 'not found in any trial', finding } = await huntOnDisk(mutant);
+    await enter(mutant.name, trial, finding);
+  }
 }
 
 /** Plays one run, and when it fails says what is the least of it that fails. */

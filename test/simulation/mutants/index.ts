@@ -1,10 +1,11 @@
 /**
- * What the simulator has to find: faults of every kind, each breaking one rule. `MUTANTS.md` says how long it
- * takes.
+ * What has to be found: faults of every kind, each breaking one rule. `MUTANTS.md` says how long it takes, or
+ * in which trial it happens.
  */
 import type { Mutation } from '../../support/mutations/mutation.ts';
 import { zabMutations } from '../../support/mutations/zab.ts';
 import type { ZabMutationName } from '../../support/mutations/zab.ts';
+import { diskMutants } from './disk.ts';
 import { protocolMutants } from './protocol.ts';
 import { requestMutants } from './requests.ts';
 import { sessionMutants } from './sessions.ts';
@@ -23,7 +24,8 @@ const replaced: Readonly<Partial<Record<ZabMutationName, string>>> = {
   followTheSilent: 'followOnHearsay',
 };
 
-export const mutants: readonly Mutation[] = [
+/** By the simulator. */
+export const simulatedMutants: readonly Mutation[] = [
   ...zabMutations.filter(({ name }) => replaced[name] === undefined),
   ...protocolMutants,
   ...storageMutants,
@@ -31,3 +33,5 @@ export const mutants: readonly Mutation[] = [
   ...sessionMutants,
   ...treeMutants,
 ];
+
+export const mutants: readonly Mutation[] = [...simulatedMutants, ...diskMutants];

@@ -1,8 +1,7 @@
-/** `MUTANTS.md`: what the simulator finds, and after how many seeds. Measured again by a command, a part at a time. */
+/** `MUTANTS.md`: which faults of the code are found, by what. Measured again by a command, a part at a time. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format } from 'prettier';
 import type { Mutation } from '../../support/mutations/mutation.ts';
-import type { Finding } from '../hunt.ts';
 
 const file = new URL('../MUTANTS.md', import.meta.url);
 
@@ -11,8 +10,11 @@ const NOT_MEASURED = 'not measured';
 /** Characters of what was found that the table shows. */
 const FAILURE_CHARACTERS = 90;
 
-interface Row {
+/** What is known of a mutant. */
+export interface Row {
+  /** The seed or the trial that finds it. */
   readonly found: string;
+  /** What that has said. */
   readonly by: string;
 }
 
@@ -33,8 +35,9 @@ export class MutantTable {
   }
 
   /** Writes the whole file, one state of it after the other. */
-  enter(finding: Finding): Promise<void> {
-    this.#rows.set(finding.name, rowOf(finding));
+  enter(name: string, { found, by }: Row): Promise<void> {
+    const [line = ''] = by.replaceAll('|', '/').split('\n');
+    this.#rows.set(name, { found, by: line.slice(0, FAILURE_CHARACTERS) });
     this.#writing = this.#writing.then(async () => {
       writeFileSync(file, await format(this.#text(), { parser: 'markdown', printWidth: 100 }));
     });
@@ -56,24 +59,20 @@ export class MutantTable {
       '# What the simulator finds',
       '',
       'Each mutant is the code with one fault in it, which breaks one rule. It is run with seeds from 1 on until',
-      'an invariant is broken; a seed that fails without the fault does not count. Measured again by',
-      '`npm run simulate -- --mutants`, or `-- --mutants NAME` for one of them; `--missing` measures those that are',
-      'not measured. The mutants are in `mutants/` and in `../support/mutations/zab.ts`.',
+      'an invariant is broken; a seed that fails without the fault does not count. What lies between the storage',
+      'and the system (`mutants/disk.ts`) no simulated disk shows: there a process is followed at its system',
+      'calls, without a fault of the disk and with some, and the table names the first trial that finds it.',
+      'Measured again by `npm run simulate -- --mutants`, or `-- --mutants NAME` for one of them; `--missing`',
+      'measures those that are not measured. The mutants are in `mutants/` and in `../support/mutations/zab.ts`.',
       '',
       `${lines.length} mutants: ${lines.length - missed - unmeasured} found, ${missed} not found, ${unmeasured} not measured.`,
       '',
-      '| mutant | rule that it breaks | found at seed | by |',
+      '| mutant | rule that it breaks | found at seed, or in trial | by |',
       '| --- | --- | --- | --- |',
       ...lines,
       '',
     ].join('\n');
   }
-}
-
-function rowOf({ seed, failure, tried }: Finding): Row {
-  if (seed === undefined) return { found: `not found in ${tried} seeds`, by: '' };
-  const [line = ''] = failure.replaceAll('|', '/').split('\n');
-  return { found: String(seed), by: line.slice(0, FAILURE_CHARACTERS) };
 }
 
 function readRows(): Map<string, Row> {

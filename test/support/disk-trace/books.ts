@@ -10,6 +10,7 @@ import type { TraceEvent } from './events.ts';
 
 const O_CREAT = 0o100;
 const O_TRUNC = 0o1000;
+const EINTR = 4;
 
 /** The file at an offset, or its length. */
 interface Change {
@@ -153,6 +154,8 @@ export class Books {
     const call = callOf(event);
     const { inode, changes, names } = this.#syncing.get(call) ?? missing('sync', call);
     this.#syncing.delete(call);
+    // It has done nothing, and is begun anew: libuv does that by itself.
+    if (error === EINTR) return;
     for (const change of changes) {
       if (error !== 0) change.isLost = true;
       else if (!change.isLost) change.isCertain = true;

@@ -13,6 +13,7 @@ import type { Verdict } from './judge.ts';
 
 const CREATE = 0o100;
 const EIO = 5;
+const EINTR = 4;
 
 /** A trace written call by call; each call has ended before the next begins, unless it is left open. */
 class Script {
@@ -142,6 +143,13 @@ describe('an acknowledged write', () => {
     expect(verdictOf(script.acknowledge('/b')).findings).toEqual([
       '/b is acknowledged, and certain in 0 directories, not 1',
     ]);
+  });
+
+  test('is right when a sync that was interrupted has been done after all', () => {
+    const script = node();
+    const fd = script.file(log, 'head');
+    script.write(fd, '/b').sync(fd, EINTR).acknowledge('/b').sync(fd).acknowledge('/b');
+    expect(verdictOf(script).findings).toHaveLength(1);
   });
 
   test('is right when it is written again after a sync that failed', () => {

@@ -64,14 +64,17 @@ static struct {
   dev_t device;
   ino_t inode;
 } files[FDS];
-/* The next write to it fails with ENOSPC: a short write has been its warning. */
-static uint8_t is_full[FDS];
+/* Writes to it fail with ENOSPC: the next one, or all. A short write has been the warning. */
+static enum { ROOM = 0, FULL_ONCE, FULL } room[FDS];
 static uint32_t calls;
 
 /*
- * KIND: EIO, ENOSPC, EINTR (the call does nothing and fails), short (half of a write is written), full (the
- * same, and the next write to the file fails with ENOSPC), hang (the call waits for the gate).
- * CLASS: any, write, sync, name (rename, unlink, mkdir), open, read. N: from 1, or * for every one.
+ * KIND: EIO, ENOSPC, EINTR (the call does nothing and fails), short (half of a write is written), moment (the
+ * same, and the next write to the file fails with ENOSPC), full (the same, and all further ones do), hang (the
+ * call waits for the gate). libuv goes on after a short write by itself; what Node calls a short write is one
+ * after which another has failed.
+ * CLASS: any, write, sync, name (rename, unlink, mkdir), open, read. N: from 1, or * for every one; of calls
+ * that are interrupted every second one.
  */
 static struct fault {
   char kind[16];
@@ -142,7 +145,7 @@ static void remember(int fd) {
   files[fd].is_ours = 1;
   files[fd].device = now.st_dev;
   files[fd].inode = now.st_ino;
-  is_full[fd] = 0;
+  room[fd] = ROOM;
 }
 
 /* The fault that is due at this call, or NULL. */
@@ -150,7 +153,9 @@ static const char *due(const char *class) {
   if (fault.kind[0] == 0) return NULL;
   if (strcmp(fault.class, "any") != 0 && strcmp(fault.class, class) != 0) return NULL;
   uint32_t now = __atomic_add_fetch(&fault.seen, 1, __ATOMIC_SEQ_CST);
-  return fault.number == 0 || now == fault.number ? fault.kind : NULL;
+  if (fault.number != 0) return now == fault.number ? fault.kind : NULL;
+  /* Who tries again after an interruption must come to an end. */
+  return strcmp(fault.kind, "EINTR") == 0 && now % 2 == 0 ? NULL : fault.kind;
 }
 
 /* @returns an errno with which the call fails without being made; 0 for a call that is made */
@@ -234,12 +239,15 @@ static ssize_t write_below(int fd, const uint8_t *bytes, size_t length, int64_t 
   struct head head = {.op = WRITE, .id = next_call(), .fd = fd, .offset = offset,
                       .result = (int64_t)length, .fault = kind != NULL};
   note(head, "", NULL, 0);
-  int failure = is_full[fd] ? ENOSPC : suffer(kind);
+  int failure = room[fd] != ROOM ? ENOSPC : suffer(kind);
+  if (room[fd] == FULL_ONCE) room[fd] = ROOM;
   ssize_t result = -1;
   if (failure == 0) {
-    if (kind != NULL && (strcmp(kind, "short") == 0 || strcmp(kind, "full") == 0)) {
-      if (length > 1) length /= 2;
-      if (strcmp(kind, "full") == 0) is_full[fd] = 1;
+    int is_moment = kind != NULL && strcmp(kind, "moment") == 0;
+    int is_full = kind != NULL && strcmp(kind, "full") == 0;
+    if (length > 1 && (is_moment || is_full || (kind != NULL && strcmp(kind, "short") == 0))) {
+      length /= 2;
+      if (is_full || is_moment) room[fd] = is_full ? FULL : FULL_ONCE;
     }
     result = is_positioned ? (ssize_t)syscall(SYS_pwrite64, fd, bytes, length, offset)
                            : (ssize_t)syscall(SYS_write, fd, bytes, length);

@@ -46,7 +46,7 @@ function compile(): Preload {
 
 /** What a call suffers: see `struct fault` in `preload.c`. */
 export interface Fault {
-  readonly kind: 'EIO' | 'ENOSPC' | 'EINTR' | 'short' | 'full' | 'hang';
+  readonly kind: 'EIO' | 'ENOSPC' | 'EINTR' | 'short' | 'moment' | 'full' | 'hang';
   readonly class: 'any' | 'write' | 'sync' | 'name' | 'open' | 'read';
   /** The number of the call in its class, from 1. */
   readonly at: number | 'every';

@@ -10,7 +10,7 @@ import { preload } from './preload.ts';
 
 /** So little that a few writes bring new files of the log, snapshots, and the removal of what these replace. */
 export const smallArgs = [
-  ...['--segment-size', '1MiB', '--snapshot-every', '16', '--snapshots-retained', '1'],
+  ...['--segment-size', '1MiB', '--snapshot-every', '8', '--snapshots-retained', '1'],
   ...['--log-format', 'json'],
 ];
 
