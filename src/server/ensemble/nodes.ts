@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
+import { endsWithParentVariable } from '../parent.ts';
 import type { PlannedNode } from './plan.ts';
 
 export interface NodeExit {
@@ -54,7 +55,8 @@ export class Nodes {
     const args = ['serve', '--config', node.settingsFile, '--log-format', 'pretty', ...serveArgs];
     const child = spawn(process.execPath, [executable, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: withoutSettings(process.env),
+      // Nodes of an ensemble that was killed would hold its ports and its data.
+      env: { ...withoutSettings(process.env), [endsWithParentVariable]: '1' },
     });
     this.#children.set(node.id, child);
     for (const output of [child.stdout, child.stderr]) {
