@@ -17,7 +17,8 @@ Commands:
   ensemble                   run several nodes on this machine, to try an ensemble out
   health                     ask a node whether it works, or is ready
   log list|verify|print      show the log of a stopped node
-  snapshot list|verify|print show the snapshots of a stopped node
+  snapshot list|verify|print show the snapshots of a stopped node, or one that was downloaded
+  hash-password              make the value of --super-digest from a password
 
 Options:
   -h, --help                 show this text, or that of a command
@@ -45,6 +46,7 @@ const commands: Readonly<Record<string, Command>> = {
   ensemble: async (args) => (await import('./ensemble/index.ts')).ensembleCommand(args),
   health: async (args) => (await import('./health-check.ts')).healthCommand(args),
   log: async (args) => (await import('./offline/index.ts')).logCommand(args),
+  'hash-password': async (args) => (await import('./hash-password.ts')).hashPasswordCommand(args),
   snapshot: async (args) => (await import('./offline/index.ts')).snapshotCommand(args),
 };
 

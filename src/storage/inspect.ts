@@ -56,7 +56,9 @@ export interface SnapshotListing {
   readonly bytes: number;
 }
 
-export interface SnapshotReport extends SnapshotListing {
+export interface SnapshotReport extends Pick<SnapshotListing, 'file' | 'bytes'> {
+  /** By the name of the file, else by its header. */
+  readonly zxid?: number;
   /** Undefined when the header cannot be read. */
   readonly epoch?: number;
   readonly status: 'ok' | 'damaged';
@@ -112,18 +114,30 @@ export async function* listSnapshotFiles({ disk }: Inspection): AsyncGenerator<S
   }
 }
 
-/** Reads every byte of every snapshot. */
-export async function* verifySnapshots(inspection: Inspection): AsyncGenerator<SnapshotReport> {
+/** Reads every byte of every snapshot, or of those files, whatever their names. */
+export async function* verifySnapshots(
+  inspection: Inspection,
+  files?: readonly string[],
+): AsyncGenerator<SnapshotReport> {
   const { disk, checksum } = inspection;
-  for await (const listing of listSnapshotFiles(inspection)) {
+  const listings = files === undefined ? listSnapshotFiles(inspection) : listFiles(disk, files);
+  for await (const listing of listings) {
     try {
       const { at } = await verifySnapshotFile(disk, listing.file, checksum);
-      yield { ...listing, epoch: at.position.epoch, status: 'ok' };
+      const { zxid, epoch } = at.position;
+      yield { ...listing, zxid, epoch, status: 'ok' };
     } catch (error) {
       if (!(error instanceof SnapshotDamagedError)) throw error;
       yield { ...listing, status: 'damaged', problem: error.message };
     }
   }
+}
+
+async function* listFiles(
+  disk: Disk,
+  files: readonly string[],
+): AsyncGenerator<Pick<SnapshotListing, 'file' | 'bytes'>> {
+  for (const file of files) yield { file, bytes: await sizeOf(disk, file) };
 }
 
 interface SegmentContext {

@@ -158,6 +158,7 @@ type Twins = Pick<Found, 'identity' | 'promise'>;
 
 async function examineLog(parts: Parts, twins: Twins): Promise<Found> {
   const { disk, checksum, segmentBytes } = parts.options;
+  await refuseLoneSnapshots(disk, twins);
   await finishInstall({ disk, checksum, segmentBytes, salt: parts.salt });
   checkNewest(twins, await listSegments(disk));
   const snapshot = await parts.snapshots.recover();
@@ -165,6 +166,24 @@ async function examineLog(parts: Parts, twins: Twins): Promise<Found> {
   const found = { ...twins, snapshot, log, alarms: [] };
   checkCompleteness(found);
   return found;
+}
+
+/**
+ * What somebody has put into an empty directory, a backup above all, must not end as a new and empty cluster.
+ * @throws Error where there is a snapshot, or what looks like one, and nothing of a node that has written it
+ */
+async function refuseLoneSnapshots(disk: Disk, { identity, promise }: Twins): Promise<void> {
+  if (identity.copies > 0 || promise.copies > 0) return;
+  if ((await disk.list(logDirectory)).some((name) => name.endsWith('.log'))) return;
+  const [inPlace] = await disk.list(snapshotDirectory);
+  const [misplaced] = (await disk.list('')).filter((name) => /snapshot(?:$|\.)/.test(name));
+  const file = inPlace === undefined ? misplaced : `${snapshotDirectory}/${inPlace}`;
+  if (file === undefined) return;
+  throw new Error(
+    `it holds ${file}, and nothing of a node that could have written it. A node cannot start from ` +
+      'a backup yet; `zoogate snapshot verify FILE` and `print FILE` read one. Move it away to ' +
+      'begin with an empty tree',
+  );
 }
 
 function isDamage(error: unknown): error is CorruptionError | InconsistentDirectoryError {
@@ -260,7 +279,7 @@ function checkCompleteness(found: Found): void {
 function checkIdentity({ identity, promise, snapshot, log }: Found): void {
   if (identity.value === undefined) {
     const isVirgin = identity.copies === 0 && promise.copies === 0 && log.end.position.zxid === 0;
-    if (!isVirgin || snapshot.newest !== undefined) {
+    if (!isVirgin || snapshot.newest !== undefined || snapshot.damaged.length > 0) {
       throw new InconsistentDirectoryError('neither copy of its identity file can be read');
     }
   } else if (log.segments.length === 0 && identity.value.recovering !== true) {

@@ -168,9 +168,33 @@ export async function* readSnapshotFile(
   }
 }
 
+/** The file itself, byte for byte. @throws SnapshotDamagedError before anything that is not as it was written */
+export async function* readSnapshotBytes(
+  disk: Disk,
+  path: string,
+  checksum: Checksum,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const file = await disk.open(path, 'read');
+  try {
+    const window = await FileWindow.open(file, { shared: false });
+    const { sum } = await readHeader(window, path, checksum);
+    yield await bytesAt(window, 0, HEADER_BYTES);
+    yield* readChunks(window, { path, sum, framed: true }, checksum);
+  } finally {
+    await file.close();
+  }
+}
+
+async function bytesAt(window: FileWindow, offset: number, length: number): Promise<Uint8Array> {
+  const bytes = await window.view(offset, length);
+  assert(bytes !== undefined, 'a part of a snapshot is read twice');
+  return bytes;
+}
+
+/** @param from.framed with all that stands around the chunks: everything behind the header of the file */
 async function* readChunks(
   window: FileWindow,
-  from: { path: string; sum: number },
+  from: { path: string; sum: number; framed?: boolean },
   checksum: Checksum,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let { sum } = from;
@@ -192,8 +216,9 @@ async function* readChunks(
     }
     count += 1;
     bytes += length;
-    offset += CHUNK_HEADER_BYTES + length;
-    yield chunk;
+    const frameBytes = CHUNK_HEADER_BYTES + length;
+    yield from.framed === true ? await bytesAt(window, offset, frameBytes) : chunk;
+    offset += frameBytes;
   }
   const footer = await window.view(offset, FOOTER_BYTES);
   const whole =
@@ -201,6 +226,7 @@ async function* readChunks(
     offset + FOOTER_BYTES === window.size &&
     isFooter(footer, { count, bytes, sum: checksum(footer.subarray(8), sum) });
   if (!whole) throw new SnapshotDamagedError(from.path, 'its footer does not match');
+  if (from.framed === true) yield footer;
 }
 
 function isFooter(

@@ -5,7 +5,7 @@ import type { Disk } from './disk.ts';
 import type { LogEnd } from './log-format.ts';
 import {
   SnapshotDamagedError,
-  readSnapshotFile,
+  readSnapshotBytes,
   verifySnapshotFile,
   writeSnapshotFile,
 } from './snapshot-file.ts';
@@ -126,7 +126,7 @@ export class Snapshots {
 
   read(zxid: number): AsyncIterable<Uint8Array> | undefined {
     if (!this.#all.some((snapshot) => snapshot.zxid === zxid)) return undefined;
-    return readSnapshotFile(this.#disk, { path: snapshotPath(zxid) }, this.#checksum);
+    return readSnapshotBytes(this.#disk, snapshotPath(zxid), this.#checksum);
   }
 
   async #verify(path: string): Promise<LogEnd | SnapshotDamagedError> {

@@ -310,7 +310,7 @@ export class Storage {
     return this.#parts.snapshots.list();
   }
 
-  /** The chunks of a snapshot, as they were given; undefined when there is none of this zxid. */
+  /** The bytes of the file of a snapshot; undefined when there is none of this zxid. */
   readSnapshot(zxid: number): AsyncIterable<Uint8Array> | undefined {
     return this.#parts.snapshots.read(zxid);
   }

@@ -1,6 +1,13 @@
 /** The commands of `zoogate` that run to their end. */
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runZoogate, startServer, temporaryDirectory } from '../support/server-process.ts';
 
@@ -33,7 +40,8 @@ describe('the command line', () => {
     [['log'], 'needs one of list, verify, print'],
     [['log', 'print', '--from', 'x'], '--from must be a zxid'],
     [['log', 'print', '--zxid', '1'], "Unknown option '--zxid'"],
-    [['snapshot', 'list', 'more'], 'needs one of list, verify, print'],
+    [['snapshot', 'list', 'more'], 'more is not expected here: list takes no file'],
+    [['snapshot', 'show'], 'needs one of list, verify, print'],
   ])('refuses %j with status 2', async (args, problem) => {
     const result = await runZoogate(args);
     expect(result).toMatchObject({ code: 2, stdout: '' });
@@ -70,9 +78,18 @@ describe('an offline look', () => {
       headers: { Authorization: `Basic ${Buffer.from('super:secret').toString('base64')}` },
     });
     expect(snapshot.status).toBe(201);
+    const download = await fetch(server.url + (snapshot.headers.get('location') ?? ''), {
+      headers: { Authorization: `Basic ${Buffer.from('super:secret').toString('base64')}` },
+    });
+    expect(download.headers.get('content-disposition')).toBe(
+      'attachment; filename="0000000000000004.snapshot"',
+    );
+    downloaded = Buffer.from(await download.arrayBuffer());
     await fetch(`${server.url}/znodes/a`, { method: 'DELETE' });
     await server.stop();
   });
+
+  let downloaded = Buffer.alloc(0);
 
   // printf 'super:secret' | openssl dgst -sha1 -binary | base64
   const hashOfSuper = 'lK75jTNcA+U9vtVEw5vB51mj/w4=';
@@ -121,6 +138,64 @@ describe('an offline look', () => {
       stdout: '',
       stderr: 'zoogate: there is no snapshot of zxid 3\n',
     });
+  });
+
+  it('verifies and prints a snapshot that was downloaded, whatever its name', async () => {
+    const [original = ''] = readdirSync(join(dataDir, 'snapshots'));
+    expect(downloaded).toEqual(readFileSync(join(dataDir, 'snapshots', original)));
+    const file = join(temporaryDirectory(), 'backup of today');
+    writeFileSync(file, downloaded);
+    const verified = await runZoogate(['snapshot', 'verify', file]);
+    expect(verified.code).toBe(0);
+    expect(lines(verified.stdout)).toEqual([
+      { file: 'backup of today', bytes: downloaded.length, zxid: 4, epoch: 1, status: 'ok' },
+    ]);
+    const print = await runZoogate(['snapshot', 'print', file]);
+    expect(lines(print.stdout)).toMatchObject([{ path: '/' }, { path: '/a' }, {}, {}, {}]);
+
+    writeFileSync(file, downloaded.subarray(0, -1));
+    const cut = await runZoogate(['snapshot', 'verify', file]);
+    expect(cut.code).toBe(1);
+    expect(lines(cut.stdout)).toMatchObject([{ status: 'damaged' }]);
+    const missing = await runZoogate(['snapshot', 'verify', `${file}-not`]);
+    expect(missing).toMatchObject({ code: 1, stdout: '' });
+    expect(missing.stderr).toMatch(/^zoogate: ENOENT: .*backup of today-not'\n$/);
+    for (const args of [
+      ['list', file],
+      ['verify', file, file],
+      ['print', file, '--zxid', '4'],
+      ['print', file, '--data-dir', dataDir],
+    ]) {
+      const refused = await runZoogate(['snapshot', ...args]);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toMatch(/is not expected (?:here|beside)/);
+    }
+  });
+
+  it.each([
+    ['snapshots/0000000000000004.snapshot', 'as it was downloaded'],
+    ['snapshots/0000000000000004.snapshot', 'cut short'],
+    ['snapshots/4', 'as it was downloaded'],
+    ['snapshots/backup.tar.gz', 'something else'],
+    ['backup.snapshot', 'as it was downloaded'],
+    ['log/0000000000000005.log', 'something else'],
+  ])('does not begin a new cluster beside %s, %s', async (path, what) => {
+    const directory = temporaryDirectory();
+    const file = join(directory, path);
+    mkdirSync(dirname(file), { recursive: true });
+    const whole = what === 'something else' ? Buffer.from('PK') : downloaded;
+    writeFileSync(file, what === 'cut short' ? whole.subarray(0, 100) : whole);
+    const start = await runZoogate(['serve', '--port', '0', '--data-dir', directory]);
+    expect(start).toMatchObject({ code: 1 });
+    expect(start.stderr).toMatch(/^zoogate: /);
+    if (!path.startsWith('log/')) {
+      expect(start.stderr).toContain(
+        `the data directory ${directory} is refused: it holds ${path}`,
+      );
+      expect(start.stderr).toContain('`zoogate snapshot verify FILE`');
+    }
+    expect(readFileSync(file)).toEqual(what === 'cut short' ? whole.subarray(0, 100) : whole);
+    expect(existsSync(join(directory, 'identity.a'))).toBe(false);
   });
 
   it('makes no directory where there is none', async () => {

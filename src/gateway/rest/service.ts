@@ -49,7 +49,10 @@ export function serviceHandlers(documents: Documents): Handlers<ServiceId> {
       if (bytes === undefined) {
         throw new CoordinationError('NOTFOUND', `this node keeps no snapshot of zxid ${wanted}`);
       }
-      return streamSnapshot(request, bytes, envelopeHeaders(settings, envelope));
+      const headers = envelopeHeaders(settings, envelope);
+      const name = `${String(wanted).padStart(16, '0')}.snapshot`;
+      headers.push('Content-Disposition', `attachment; filename="${name}"`);
+      return streamSnapshot(request, bytes, headers);
     },
 
     getOpenapi: async () => document(documents.openapi),

@@ -107,6 +107,11 @@ export const responseHeaders: Readonly<Record<ResponseHeader, HeaderSpec>> = {
     schema: Type.String(),
     example: '/znodes/tasks/task-0000000000',
   },
+  'Content-Disposition': {
+    description: 'Names the file as the data directory does.',
+    schema: Type.String(),
+    example: 'attachment; filename="0000000000000117.snapshot"',
+  },
   'Preference-Applied': {
     description: 'The preference that was honoured.',
     schema: Type.String(),

@@ -26,6 +26,7 @@ export type ResponseHeader =
   | 'Zk-Stat'
   | 'ETag'
   | 'Location'
+  | 'Content-Disposition'
   | 'Preference-Applied'
   | 'Vary';
 

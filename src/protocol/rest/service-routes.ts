@@ -92,13 +92,17 @@ export const ensembleRoutes = {
     path: '/admin/snapshots/{zxid}',
     tag: 'ensemble',
     summary: 'Download a snapshot',
-    description: superRights,
+    description:
+      `${superRights} The bytes are those of the file in the data directory, checksums included: ` +
+      '`zoogate snapshot verify FILE` tells whether a download is whole, `print FILE` shows its znodes. ' +
+      'There is no restore yet: a node does not start from such a file, and refuses a data directory ' +
+      'that holds nothing else.',
     query: {},
     headers: positioned,
     responses: {
       200: {
         description: 'Its bytes.',
-        headers: common,
+        headers: [...common, 'Content-Disposition'],
         content: { 'application/octet-stream': { schema: BytesSchema } },
       },
     },

@@ -153,7 +153,8 @@ export const settings = {
       form: 'must be user:HASH, where HASH is base64(sha1("user:password"))',
     }),
     secret: true,
-    description: 'The identity that passes every ACL. Without it nobody does.',
+    description:
+      'The identity that passes every ACL. Without it nobody does. `zoogate hash-password` makes the value. Better in the environment or in a file than as an argument, which all users of the machine can read.',
   },
   member: {
     group: 'members',

@@ -8,6 +8,8 @@ export interface OfflineArguments {
   readonly from?: number;
   readonly to?: number;
   readonly zxid?: number;
+  /** One file instead of a data directory. */
+  readonly file?: string;
 }
 
 /** What is wrong with the arguments; a half sentence. */
@@ -22,6 +24,8 @@ export interface ArgumentRules {
   readonly actions: readonly string[];
   /** Flags beside `--data-dir`, each with a zxid. */
   readonly zxids: readonly ('from' | 'to' | 'zxid')[];
+  /** Actions that take a file instead of a data directory. */
+  readonly ofFiles?: readonly string[];
 }
 
 /**
@@ -30,20 +34,44 @@ export interface ArgumentRules {
  */
 export function parseOfflineArguments(
   args: readonly string[],
-  { actions, zxids }: ArgumentRules,
+  { actions, zxids, ofFiles = [] }: ArgumentRules,
 ): OfflineArguments | undefined {
   const { values, positionals } = parsed(args, zxids);
   if (values['help'] === true) return undefined;
-  const [action, ...rest] = positionals;
-  if (action === undefined || !actions.includes(action) || rest.length > 0) {
-    throw new UsageError(`needs one of ${actions.join(', ')}`);
+  const { action, file } = wordsOf(positionals, { actions, ofFiles });
+  const extra = ['data-dir', ...zxids].find((name) => values[name] !== undefined);
+  if (file !== undefined && extra !== undefined) {
+    throw new UsageError(`--${extra} is not expected beside ${file}: one file is looked at`);
   }
   const dataDir = values['data-dir'] ?? process.env['ZOOGATE_DATA_DIR'] ?? './data/1';
   const numbers = zxids.flatMap((name) => {
     const text = values[name];
     return text === undefined ? [] : [[name, zxidOf(name, String(text))] as const];
   });
-  return { action, dataDir: String(dataDir), ...Object.fromEntries(numbers) };
+  return {
+    ...{ action, dataDir: String(dataDir), ...Object.fromEntries(numbers) },
+    ...(file !== undefined && { file }),
+  };
+}
+
+function wordsOf(
+  positionals: readonly string[],
+  {
+    actions,
+    ofFiles,
+  }: { readonly actions: readonly string[]; readonly ofFiles: readonly string[] },
+): { action: string; file: string | undefined } {
+  const [action, file, more] = positionals;
+  if (action === undefined || !actions.includes(action)) {
+    throw new UsageError(`needs one of ${actions.join(', ')}`);
+  }
+  if (file !== undefined && !ofFiles.includes(action)) {
+    throw new UsageError(`${file} is not expected here: ${action} takes no file`);
+  }
+  if (more !== undefined) {
+    throw new UsageError(`${more} is not expected here: one file is looked at`);
+  }
+  return { action, file };
 }
 
 function parsed(

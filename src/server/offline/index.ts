@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import process from 'node:process';
 import { crc32 } from 'node:zlib';
 import { defaultLimits } from '../../protocol/limits.ts';
@@ -42,8 +43,10 @@ Shows the log of a data directory, one JSON object a line. Changes nothing.
 `;
 
 const snapshotHelp = `Usage: zoogate snapshot list|verify|print [options]
+       zoogate snapshot verify|print FILE
 
-Shows the snapshots of a data directory, one JSON object a line. Changes nothing.
+Shows the snapshots of a data directory, or one that was downloaded (GET /admin/snapshots/{zxid}), one JSON
+object a line. Changes nothing.
 
   list      the files
   verify    reads and loads every one; exits with status 1 when something is damaged
@@ -62,7 +65,8 @@ export async function logCommand(args: readonly string[]): Promise<ExitStatus> {
 }
 
 export async function snapshotCommand(args: readonly string[]): Promise<ExitStatus> {
-  const rules: ArgumentRules = { actions: ['list', 'verify', 'print'], zxids: ['zxid'] };
+  const actions = ['list', 'verify', 'print'];
+  const rules: ArgumentRules = { actions, zxids: ['zxid'], ofFiles: ['verify', 'print'] };
   return runOffline(args, { rules, help: snapshotHelp, output: snapshotOutput });
 }
 
@@ -91,11 +95,12 @@ async function* snapshotOutput(inspection: Inspection, options: OfflineArguments
     return true;
   }
   if (options.action === 'print') {
-    yield* printZnodes(inspection, options.zxid);
+    yield* printZnodes(inspection, options.file ?? (await chosenFile(inspection, options.zxid)));
     return true;
   }
   let sound = true;
-  for await (const report of verifySnapshots(inspection)) {
+  const files = options.file === undefined ? undefined : [options.file];
+  for await (const report of verifySnapshots(inspection, files)) {
     const problem = report.problem ?? (await contentProblem(inspection, report.file));
     if (problem !== undefined) sound = false;
     yield problem === undefined ? report : { ...report, status: 'damaged', problem };
@@ -119,11 +124,8 @@ async function stateOf({ disk, checksum }: Inspection, file: string): Promise<St
   return state;
 }
 
-async function* printZnodes(
-  inspection: Inspection,
-  zxid: number | undefined,
-): AsyncGenerator<object> {
-  const { tree } = await stateOf(inspection, await chosenFile(inspection, zxid));
+async function* printZnodes(inspection: Inspection, file: string): AsyncGenerator<object> {
+  const { tree } = await stateOf(inspection, file);
   const reader = { limits: defaultLimits, identities: [{ scheme: 'super', id: '' }] };
   const path = parsePath('/');
   for (let after: ZnodePath | undefined; ;) {
@@ -164,7 +166,10 @@ async function runOffline(
       process.stdout.write(help);
       return ExitStatus.OK;
     }
-    const sound = await printAll(output(await inspectionOf(options.dataDir), options));
+    const { file, dataDir } = options;
+    const looked = file === undefined ? await inspectionOf(dataDir) : inspectionOfFiles(file);
+    const given = file === undefined ? options : { ...options, file: basename(file) };
+    const sound = await printAll(output(looked, given));
     return sound ? ExitStatus.OK : ExitStatus.FAILED;
   } catch (error) {
     return explain(error, help);
@@ -193,6 +198,11 @@ async function inspectionOf(dataDir: string): Promise<Inspection> {
     throw new NothingFound(`there is no data directory ${dataDir}, name it with --data-dir`);
   });
   return { disk: await NodeDisk.open(dataDir), checksum: (bytes, seed) => crc32(bytes, seed) };
+}
+
+function inspectionOfFiles(file: string): Inspection {
+  const disk = NodeDisk.existing(dirname(file));
+  return { disk, checksum: (bytes, seed) => crc32(bytes, seed) };
 }
 
 async function printAll(output: Output): Promise<boolean> {
