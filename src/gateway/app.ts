@@ -1,4 +1,5 @@
 /** The front doors as one Fastify app: no `listen`, no environment, no process. */
+import { METHODS } from 'node:http';
 import type { Server } from 'node:http';
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
@@ -120,7 +121,8 @@ function createFastify(context: HttpContext): Served {
     },
   });
   // The doors read bodies themselves (`rest/body.ts`), so the framework must leave them alone.
-  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+  const withBodies = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY'];
+  for (const method of withBodies.filter((name) => METHODS.includes(name))) {
     app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   }
   const connections = new Connections(app.server, { limits, refuse: answerMalformed });
@@ -143,11 +145,11 @@ function acceptWhole(server: Server & { httpAllowHalfOpen?: boolean }): void {
 /** Behind the hook that makes the guard refuse: whoever keeps a connection is told with the next request. */
 function closeInOrder(
   app: FastifyInstance,
-  { settings }: HttpContext,
+  { settings, shutdown }: HttpContext,
   connections: Connections,
 ): void {
+  shutdown.onBegin(() => connections.beginClosing());
   app.addHook('preClose', async () => {
-    connections.beginClosing();
     await connections.emptied(settings.limits.closingNoticeMs);
     connections.closeIdle();
   });

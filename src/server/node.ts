@@ -9,6 +9,7 @@ import { crc32 } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from '../gateway/app.ts';
 import type { AppParts } from '../gateway/app.ts';
+import type { Connections } from '../gateway/connections/index.ts';
 import type { Identity } from '../protocol/model.ts';
 import { createReplica } from '../replica/index.ts';
 import type { Replica, ReplicaSettings, Scheduler } from '../replica/index.ts';
@@ -56,6 +57,7 @@ const LISTEN_BACKLOG = 1024;
 
 interface Doors {
   readonly app: FastifyInstance;
+  readonly connections: Connections;
   readonly metrics: Metrics;
 }
 
@@ -260,6 +262,7 @@ async function openDoors(
   place: Place,
 ): Promise<Doors> {
   let metrics: Metrics | undefined;
+  let connections: Connections | undefined;
   const notReady = (): string | undefined => replica.status().notReady;
   const app = await buildApp({
     coordinator: replica,
@@ -275,13 +278,15 @@ async function openDoors(
       trustProxy: config.trustProxy,
       ...superOption(config),
     },
-    extraRoutes: (server, { webSocket }: AppParts) => {
+    extraRoutes: (server, { webSocket, connections: all }: AppParts) => {
+      connections = all;
       metrics = new Metrics({
         version,
         replica: () => replica.metrics(),
         status: () => replica.status(),
         peersConnected: () => connectedPeers(config, place.links),
         connections: () => webSocket.connections,
+        http: () => all.counts,
         logWrites: disk.logWrites,
         recoveryMs: tookMs,
       });
@@ -290,8 +295,9 @@ async function openDoors(
       if (logger.isLevelEnabled('debug')) logRequests(server, logger);
     },
   });
-  if (metrics === undefined) throw new Error('the app has not registered its extra routes');
-  return { app, metrics };
+  if (metrics === undefined || connections === undefined)
+    throw new Error('the app has not registered its extra routes');
+  return { app, connections, metrics };
 }
 
 function connectedPeers({ id, members }: Config, links: Transport | undefined): number {
@@ -320,16 +326,13 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<num
 
 async function stopAll(
   options: NodeOptions,
-  { app, metrics, replica }: Doors & { readonly replica: Replica },
+  { app, connections, metrics, replica }: Doors & { readonly replica: Replica },
 ): Promise<void> {
   // First the leadership, so that who is sent elsewhere finds another leader.
   await replica.retire();
   // Then the doors, as long as the replica can still answer what is under way. Whoever has not sent or read
   // the rest by then must not use up the time in which the log is drained.
-  const cut = setTimeout(
-    () => app.server.closeAllConnections(),
-    options.config.shutdownTimeout / 2,
-  );
+  const cut = setTimeout(() => connections.destroyAll(), options.config.shutdownTimeout / 2);
   await app.close();
   clearTimeout(cut);
   metrics.stop();

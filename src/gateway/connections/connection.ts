@@ -169,7 +169,7 @@ export class HttpConnection {
     const timer = setTimeout(() => socket.destroy(), LINGER_MS);
     socket.once('close', () => clearTimeout(timer));
     // Without a listener what comes is thrown away.
-    if (this.#detached) socket.resume();
+    socket.resume();
   }
 
   /** The socket is gone. */

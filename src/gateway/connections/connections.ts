@@ -13,6 +13,7 @@ import { HttpConnection } from './connection.ts';
 import type { ConnectionOwner } from './connection.ts';
 import { headBytes } from './orderly-message.ts';
 import type { Socket } from './orderly-message.ts';
+import { takeAuthorityOff } from './target.ts';
 import { UnreadAnswers } from './unread-answers.ts';
 import { isWebSocket, upgradeOffers } from './upgrades.ts';
 
@@ -147,7 +148,10 @@ export class Connections {
 
   #listen(server: Server): void {
     server.on('connection', (socket: Socket) => this.#accepted(socket));
-    const begun: RequestListener = (_request, response) => this.#begun(response);
+    const begun: RequestListener = (request, response) => {
+      takeAuthorityOff(request);
+      this.#begun(response);
+    };
     server.prependListener('request', begun);
     const upgrade = (request: IncomingMessage, socket: Socket, rest: Buffer): void => {
       this.#upgrade(request, socket, rest);
@@ -206,10 +210,16 @@ export class Connections {
     const connection = socket[known];
     if (connection === undefined) {
       socket.destroy();
-    } else if (connection.mustWait) {
+      return;
+    }
+    if (connection.mustWait) {
       connection.queue(request, rest);
-    } else if (request.method === 'CONNECT') {
+      return;
+    }
+    takeAuthorityOff(request);
+    if (request.method === 'CONNECT') {
       this.#options.refuse(new NoTunnel(), socket);
+      connection.linger();
     } else if (isWebSocket(request) && this.#webSockets !== undefined) {
       this.#leave(connection);
       this.#webSockets.emit('upgrade', request, socket, rest);

@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { CoordinationError } from '../../protocol/errors.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { JsonFault, parseJsonBytes } from '../common/json-bytes.ts';
+import { requestHeaders } from '../../protocol/rest/headers.ts';
 import { connectionOf } from '../connections/index.ts';
 
 const nothing = Buffer.alloc(0);
@@ -123,7 +124,9 @@ function collect(request: IncomingMessage, bytesMax: number, budget: BodyBudget)
       const body = join(chunks, bytes);
       release();
       received();
-      resolve(body);
+      const trailer = unreadTrailer(request);
+      if (trailer === undefined) resolve(body);
+      else reject(trailer);
     });
     request.on('error', () => {
       release();
@@ -131,6 +134,22 @@ function collect(request: IncomingMessage, bytesMax: number, budget: BodyBudget)
     });
   });
 }
+
+/** What a request depends on must not be lost because it stands behind the body, where nothing reads it. */
+function unreadTrailer({ rawTrailers }: IncomingMessage): CoordinationError | undefined {
+  const name = rawTrailers.find(
+    (text, index) => index % 2 === 0 && readHeaders.has(text.toLowerCase()),
+  );
+  if (name === undefined) return undefined;
+  const detail = `${name}: is not read behind the body, send it in the header`;
+  return new CoordinationError('BADARGUMENTS', detail);
+}
+
+const readHeaders: ReadonlySet<string> = new Set(
+  [...Object.keys(requestHeaders), 'Authorization', 'Content-Type', 'Content-Encoding'].map(
+    (name) => name.toLowerCase(),
+  ),
+);
 
 function join(chunks: readonly Buffer[], bytes: number): Buffer {
   const [first] = chunks;

@@ -160,10 +160,20 @@ export function answerMalformed(error: NodeJS.ErrnoException, socket: Duplex): v
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
+const SLASH = 0x2f;
+
 /** @throws CoordinationError MARSHALLINGERROR for what Node's parser lets pass and nobody may send */
 export function checkRequestLine({ headers, url = '', httpVersion }: IncomingMessage): void {
   if (headers.host === undefined && httpVersion === '1.1') {
     throw new CoordinationError('MARSHALLINGERROR', 'a request needs a Host header');
+  }
+  // Repeated headers come joined by commas, which no host name holds.
+  if (headers.host?.includes(',') === true) {
+    throw new CoordinationError('MARSHALLINGERROR', 'a request has one Host header, not several');
+  }
+  if (url.charCodeAt(0) !== SLASH && url !== '*') {
+    const detail = `the target ${JSON.stringify(url.slice(0, 200))} names another server than the Host header`;
+    throw new CoordinationError('MARSHALLINGERROR', detail);
   }
   // The router would take it for the end of the path, and the request for one to another znode.
   if (url.includes('#')) {

@@ -1,5 +1,6 @@
 /** Idempotency keys: what makes two requests the same request. */
 import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { CoordinationError } from '../../protocol/errors.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { QuerySpec } from '../../protocol/rest/query.ts';
@@ -19,6 +20,9 @@ export function idempotencyOf<Q extends QuerySpec>(
 ): Idempotency | undefined {
   const header = request.header('idempotency-key');
   if (header === undefined) return undefined;
+  if (isRepeated(request.raw, 'idempotency-key')) {
+    throw new CoordinationError('BADARGUMENTS', 'Idempotency-Key: is given more than once');
+  }
   const key = readKey(header, request.context.settings.limits);
   const parts = [
     request.raw.method,
@@ -31,6 +35,12 @@ export function idempotencyOf<Q extends QuerySpec>(
   ];
   const fingerprint = createHash('sha256').update(JSON.stringify(parts)).digest('base64');
   return { key, fingerprint };
+}
+
+/** Node joins repeated headers, and a key may hold commas. */
+function isRepeated({ rawHeaders }: IncomingMessage, name: string): boolean {
+  const names = rawHeaders.filter((_, index) => index % 2 === 0);
+  return names.filter((each) => each.toLowerCase() === name).length > 1;
 }
 
 /** A structured string as the draft standard has it, or the same without its quotes. */

@@ -1,5 +1,6 @@
 /** The numbers of the page of measurements, as tables. */
 import process from 'node:process';
+import type { ConnectionCounts } from '../../gateway/connections/index.ts';
 import type { CoordinatorStatus } from '../../protocol/coordination.ts';
 import type { ReplicaMetrics } from '../../replica/index.ts';
 import type { EventLoopDelay } from './event-loop.ts';
@@ -13,6 +14,7 @@ export interface MeasuredParts {
   readonly peersConnected: () => number;
   /** WebSockets that are open. */
   readonly connections: () => number;
+  readonly http: () => ConnectionCounts;
   readonly logWrites: LogWriteCounts;
   /** Duration of the recovery at the start, milliseconds. */
   readonly recoveryMs: number;
@@ -133,6 +135,21 @@ const processGauges: readonly ReadRow[] = [
     read: ({ parts }) => parts.connections(),
   },
   {
+    name: 'http_connections',
+    help: 'HTTP connections that are open, WebSockets not counted',
+    read: ({ parts }) => parts.http().connections,
+  },
+  {
+    name: 'http_waiting_bytes',
+    help: 'Bytes of requests that stand behind another one of their connection',
+    read: ({ parts }) => parts.http().waitingBytes,
+  },
+  {
+    name: 'http_unread_bytes',
+    help: 'Bytes of HTTP answers that clients have not taken',
+    read: ({ parts }) => parts.http().unreadBytes,
+  },
+  {
     name: 'disk_nearly_full',
     help: '1 while the disk is nearly full: growth is refused, deletes and session ends go on',
     read: ({ replica }) => (replica.diskNearlyFull ? 1 : 0),
@@ -194,6 +211,11 @@ const processCounters: readonly ReadRow[] = [
     name: 'cpu_seconds_total',
     help: 'Processor time of the process, all its threads',
     read: ({ cpu }) => (cpu.user + cpu.system) / MICROSECONDS_PER_SECOND,
+  },
+  {
+    name: 'http_readers_given_up_total',
+    help: 'HTTP connections that were cut off since their clients took nothing of an answer',
+    read: ({ parts }) => parts.http().readersGivenUp,
   },
   {
     name: 'log_syncs_total',
