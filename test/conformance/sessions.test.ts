@@ -235,6 +235,8 @@ describeOverRest('a session', (door) => {
     const place = await door.fresh();
     const answers = [
       await client.call({ method: 'POST', target: `/sessions/${id}/heartbeat` }),
+      await client.call({ target: `/sessions/${id}` }),
+      await client.call({ target: `/sessions/${id}/ephemerals` }),
       await client.call({ target: `/znodes${encodePath(place)}` }),
       await client.call({ method: 'PUT', target: `/znodes${encodePath(place)}`, body: 'x' }),
       await door.http({
@@ -242,7 +244,7 @@ describeOverRest('a session', (door) => {
         headers: { 'zk-session': client.session?.token ?? '' },
       }),
     ];
-    expect(answers.map(({ status }) => status)).toEqual([204, 200, 200, 404]);
+    expect(answers.map(({ status }) => status)).toEqual([204, 200, 200, 200, 200, 404]);
     for (const { headers } of answers) {
       const expiresInMs = Number(headers['zk-session-expires-in']);
       expect(expiresInMs).toBeLessThanOrEqual(timeoutMs);
@@ -274,6 +276,47 @@ describeOverRest('a session', (door) => {
       query: { wait: '5s', until: 'absent' },
     });
     await expectRefusal(within('the answer', polled), 'SESSIONEXPIRED');
+  });
+
+  test('ends at once what waits with its token: a long poll with 410, an event stream with the news', async () => {
+    const place = await door.fresh();
+    const path = encodePath(place);
+    const client = await RestClient.open(door.url, { session: 'new', timeoutMs: longMs });
+    const headers = { 'zk-session': client.session?.token ?? '' };
+    const stream = await openEventStream(door.url, { target: `/watch${path}`, headers });
+    const other = await openEventStream(door.url, { target: `/watch${path}` });
+    const target = `/znodes${path}/none`;
+    const polled = client.call({ target, query: { wait: '60s', until: 'exists' } });
+    const refused = expectRefusal(within('the answer', polled), 'SESSIONEXPIRED');
+    // A poll that comes later is answered the same; what counts is that none waits for its time.
+    await client.call({ method: 'DELETE', target: `/sessions/${client.session?.id ?? 0}` });
+    expect((await refused).problem.status).toBe(410);
+    const messages = await within('the end of the stream', stream.end());
+    expect(messages.at(-1)).toEqual({
+      id: undefined,
+      event: 'session',
+      data: { state: 'expired' },
+    });
+    expect(other.ended, 'a stream without the token goes on').toBe(false);
+    other.close();
+  });
+
+  test('that has ended is 410 in all its parts, for super too', async () => {
+    const client = await RestClient.open(door.url, { session: 'new', timeoutMs: longMs });
+    const id = client.session?.id ?? 0;
+    const admin = await RestClient.open(door.url, { credential: superCredential });
+    await client.call({ method: 'DELETE', target: `/sessions/${id}` });
+    for (const who of [client, admin]) {
+      for (const each of [
+        { target: `/sessions/${id}` },
+        { target: `/sessions/${id}/ephemerals` },
+        { method: 'POST', target: `/sessions/${id}/heartbeat` },
+        { method: 'DELETE', target: `/sessions/${id}` },
+      ]) {
+        const refusal = await expectRefusal(who.call(each), 'SESSIONEXPIRED');
+        expect(refusal.problem.status).toBe(410);
+      }
+    }
   });
 
   test('a session of a token that cannot be is refused before anything else is looked at', async () => {

@@ -130,6 +130,8 @@ export class Client implements User {
     const { stream } = line;
     if (this.#all.isQuiet) line.unblock();
     if (!stream.isAttached || this.#all.isQuiet || this.#isEnding) return;
+    // Some hold still until they hear more, others go on as if nothing was.
+    if (stream.isSuspended && this.id % 2 === 0) return;
     if (this.#chance.happens(this.#workload.restless)) {
       this.#close(line);
       return;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../../../src/protocol/errors.ts';
+import type { FakeStreamCoordinator } from '../../../support/fake-stream-coordinator.ts';
 import { openDoor } from './harness.ts';
 
 describe('close code 4400: a bad message', () => {
@@ -141,6 +142,53 @@ describe('the session', () => {
     coordinator.push({ type: 'session', stream: coordinator.stream, state: 'expired' });
     expect(await client.closed).toMatchObject({ code: 4410 });
     expect(client.received.at(-1)).toEqual({ type: 'session', state: 'expired' });
+  });
+});
+
+describe('a node without a leader', () => {
+  const told = (coordinator: FakeStreamCoordinator, state: 'suspended' | 'connected') => {
+    coordinator.push({ type: 'session', stream: coordinator.stream, state });
+  };
+
+  it.each(['new', undefined])('says so and goes on, with the session %s', async (session) => {
+    const { connect, coordinator } = await openDoor();
+    const client = await connect({ connect: session === undefined ? {} : { session } });
+    told(coordinator, 'suspended');
+    told(coordinator, 'connected');
+    await client.ask({ type: 'ping' });
+    expect(client.received.slice(1, 3)).toEqual([
+      { type: 'session', state: 'suspended' },
+      { type: 'session', state: 'connected' },
+    ]);
+  });
+
+  it('closes with 4503 when the stream ends, and answers what has no answer', async () => {
+    const { connect, coordinator } = await openDoor();
+    const client = await connect({ connect: { session: 'new' } });
+    coordinator.scripts.set('sync', () => undefined);
+    client.send({ type: 'sync', id: 7 });
+    await coordinator.until(() => coordinator.requests('sync').length === 1);
+    told(coordinator, 'suspended');
+    const error = { code: 'CONNECTIONLOSS', detail: 'it may have ended' } as const;
+    const { stream, zxid } = coordinator;
+    coordinator.push({ type: 'error', stream, id: 0, zxid, error, ends: true });
+    expect(await client.closed).toMatchObject({ code: 4503 });
+    expect(client.received.slice(1)).toMatchObject([
+      { type: 'session', state: 'suspended' },
+      { type: 'error', id: 7 },
+    ]);
+  });
+
+  it('lets a client go that has no session, though it answers no ping', async () => {
+    const { connect, coordinator } = await openDoor();
+    const client = await connect();
+    told(coordinator, 'suspended');
+    coordinator.scripts.set('ping', () => ({
+      error: { code: 'CONNECTIONLOSS', detail: 'no leader' },
+    }));
+    await expect(client.request({ type: 'ping' })).rejects.toMatchObject({ code: 'CONNECTIONLOSS' });
+    expect(await client.ask({ type: 'close' })).toMatchObject({ type: 'result' });
+    expect(await client.closed).toMatchObject({ code: 1000 });
   });
 });
 
