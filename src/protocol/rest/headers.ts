@@ -17,7 +17,8 @@ export const requestHeaders: Readonly<Record<RequestHeader, HeaderSpec>> = {
   'Zk-Session': {
     description:
       'Binds the request to a session and keeps it alive: the `token` of `POST /sessions`, ' +
-      '`<id>:<secret>`.',
+      '`<id>:<secret>`. Judged when the request comes and again when it is answered: 410 once the session ' +
+      'has ended.',
     schema: Type.String(),
   },
   'Zk-Min-Zxid': {

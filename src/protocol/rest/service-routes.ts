@@ -25,7 +25,9 @@ export const watchRoutes = {
     description:
       'The modes `data`, `exists` and `children` end after one event, and a reconnect then gets 204. ' +
       'Beside the events there are `state` (with `initial`), `bookmark` (all up to its zxid has been ' +
-      'sent) and `gone` (what lies between is no longer kept).',
+      'sent) and `gone` (what lies between is no longer kept). The stream ends with `session` and the data ' +
+      '`{"state":"suspended"}` when the node has been without a leader for longer than `--peer-timeout`, and ' +
+      '`{"state":"expired"}` when the session of its request ends. The stream itself keeps no session alive.',
     query: {
       mode: word(
         ['persistent-recursive', ...watchModes.filter((mode) => mode !== 'persistent-recursive')],

@@ -10,7 +10,8 @@ import {
 import { readQuery } from './znode-routes.ts';
 
 const common = ['Zk-Zxid', 'Zk-Server', 'Zk-Session-Expires-In', 'Zk-Read-Only'] as const;
-const own = 'Needs the `Zk-Session` header of that session, or super rights.';
+const own =
+  'Needs the `Zk-Session` header of that session, or super rights. 410 once the session has ended.';
 const headers = ['Zk-Session', 'Zk-Min-Zxid'] as const;
 
 export const sessionRoutes = {
@@ -19,7 +20,10 @@ export const sessionRoutes = {
     path: '/sessions',
     tag: 'sessions',
     summary: 'Open a session',
-    description: 'Any request that carries its token keeps it alive.',
+    description:
+      'Any request that carries its token keeps it alive, on any node that has a leader: when it comes, also ' +
+      'when it is refused, and a long poll once more when it is answered. An event stream or a long poll that ' +
+      'waits does not.',
     query: {},
     headers,
     body: {
@@ -73,7 +77,9 @@ export const sessionRoutes = {
     description: own,
     query: {},
     headers,
-    responses: { 204: { description: 'It lives on.', headers: common } },
+    responses: {
+      204: { description: 'The leader has counted it: the session lives on.', headers: common },
+    },
     problems: problemsWith(),
   }),
   getEphemerals: route({

@@ -37,7 +37,9 @@ export const longPollQuery = {
   consistency,
   wait: duration(
     'Long poll: answers as soon as the ETag differs from `If-None-Match` (or `until` holds), at the ' +
-      'latest after this time; at most 5 minutes. Without either it bounds the waiting for `Zk-Min-Zxid`.',
+      'latest after this time; at most 5 minutes. Ends early with 410 when the session of the request ends, ' +
+      'and with 503 when the node has been without a leader for longer than `--peer-timeout`. Without either ' +
+      'it bounds the waiting for `Zk-Min-Zxid`.',
   ),
   until: word(['exists', 'absent'], 'Waits for creation or deletion.'),
 } as const;

@@ -257,7 +257,8 @@ export const requestTable = {
   },
   ping: {
     access: 'stream',
-    summary: 'Nothing but an answer in the order of the stream.',
+    summary:
+      'Nothing but an answer in the order of the stream; refused with CONNECTIONLOSS while it is `suspended`.',
     fields: {},
     result: {},
   },

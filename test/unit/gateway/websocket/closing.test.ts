@@ -186,7 +186,9 @@ describe('a node without a leader', () => {
     coordinator.scripts.set('ping', () => ({
       error: { code: 'CONNECTIONLOSS', detail: 'no leader' },
     }));
-    await expect(client.request({ type: 'ping' })).rejects.toMatchObject({ code: 'CONNECTIONLOSS' });
+    await expect(client.request({ type: 'ping' })).rejects.toMatchObject({
+      code: 'CONNECTIONLOSS',
+    });
     expect(await client.ask({ type: 'close' })).toMatchObject({ type: 'result' });
     expect(await client.closed).toMatchObject({ code: 1000 });
   });
