@@ -8,6 +8,8 @@ export interface Acquaintance {
   readonly members: ZabStatus['members'];
   /** The members that are connected now. */
   readonly links: ReadonlyMap<number, PeerLink>;
+  /** Where each member is looked for, `host:port`, as far as it is known. */
+  readonly addresses?: ReadonlyMap<number, string>;
 }
 
 const ANOTHER_DIRECTORY = 'its data directory is not the one that the ensemble was born with';
@@ -32,9 +34,13 @@ export function strangerText(who: string): string {
 }
 
 /** Which voters are missing, to be put behind other words; empty where none is. */
-export function absentText({ self, members, links }: Acquaintance): string {
+export function absentText({ self, members, links, addresses }: Acquaintance): string {
   const voters = members.filter(({ id, role }) => role === 'voter' && id !== self);
-  const absent = voters.filter(({ id }) => !links.has(id)).map(({ id }) => id);
+  const nameOf = (id: number): string => {
+    const address = addresses?.get(id);
+    return address === undefined ? String(id) : `${id} (${address})`;
+  };
+  const absent = voters.filter(({ id }) => !links.has(id)).map(({ id }) => nameOf(id));
   const strangers = voters.filter(({ id }) => {
     const link = links.get(id);
     return link !== undefined && isStranger(id, link.incarnation, members);

@@ -44,6 +44,10 @@ const DISK_CHECK_MS = 5000;
 /** A node that stops gives its leadership away within this time, or leaves it to an election, milliseconds. */
 const HAND_OFF_MS = 2000;
 
+/** A node that serves nobody says so after the first time, and again after each of the second, milliseconds. */
+const NOT_READY_FIRST_MS = 2000;
+const NOT_READY_AGAIN_MS = 10_000;
+
 /** What recovery hands over. */
 export interface ReplicaParts {
   readonly settings: ReplicaSettings;
@@ -82,6 +86,8 @@ export class Replica implements DriveHooks {
   /** Ends the wait of a stopping leader for its successor. */
   #whenHandedOver: () => void = () => undefined;
   #handOverUntilMs = Infinity;
+  /** When the log is to say next why this node is not ready. */
+  #tellsAtMs = 0;
 
   constructor(parts: ReplicaParts) {
     const { zab, storage, randomBytes } = parts;
@@ -148,6 +154,7 @@ export class Replica implements DriveHooks {
   start(transport: Transport = noPeers): void {
     assert(this.#transport === undefined, 'a replica is started once');
     this.#transport = transport;
+    this.#tellsAtMs = this.#core.clock.monotonicMs() + NOT_READY_FIRST_MS;
     this.#lookAround();
     const { scheduler, settings } = this.#core;
     const everyMs = Math.max(5, Math.min(HEARTBEAT_MS, Math.floor(settings.tickMs / 4)));
@@ -250,6 +257,17 @@ export class Replica implements DriveHooks {
     this.#requests.tick(nowMs);
     if (nowMs >= this.#handOverUntilMs) this.#whenHandedOver();
     this.#drive.run();
+    this.#tellOfWaiting(nowMs);
+  }
+
+  /** Again and again, since a log is read from its end: why nobody is served, and who is missing. */
+  #tellOfWaiting(nowMs: number): void {
+    if (this.#drive.serving || this.#stopping) {
+      this.#tellsAtMs = nowMs + NOT_READY_FIRST_MS;
+    } else if (nowMs >= this.#tellsAtMs) {
+      this.#tellsAtMs = nowMs + NOT_READY_AGAIN_MS;
+      this.#core.log.warn({}, `this node is not ready yet: ${this.status().notReady ?? ''}`);
+    }
   }
 
   // What the drive tells.
@@ -327,8 +345,11 @@ export class Replica implements DriveHooks {
   /** Kept as a text, since every request that is refused for want of a quorum says it. */
   #lookAround(): void {
     const { members } = this.#zab.status;
-    const { self } = this.#core.settings;
-    this.#core.absent = absentText({ self, members, links: this.#links });
+    const { self, members: listed = [] } = this.#core.settings;
+    const addresses = new Map(
+      listed.flatMap(({ id, peer }) => (peer ? [[id, peer] as const] : [])),
+    );
+    this.#core.absent = absentText({ self, members, links: this.#links, addresses });
   }
 
   #tellOfOwnVote({ voter, recovering }: ZabStatus): void {

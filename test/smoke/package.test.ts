@@ -27,7 +27,14 @@ function packedFiles(): readonly string[] {
 it('runs from what npm would publish, and from nothing else', () => {
   const directory = temporaryDirectory();
   const files = packedFiles();
-  expect(files).toContain('LICENSE');
+  for (const document of [
+    'openapi/openapi.json',
+    'openapi/asyncapi.json',
+    'README.md',
+    'LICENSE',
+  ]) {
+    expect(files).toContain(document);
+  }
   expect(files.filter((path) => /^(src|test|data|coverage|\.)/.test(path))).toEqual([]);
   for (const path of files) cpSync(path, join(directory, path));
   symlinkSync(join(process.cwd(), 'node_modules'), join(directory, 'node_modules'));

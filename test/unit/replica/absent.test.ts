@@ -37,6 +37,13 @@ describe('what a node misses', () => {
     expect(text({})).toBe('; nodes 2, 3 are not connected');
   });
 
+  it('says where they are looked for, as far as that is known', () => {
+    const addresses = new Map([[2, 'two.example:8281']]);
+    expect(absentText({ self: 1, members: known, links: links({}), addresses })).toBe(
+      '; nodes 2 (two.example:8281), 3 are not connected',
+    );
+  });
+
   it('says at the birth of an ensemble that all are needed', () => {
     const unborn = { self: 1, members: voters({ 1: '', 2: '', 3: '' }) };
     expect(absentText({ ...unborn, links: links({ 2: 'b' }) })).toBe(
