@@ -137,6 +137,11 @@ describe('measurements', () => {
     expect(requests('/znodes/*', 'GET', 404)).toBe(1);
     expect(requests('/sessions', 'POST', 201)).toBe(1);
     expect(after.get('zoogate_ready')).toBe(1);
+    // The one that asks.
+    expect(after.get('zoogate_http_connections')).toBeGreaterThanOrEqual(1);
+    expect(after.get('zoogate_http_waiting_bytes')).toBe(0);
+    expect(after.get('zoogate_http_unread_bytes')).toBe(0);
+    expect(after.get('zoogate_http_readers_given_up_total')).toBe(0);
     expect(after.get('zoogate_resident_memory_bytes')).toBeGreaterThan(10_000_000);
   });
 
