@@ -158,7 +158,7 @@ export const defaultLimits: Limits = {
   answerStallMs: 30_000,
   // Load balancers give an idle connection up after 60 s: theirs must be the shorter time.
   keepAliveMs: 75_000,
-  halfClosedWaitMs: 1000,
+  halfClosedWaitMs: 500,
   closingNoticeMs: 1000,
   unreadAnswerBytesMax: MIB,
   socketHighWaterBytes: 256 * KIB,
