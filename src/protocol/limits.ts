@@ -100,8 +100,13 @@ export interface Limits {
   readonly ringTransactionsMax: number;
   /** Bytes of records that the event ring keeps. */
   readonly ringBytesMax: number;
-  /** Remembered idempotency keys. */
+  /** Remembered idempotency keys of all owners. */
   readonly idempotencyKeysMax: number;
+  /**
+   * Those of one owner: of one session where the request has one, else of one identity, else of one client
+   * address. Beyond it an owner loses its own oldest.
+   */
+  readonly idempotencyKeysPerOwnerMax: number;
   /** Bytes of their remembered answers. */
   readonly idempotencyBytesMax: number;
   /** Length of an idempotency key, characters. */
@@ -165,6 +170,7 @@ export const defaultLimits: Limits = {
   ringTransactionsMax: 100_000,
   ringBytesMax: 64 * MIB,
   idempotencyKeysMax: 100_000,
+  idempotencyKeysPerOwnerMax: 50_000,
   idempotencyBytesMax: 128 * MIB,
   idempotencyKeyLengthMax: 255,
   requestTimeoutMs: 5000,

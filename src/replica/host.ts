@@ -88,6 +88,8 @@ export interface ReplicaMetrics {
   readonly ringBytes: number;
   readonly ringOldestZxid: Zxid;
   readonly idempotencyKeys: number;
+  readonly idempotencyOwners: number;
+  readonly idempotencyKeysOfLargestOwner: number;
   readonly proposals: number;
   readonly transactionsApplied: number;
   readonly refusals: number;

@@ -6,6 +6,7 @@ import { encodeTransaction } from '../tree/index.ts';
 import type { Prep } from '../tree/index.ts';
 import { comparePositions } from '../zab/index.ts';
 import type { LogPosition, Zab } from '../zab/index.ts';
+import { ownerOf } from './caller.ts';
 import type { ResolvedCaller } from './caller.ts';
 import type { Core } from './core.ts';
 import type { LostRequests } from './drive-hooks.ts';
@@ -65,10 +66,11 @@ export class Proposer {
     const time = this.#core.clock.wallMs();
     const { transaction, result } = prep.judge({ operation, caller, zxid, time });
     const idempotency = pending?.message.idempotency;
+    const owner = ownerOf(caller);
     const final =
       idempotency === undefined
         ? transaction
-        : { ...transaction, idempotency: { ...idempotency, result: encodeResult(result) } };
+        : { ...transaction, idempotency: { ...idempotency, owner, result: encodeResult(result) } };
     const record = this.#zab.propose(encodeTransaction(final));
     this.#core.memory.push({ record, transaction: final, pending });
     this.#core.counters.proposals++;

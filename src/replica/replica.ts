@@ -243,6 +243,8 @@ export class Replica implements DriveHooks {
       ringBytes: ring.bytes,
       ringOldestZxid: ring.oldestResumeZxid,
       idempotencyKeys: state.idempotency.size,
+      idempotencyOwners: state.idempotency.owners,
+      idempotencyKeysOfLargestOwner: state.idempotency.largestShare,
       diskNearlyFull: this.#drive.space.nearlyFull,
       diskStalledMs: this.#zab.diskStalledMs,
       digest: state.digest(),

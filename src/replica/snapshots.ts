@@ -25,7 +25,7 @@ const ANSWERS = 4;
 const END = 5;
 const FORMER_ACLS = 6;
 
-// 1 had no generations in its rows of sessions, 2 forgot no ACL.
+// 1 had no generations in its rows of sessions, 2 forgot no ACL and knew no owners of answers.
 const FORMAT = 3;
 /** Bytes of one slice, about, if what it begins with is not longer: about a millisecond of work. */
 const SLICE_BYTES = 128 * 1024;
@@ -40,7 +40,13 @@ interface Header {
   readonly judgesAfter: Zxid;
 }
 
-type StoredAnswer = readonly [key: string, fingerprint: string, zxid: Zxid, result: string];
+type StoredAnswer = readonly [
+  key: string,
+  owner: string,
+  fingerprint: string,
+  zxid: Zxid,
+  result: string,
+];
 
 /** The state of this very moment, to be read chunk by chunk while the state moves on. */
 export class StateSnapshot {
@@ -131,8 +137,9 @@ function loadChunk(state: StateMachine, tag: number | undefined, body: Uint8Arra
       state.sessions.decodeChunk(body);
       return;
     case ANSWERS:
-      for (const [key, fingerprint, zxid, result] of parse(body) as StoredAnswer[]) {
-        state.idempotency.remember(zxid, { key, fingerprint, result: encoder.encode(result) });
+      for (const [key, owner, fingerprint, zxid, text] of parse(body) as StoredAnswer[]) {
+        const result = encoder.encode(text);
+        state.idempotency.remember(zxid, { key, owner, fingerprint, result });
       }
       return;
     case FORMER_ACLS:
@@ -163,7 +170,8 @@ function parse(bytes: Uint8Array): unknown {
 }
 
 function store([key, answer]: readonly [string, RememberedAnswer]): StoredAnswer {
-  return [key, answer.fingerprint, answer.zxid, decoder.decode(answer.result)];
+  const { owner, fingerprint, zxid, result } = answer;
+  return [key, owner, fingerprint, zxid, decoder.decode(result)];
 }
 
 /** The items in runs of about `SLICE_BYTES`, so that no chunk becomes long. */

@@ -43,6 +43,7 @@ export function encodeTransaction(transaction: Transaction): Uint8Array {
   writer.byte(idempotency === undefined ? 0 : 1);
   if (idempotency !== undefined) {
     writer.text(idempotency.key);
+    writer.text(idempotency.owner);
     writer.text(idempotency.fingerprint);
     writer.bytes(idempotency.result);
   }
@@ -214,7 +215,8 @@ function readIdempotency(reader: ByteReader): IdempotencyRecord | undefined {
   const there = reader.byte();
   if (there > 1) throw reader.malformed('neither with nor without an idempotency key');
   if (there === 0) return undefined;
-  return { key: reader.text(), fingerprint: reader.text(), result: reader.bytes() };
+  const [key, owner, fingerprint] = [reader.text(), reader.text(), reader.text()];
+  return { key, owner, fingerprint, result: reader.bytes() };
 }
 
 function readAclId(reader: ByteReader): number {

@@ -107,6 +107,8 @@ export type Change =
 /** A remembered answer: a retry with the same key and fingerprint gets `result` again. */
 export interface IdempotencyRecord {
   readonly key: string;
+  /** Whose share of the remembered keys it counts for. */
+  readonly owner: string;
   readonly fingerprint: string;
   /** The first answer's result, as bytes that only the replica reads. */
   readonly result: Uint8Array;

@@ -209,6 +209,26 @@ describeThroughEveryDoor(
   { limits: { idempotencyKeysMax: 5 } },
 );
 
+describeThroughEveryDoor(
+  'keys of others',
+  (door) => {
+    test('stay, however many one client uses', async () => {
+      const place = await door.fresh();
+      const client = await door.client({ credential: 'bob:secret' });
+      const idempotencyKey = freshKey();
+      const other = await door.client();
+      const first = await other.create(`${place}/n-`, { sequential: true, idempotencyKey });
+      for (let index = 0; index < 20; index++) {
+        await client.create(`${place}/of-bob-${index}`, { idempotencyKey: freshKey() });
+      }
+      expect(await other.create(`${place}/n-`, { sequential: true, idempotencyKey })).toEqual(
+        first,
+      );
+    });
+  },
+  { limits: { idempotencyKeysMax: 8 } },
+);
+
 describeOverRest('a retry with the same key', (door) => {
   test('has the same status, headers and body; quotes around the key mean nothing', async () => {
     const place = await door.fresh();

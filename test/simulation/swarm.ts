@@ -221,6 +221,15 @@ function drawWorkload(own: Chance, safetyMs: number): WorkloadSwarm {
   };
 }
 
+function shared(
+  idempotencyKeysMax: number,
+): Pick<Limits, 'idempotencyKeysMax' | 'idempotencyKeysPerOwnerMax'> {
+  return {
+    idempotencyKeysMax,
+    idempotencyKeysPerOwnerMax: Math.ceil(idempotencyKeysMax / 2),
+  };
+}
+
 function drawLimits(own: Chance): Limits {
   const isTight = own.happens(0.3);
   return {
@@ -228,7 +237,8 @@ function drawLimits(own: Chance): Limits {
     znodeDataBytesMax: 100_000,
     ringTransactionsMax: own.pick([3, 10, 50, 10_000]),
     unreadAnswerBytesMax: own.pick([10_000, 1024 * 1024]),
-    idempotencyKeysMax: own.pick([5, 20, 10_000, 10_000]),
+    // The share is half of it, without a draw of its own: the same seed is the run that it was.
+    ...shared(own.pick([5, 20, 10_000, 10_000])),
     requestTimeoutMs: own.pick([1000, 1000, 4000]),
     ...(isTight && {
       outstandingTransactionsMax: own.pick([4, 16]),

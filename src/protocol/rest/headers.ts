@@ -48,7 +48,11 @@ export const requestHeaders: Readonly<Record<RequestHeader, HeaderSpec>> = {
     example: 'return=minimal',
   },
   'Idempotency-Key': {
-    description: 'A retry with the same key and request gives the first answer and writes nothing.',
+    description:
+      'A retry with the same key and request gives the first answer and writes nothing. A key is ' +
+      'remembered until its owner (the session of the request, else the identity, else the client ' +
+      'address) has used 50,000 others (limit idempotencyKeysPerOwnerMax), or until all owners together ' +
+      'have more than 100,000 (idempotencyKeysMax) and its owner takes the most room of them.',
     schema: Type.String({ minLength: 1, maxLength: 255 }),
     example: '8e03978e-40d5-43dd-bc93-6894a57f9324',
   },

@@ -94,7 +94,12 @@ const addedFields: Readonly<Record<Access, Fields>> = {
       Type.Union([positive('So many voters have it on disk.'), StringEnum(['all'])]),
     ),
     idempotencyKey: Type.Optional(
-      Type.String({ minLength: 1, description: 'A retry gives the first answer again.' }),
+      Type.String({
+        minLength: 1,
+        description:
+          'A retry gives the first answer again. Each session (each identity, or client address, where ' +
+          'there is none) has its share of the keys that are remembered, and loses its own oldest.',
+      }),
     ),
   },
   stream: {},

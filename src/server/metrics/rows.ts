@@ -58,6 +58,14 @@ const gauges: Partial<Record<NumericField, Row>> = {
     help: 'The oldest zxid from which events can be resumed',
   },
   idempotencyKeys: { name: 'idempotency_keys', help: 'Remembered idempotency keys' },
+  idempotencyOwners: {
+    name: 'idempotency_owners',
+    help: 'Sessions, identities and client addresses that remembered idempotency keys belong to',
+  },
+  idempotencyKeysOfLargestOwner: {
+    name: 'idempotency_keys_of_largest_owner',
+    help: 'Remembered idempotency keys of the owner whose answers take the most bytes',
+  },
 };
 
 const counters: Partial<Record<NumericField, Row>> = {

@@ -12,6 +12,7 @@ import type { Commits } from './commits.ts';
 import { judge } from './judge.ts';
 import type { Judgement } from './judge.ts';
 import { Keys } from './keys.ts';
+import type { KeyLimits } from './keys.ts';
 import { Locks } from './locks.ts';
 import { readAt } from './reading.ts';
 import { Refused } from './refused.ts';
@@ -36,7 +37,7 @@ const reads = new Set<Operation['type']>([
 
 export interface AnswersOptions {
   /** How many idempotency keys are remembered. */
-  readonly keysMax: number;
+  readonly limits: KeyLimits;
   readonly voters: number;
   /** How many voters have, or have had, the committed record at this zxid on disk. */
   readonly voterDisks: (zxid: number) => number;
@@ -53,7 +54,7 @@ export class Answers {
   constructor(commits: Commits, options: AnswersOptions) {
     this.#commits = commits;
     this.#options = options;
-    this.keys = new Keys(options.keysMax);
+    this.keys = new Keys(options.limits);
     this.locks = new Locks(commits.history);
   }
 

@@ -51,7 +51,7 @@ export class Clients {
     this.world = world;
     this.workload = swarm.workload;
     this.answers = new Answers(commits, {
-      keysMax: swarm.limits.idempotencyKeysMax,
+      limits: swarm.limits,
       voters: swarm.voters.length,
       voterDisks,
     });
@@ -118,8 +118,8 @@ export class Clients {
   committed({ zxid, epoch, transaction }: Committed): void {
     if (transaction === undefined) return;
     const tags = new Set<string>();
-    const key = transaction.idempotency?.key;
-    if (key !== undefined) tags.add(key);
+    const { idempotency } = transaction;
+    if (idempotency !== undefined) tags.add(idempotency.key);
     for (const change of transaction.changes) {
       if (change.type === 'closeSession') this.sessions.ended(change.session, { epoch, zxid });
       if (!('data' in change) || change.data.length === 0) continue;
@@ -127,7 +127,7 @@ export class Clients {
       tags.add(tag);
     }
     for (const tag of tags) this.#deedCommitted(tag, zxid, transaction.session);
-    if (key !== undefined) this.answers.keys.used(zxid);
+    if (idempotency !== undefined) this.answers.keys.used(zxid, idempotency);
   }
 
   // What users say.

@@ -63,7 +63,7 @@ const transaction: fc.Arbitrary<Transaction> = fc.record(
     time: wide,
     session: wide,
     changes: fc.array(change, { maxLength: 5 }),
-    idempotency: fc.record({ key: name, fingerprint: name, result: data }),
+    idempotency: fc.record({ key: name, owner: name, fingerprint: name, result: data }),
   },
   { requiredKeys: ['time', 'session', 'changes'] },
 );

@@ -51,7 +51,7 @@ describe('a record for people', () => {
       time: 1_700_000_000_000,
       session: 42,
       changes: [],
-      idempotency: { key: 'order-7', fingerprint: 'f', result: new Uint8Array(3) },
+      idempotency: { key: 'order-7', owner: 'o', fingerprint: 'f', result: new Uint8Array(3) },
     });
     expect(describePayload(payload, 'txn')).toEqual({
       time: '2023-11-14T22:13:20.000Z',
