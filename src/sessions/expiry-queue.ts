@@ -254,12 +254,12 @@ export class ExpiryQueue {
   }
 }
 
-/** Columns of the slots: 36 bytes a session beside its entry in the map of ids. */
+/** Columns of the slots: 40 bytes a session beside its entry in the map of ids. */
 class Rows {
   readonly capacity: number;
   readonly ids: Float64Array;
   readonly touched: Float64Array;
-  readonly timeouts: Uint32Array;
+  readonly timeouts: Float64Array;
   readonly buckets: Float64Array;
   readonly previous: Int32Array;
   /** Of a free slot: the next free one. */
@@ -269,7 +269,7 @@ class Rows {
     this.capacity = capacity;
     this.ids = new Float64Array(capacity);
     this.touched = new Float64Array(capacity);
-    this.timeouts = new Uint32Array(capacity);
+    this.timeouts = new Float64Array(capacity);
     this.buckets = new Float64Array(capacity);
     this.previous = new Int32Array(capacity);
     this.next = new Int32Array(capacity);

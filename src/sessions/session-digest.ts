@@ -32,7 +32,8 @@ export class SessionDigest {
 function hashRow(row: SessionRow, seed: number): number {
   let hash = mix(seed, row.id % TWO_32);
   hash = mix(hash, Math.floor(row.id / TWO_32));
-  hash = mix(hash, row.timeoutMs);
+  hash = mix(hash, row.timeoutMs % TWO_32);
+  hash = mix(hash, Math.floor(row.timeoutMs / TWO_32));
   hash = mix(hash, row.generation % TWO_32);
   hash = mix(hash, Math.floor(row.generation / TWO_32));
   const { secretHash } = row;

@@ -1,5 +1,5 @@
 /**
- * A session as bytes, little endian: id (low 32 bits, high 21 bits), timeout in milliseconds (32 bits),
+ * A session as bytes, little endian: id (low 32 bits, high 21 bits), timeout in milliseconds (like the id),
  * generation (like the id), hash of the secret (32 bytes). A chunk of a snapshot is a plain run of such rows.
  */
 import { assert } from '../protocol/assert.ts';
@@ -15,16 +15,18 @@ export interface SessionRow {
   readonly secretHash: Uint8Array;
 }
 
-export const encodedRowBytes = 52;
+export const encodedRowBytes = 56;
 
-const HASH_OFFSET = 20;
+const TIMEOUT_OFFSET = 8;
+const GENERATION_OFFSET = 16;
+const HASH_OFFSET = 24;
 const TWO_32 = 4_294_967_296;
 
 export function encodeRow(target: Uint8Array, offset: number, row: SessionRow): void {
   const view = new DataView(target.buffer, target.byteOffset + offset, encodedRowBytes);
   writeWide(view, 0, row.id);
-  view.setUint32(8, row.timeoutMs, true);
-  writeWide(view, 12, row.generation);
+  writeWide(view, TIMEOUT_OFFSET, row.timeoutMs);
+  writeWide(view, GENERATION_OFFSET, row.generation);
   target.set(row.secretHash, offset + HASH_OFFSET);
 }
 
@@ -34,8 +36,8 @@ export function* decodeRows(chunk: Uint8Array): Generator<SessionRow> {
   for (let offset = 0; offset < chunk.length; offset += encodedRowBytes) {
     yield {
       id: readWide(view, offset),
-      timeoutMs: view.getUint32(offset + 8, true),
-      generation: readWide(view, offset + 12),
+      timeoutMs: readWide(view, offset + TIMEOUT_OFFSET),
+      generation: readWide(view, offset + GENERATION_OFFSET),
       secretHash: chunk.subarray(offset + HASH_OFFSET, offset + encodedRowBytes),
     };
   }

@@ -2,7 +2,7 @@
  * The replicated session table: which sessions live, their timeouts, the hash of each secret, and which
  * attachment of each is the newest. It changes only by applying committed transactions, so it is the same on every node at one zxid.
  *
- * Rows stand in id order in pages of typed arrays (52 bytes a session, no object per session), found by
+ * Rows stand in id order in pages of typed arrays (56 bytes a session, no object per session), found by
  * binary search. Ids are zxids, so a new session is appended; closing shifts rows within one page, and
  * thin neighbours are merged, so that no single change costs more than a few microseconds and old
  * long-lived sessions cannot keep empty pages alive.
@@ -299,7 +299,7 @@ class OpenSnapshot {
 /** Rows in id order. */
 class Page {
   readonly ids = new Float64Array(PAGE_ROWS);
-  readonly timeouts = new Uint32Array(PAGE_ROWS);
+  readonly timeouts = new Float64Array(PAGE_ROWS);
   readonly generations = new Float64Array(PAGE_ROWS);
   readonly #hashes = new Uint8Array(PAGE_ROWS * HASH_BYTES);
   count = 0;

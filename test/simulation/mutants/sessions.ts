@@ -3,6 +3,18 @@ import type { Mutation } from '../../support/mutations/mutation.ts';
 
 export const sessionMutants: readonly Mutation[] = [
   {
+    name: 'timeoutWraps',
+    rule: 'The timeout that is granted is the one in force, however long.',
+    edits: [
+      {
+        file: 'sessions/session-table.ts',
+        find: 'readonly timeouts = new Float64Array(PAGE_ROWS);',
+        // So narrow that the timeouts of the simulation do not fit.
+        replace: 'readonly timeouts = new Uint8Array(PAGE_ROWS);',
+      },
+    ],
+  },
+  {
     name: 'deadlinesOfFormerReign',
     rule: 'At a new leader every session has its whole timeout again.',
     edits: [

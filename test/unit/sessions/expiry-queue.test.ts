@@ -27,6 +27,16 @@ describe('expiry of sessions', () => {
     expect(queue.nextDeadline()).toBe(12_000);
   });
 
+  it('counts timeouts that do not fit into 32 bits', () => {
+    const queue = new ExpiryQueue({ tickMs: TICK });
+    const timeoutMs = 3650 * 86_400_000;
+    queue.touch(1, 0, timeoutMs);
+    expect([queue.timeoutOf(1), queue.expiresInMs(1, 0)]).toEqual([timeoutMs, timeoutMs]);
+    expect(queue.nextDeadline()).toBeGreaterThanOrEqual(timeoutMs);
+    for (let id = 2; id < 2000; id++) queue.touch(id, 0, timeoutMs);
+    expect(queue.timeoutOf(1)).toBe(timeoutMs);
+  });
+
   it('ends a session within [T, T + tick] after its last touch, for every touch and timeout', () => {
     const scenario = fc.record({
       timeoutMs: fc.integer({ min: 1, max: 60_000 }),

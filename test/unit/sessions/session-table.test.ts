@@ -28,6 +28,26 @@ function range(from: number, to: number): number[] {
 }
 
 describe('session table', () => {
+  // 3650 days is the greatest that `--max-session-timeout` takes.
+  it.each([4_294_967_295, 4_294_967_296, 5_184_000_000, 3650 * 86_400_000])(
+    'keeps a timeout of %i ms, whatever way it goes',
+    (timeoutMs) => {
+      const table = new SessionTable();
+      table.create(42, { timeoutMs, secretHash: hashOf(42) });
+      expect(table.timeoutOf(42)).toBe(timeoutMs);
+      const digest = table.digest;
+      const copy = restored(table.encode());
+      expect([copy.timeoutOf(42), copy.digest]).toEqual([timeoutMs, digest]);
+      table.attach(42, { generation: 43, timeoutMs: timeoutMs - 4_294_967_295 });
+      expect(table.timeoutOf(42)).toBe(timeoutMs - 4_294_967_295);
+      table.attach(42, { generation: 44, timeoutMs });
+      expect(table.timeoutOf(42)).toBe(timeoutMs);
+      const short = new SessionTable();
+      short.create(42, { timeoutMs: timeoutMs % 4_294_967_296, secretHash: hashOf(42) });
+      if (timeoutMs >= 4_294_967_296) expect(short.digest).not.toEqual(digest);
+    },
+  );
+
   it('gives back what a session was created with', () => {
     const table = new SessionTable();
     table.create(42, { timeoutMs: 30_000, secretHash: hashOf(42) });
@@ -239,7 +259,7 @@ describe('snapshot of the sessions', () => {
     const second = table.startSnapshot();
     first.abandon();
     expect(first.next()).toBeUndefined();
-    expect(second.next()?.length).toBe(104);
+    expect(second.next()?.length).toBe(112);
   });
 
   it('refuses a torn chunk', () => {
