@@ -5,6 +5,7 @@
 import { expect, test } from 'vitest';
 import { judge } from '../support/disk-trace/judge.ts';
 import { TracedPlace } from '../support/disk-trace/preload.ts';
+import type { Fault } from '../support/disk-trace/preload.ts';
 import {
   certainCopy,
   describeTraced,
@@ -12,6 +13,7 @@ import {
   smallArgs,
   writeMarked,
 } from '../support/disk-trace/run.ts';
+import { tryOnce } from '../support/disk-trace/trial.ts';
 import { freePort } from '../support/free-port.ts';
 import { startServer } from '../support/server-process.ts';
 import { until } from '../support/waiting.ts';
@@ -21,6 +23,9 @@ const LOSSES = 4;
 
 /** Writes at a time. */
 const ROUND = 30;
+
+/** Of a run with a fault. */
+const WRITES = 12;
 
 describeTraced('a node on its own', () => {
   test('acknowledges what is synced, and a copy of that alone has all of it', async () => {
@@ -86,5 +91,19 @@ describeTraced('an ensemble', () => {
     expect(seen.hellos).toBeGreaterThanOrEqual(6);
     // The leader's own, and that of at least one other.
     expect(seen.promises).toBeGreaterThanOrEqual(2);
+  });
+});
+
+/** A sample; `test/long/crash/real-disk.test.ts` has every call of a run. */
+describeTraced('a disk in the middle of a run', () => {
+  test.each<Fault & { ends: boolean }>([
+    { kind: 'EIO', class: 'sync', at: 24, ends: true },
+    { kind: 'moment', class: 'write', at: 'every', ends: false },
+    { kind: 'hang', class: 'sync', at: 24, ends: false },
+  ])('with $kind of $class $at ends the node, or lets it go on rightly', async (sample) => {
+    const { ends, ...fault } = sample;
+    const { findings, isDue, hasEnded, acknowledged } = await tryOnce({ fault, writes: WRITES });
+    expect({ findings, isDue, hasEnded }).toEqual({ findings: [], isDue: true, hasEnded: ends });
+    if (!ends) expect(acknowledged).toHaveLength(WRITES);
   });
 });
