@@ -36,15 +36,21 @@ export interface CreateOperation {
   readonly parents?: boolean;
   /** As the client gave it (scheme `auth` not yet expanded); absent = world:anyone:cdrwa. */
   readonly acl?: Acl;
+  /**
+   * In place of `acl`: the ACL that the parent has in this very transaction. With `parents` that of the
+   * deepest ancestor there is, which the missing parents get too.
+   */
+  readonly inheritAcl?: boolean;
 }
 
-/** Create or replace, decided in one transaction. An `acl` is only allowed when it creates. */
+/** Create or replace, decided in one transaction. `acl` and `inheritAcl` only serve when it creates. */
 export interface PutOperation {
   readonly type: 'put';
   readonly path: ZnodePath;
   readonly data: Uint8Array;
   readonly parents?: boolean;
   readonly acl?: Acl;
+  readonly inheritAcl?: boolean;
 }
 
 export interface SetOperation {

@@ -194,6 +194,12 @@ export const createFields = {
   container: Type.Optional(Type.Boolean()),
   ttlMs: Type.Optional(Type.Integer({ description: 'Milliseconds.', examples: [60_000] })),
   acl: Type.Optional(AclSchema),
+  inheritAcl: Type.Optional(
+    Type.Boolean({
+      description:
+        'In place of `acl`: the ACL that the parent has. Without either, all may do all.',
+    }),
+  ),
 };
 
 export const CreateMemberSchema = Exactly(

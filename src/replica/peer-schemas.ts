@@ -36,6 +36,7 @@ const create = Exactly({
   type: Type.Literal('create'),
   ...{ path: text, data: bytes, kind: nodeKind, sequential: flag },
   ...{ ttlMs: optional(integer), parents: optional(flag), acl: optional(acl) },
+  inheritAcl: optional(flag),
 });
 const set = Exactly({
   type: Type.Literal('set'),
@@ -57,6 +58,7 @@ const operation = Type.Union([
   Exactly({
     type: Type.Literal('put'),
     ...{ path: text, data: bytes, parents: optional(flag), acl: optional(acl) },
+    inheritAcl: optional(flag),
   }),
   remove,
   Exactly({

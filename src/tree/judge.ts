@@ -24,7 +24,10 @@ import type { AclId } from './transaction.ts';
 const configPath = '/zookeeper/config';
 const noData = new Uint8Array(0);
 
-/** Order of checks: session, ACL, parent, CREATE, final path, existence, ephemeral parent, room. */
+/**
+ * Order of checks: session, ACL, parent, CREATE, final path, existence, ephemeral parent, room. An inherited
+ * ACL needs no more than CREATE: whoever may not read the parent's ACL may not read the copy either.
+ */
 export function judgeCreate(draft: Draft, operation: CreateOperation): WriteResult {
   const { data, kind, ttlMs = 0 } = operation;
   if (kind === 'ephemeral' && draft.session === 0) throw sessionRequired();
@@ -43,7 +46,8 @@ export function judgeCreate(draft: Draft, operation: CreateOperation): WriteResu
       { path },
     );
   }
-  const aclId = acl === undefined ? openAcl : draft.intern(acl);
+  const given = acl === undefined ? openAcl : draft.intern(acl);
+  const aclId = operation.inheritAcl === true ? ancestor.acl : given;
   if (kind === 'ephemeral') draft.growEphemerals();
   const under = parent ?? createMissing(draft, { ancestor, missing: parentAt, acl: aclId });
   const stat = statOf(addChild(draft, under, { path, data, kind, ttlMs, acl: aclId }));
@@ -64,7 +68,7 @@ export function judgePut(draft: Draft, operation: PutOperation): WriteResult {
     });
   }
   draft.authorize(node, Perms.WRITE);
-  if (operation.acl !== undefined) {
+  if (operation.acl !== undefined || operation.inheritAcl === true) {
     throw new CoordinationError(
       'BADARGUMENTS',
       `acl: ${node.path} exists, and replacing its data does not change its ACL`,

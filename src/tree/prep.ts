@@ -4,7 +4,7 @@
  */
 import { CoordinationError, type FailedMultiResult } from '../protocol/errors.ts';
 import { ttlMaxMs, type Limits } from '../protocol/limits.ts';
-import type { Identity, SessionId, Zxid } from '../protocol/model.ts';
+import type { Acl, Identity, SessionId, Zxid } from '../protocol/model.ts';
 import type {
   CreateOperation,
   MultiMember,
@@ -213,7 +213,15 @@ export class Prep {
     }
   }
 
-  private checkPathAndData(operation: { readonly path: string; readonly data?: Uint8Array }): void {
+  private checkPathAndData(operation: {
+    readonly path: string;
+    readonly data?: Uint8Array;
+    readonly acl?: Acl;
+    readonly inheritAcl?: boolean;
+  }): void {
+    if (operation.acl !== undefined && operation.inheritAcl === true) {
+      throw new CoordinationError('BADARGUMENTS', 'acl and inheritAcl exclude one another');
+    }
     const { pathLengthMax, znodeDataBytesMax } = this.options.limits;
     const problem = lengthProblem(operation.path, pathLengthMax);
     if (problem !== undefined) throw new CoordinationError('BADARGUMENTS', `path: ${problem}`);

@@ -439,3 +439,53 @@ describeOverRest('identities of a request', (door) => {
     }
   });
 });
+
+describeThroughEveryDoor('Children of a private znode', (door) => {
+  test('are public, unless they are given an ACL or inherit it', async () => {
+    const place = await door.fresh();
+    const owner = await door.client({ credential: ann });
+    const stranger = await door.client();
+    const acl = [digest(annId, 'cdrwa')];
+    await owner.create(`${place}/private`, { acl, data: 'hers' });
+    await owner.create(`${place}/private/open`, { data: 'seen' });
+    expect((await stranger.get(`${place}/private/open`)).data).toBe('seen');
+    await owner.create(`${place}/private/closed`, { inheritAcl: true });
+    await owner.create(`${place}/private/a/b/c`, { inheritAcl: true, parents: true });
+    for (const name of ['', '/closed', '/a', '/a/b', '/a/b/c']) {
+      await expectRefusal(stranger.get(`${place}/private${name}`), 'NOAUTH');
+      expect((await owner.acl(`${place}/private${name}`)).acl).toEqual(acl);
+    }
+    const both = owner.create(`${place}/private/x`, { inheritAcl: true, acl });
+    await expectRefusal(both, 'BADARGUMENTS');
+  });
+
+  test('inherit inside of one transaction what it has just made', async () => {
+    const place = await door.fresh();
+    const owner = await door.client({ credential: ann });
+    const acl = [digest(annId, 'cdrwa')];
+    await owner.multi([
+      { op: 'create', path: `${place}/m`, acl },
+      { op: 'create', path: `${place}/m/a`, inheritAcl: true },
+    ]);
+    expect((await owner.acl(`${place}/m/a`)).acl).toEqual(acl);
+  });
+});
+
+describeOverRest('A PUT that inherits its ACL', (door) => {
+  test('creates, and never replaces, since the ACL would stay another', async () => {
+    const place = encodePath(await door.fresh());
+    const put = (query: string, headers = {}) =>
+      door.http({ method: 'PUT', target: `/znodes${place}/a${query}`, headers, body: 'x' });
+    expect((await put('?inheritAcl')).status).toBe(201);
+    const again = await put('?inheritAcl');
+    expect([again.status, again.body.toString()]).toEqual([
+      400,
+      expect.stringContaining('replacing its data does not change its ACL'),
+    ]);
+    expect((await put('?inheritAcl', { 'if-match': '*' })).status).toBe(400);
+    expect((await put('?parents', { 'if-match': '*' })).status).toBe(400);
+    expect((await put('?inheritAcl', { 'zk-acl': 'world:anyone:r' })).status).toBe(400);
+    expect((await put('?inheritAcl=false')).status).toBe(200);
+    expect((await put('?sequential&inheritAcl')).status).toBe(201);
+  });
+});

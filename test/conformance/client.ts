@@ -90,6 +90,7 @@ export interface CreateFields {
   readonly container?: boolean;
   readonly ttlMs?: number;
   readonly acl?: readonly WireAclEntry[];
+  readonly inheritAcl?: boolean;
 }
 
 /** Of every write. */

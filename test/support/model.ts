@@ -169,7 +169,9 @@ export class Model {
           });
         }
         this.need(operation.path, 2);
-        if (operation.acl !== undefined) throw new Refusal('BADARGUMENTS');
+        if (operation.acl !== undefined || operation.inheritAcl === true) {
+          throw new Refusal('BADARGUMENTS');
+        }
         return this.set(operation.path, operation.data, undefined);
       }
       default:
@@ -259,7 +261,7 @@ export class Model {
   private create(operation: CreateOperation): object {
     const { session } = this.caller;
     if (operation.kind === 'ephemeral' && session === 0) throw new Refusal('SESSIONREQUIRED');
-    const acl = operation.acl === undefined ? everybody(31) : this.fix(operation.acl);
+    const asked = operation.acl === undefined ? everybody(31) : this.fix(operation.acl);
     const given = operation.path;
     const parent = given === '/' ? '/' : above(given);
     const ancestor = this.ancestor(parent, operation.parents === true);
@@ -268,6 +270,7 @@ export class Model {
     const path = operation.sequential ? given + String(sequence).padStart(10, '0') : given;
     if (this.nodes.has(path)) throw new Refusal('NODEEXISTS', this.seen(path));
     if (this.node(ancestor).kind === 'ephemeral') throw new Refusal('NOCHILDRENFOREPHEMERALS');
+    const acl = operation.inheritAcl === true ? this.node(ancestor).acl : asked;
     this.intern(acl);
     const missing: string[] = [];
     for (let at = parent; !this.nodes.has(at); at = above(at)) missing.unshift(at);

@@ -114,6 +114,7 @@ export interface CreateFields extends CreateOptions {
   readonly encoding?: DataEncoding | undefined;
   readonly acl?: readonly WireAclEntry[] | undefined;
   readonly parents?: boolean | undefined;
+  readonly inheritAcl?: boolean | undefined;
 }
 
 export interface DecodeContext {
@@ -132,7 +133,10 @@ export function createOperation(
 ): CreateOperation {
   const { limits, where = '' } = context;
   const kind = createKind(fields, where);
-  const { acl, parents } = fields;
+  const { acl, parents, inheritAcl } = fields;
+  if (acl !== undefined && inheritAcl === true) {
+    throw badArgument(`${where}acl and ${where}inheritAcl exclude one another`);
+  }
   return {
     type: 'create',
     path: createPath(path, kind.sequential, context),
@@ -140,6 +144,7 @@ export function createOperation(
     ...kind,
     ...(parents === true && { parents }),
     ...(acl !== undefined && { acl: fromWireAcl(acl, limits) }),
+    ...(inheritAcl === true && { inheritAcl }),
   };
 }
 

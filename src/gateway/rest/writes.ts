@@ -47,6 +47,7 @@ export const writeHandlers: Handlers<WriteId> = {
       throw new CoordinationError('BADARGUMENTS', 'acl: is given in Zk-Acl too');
     }
     const created = createOperation(request.pathText, body, { limits, route: request.route });
+    if (acl !== undefined && body.inheritAcl === true) throw twoAcls();
     const operation = acl === undefined ? created : { ...created, acl };
     if (operation.kind === 'ephemeral') requireSession(request);
     return write(request, operation, Buffer.from(JSON.stringify(body)));
@@ -94,13 +95,15 @@ type PutRequest = RestRequest<QueryOf<'putZnode'>>;
 /** Checks everything but the body, so that a bad request is refused before its data is read. */
 function planPut(request: PutRequest): (data: Uint8Array) => WriteOperation {
   const kind = putKind(request);
-  const { parents } = request.query;
+  const { parents, inheritAcl } = request.query;
   const condition = writeCondition(request);
   const acl = request.aclHeader();
+  if (acl !== undefined && inheritAcl === true) throw twoAcls();
   const createOnly = checkCreateOnly(request) || kind !== undefined;
   const options = {
     ...(parents === true && { parents }),
     ...(acl !== undefined && { acl }),
+    ...(inheritAcl === true && { inheritAcl }),
   };
   if (!createOnly) {
     const path = request.path();
@@ -109,6 +112,8 @@ function planPut(request: PutRequest): (data: Uint8Array) => WriteOperation {
       return (data) => ({ type: 'put', path, data, ...options });
     }
     if (acl !== undefined) throw badArgument('Zk-Acl: this request only replaces, see /acl');
+    if (inheritAcl === true) throw badArgument(onlyReplaces('inheritAcl'));
+    if (parents === true) throw badArgument(onlyReplaces('parents'));
     return (data) => ({ type: 'set', path, data, condition });
   }
   if (condition !== undefined) throw badArgument('If-Match: this request only creates');
@@ -167,6 +172,14 @@ async function write<Q extends QueryOf<'createZnode'>>(
   const answer = await request.write(operation, idempotencyOf(request, body));
   const minimal = prefersMinimal(request.header('prefer'));
   return writtenAnswer(request.context.settings, answer, minimal);
+}
+
+function twoAcls(): CoordinationError {
+  return badArgument('Zk-Acl and inheritAcl exclude one another');
+}
+
+function onlyReplaces(name: string): string {
+  return `query parameter "${name}": this request has If-Match and only replaces`;
 }
 
 /** An ephemeral znode belongs to a session. @throws CoordinationError SESSIONREQUIRED */

@@ -139,6 +139,9 @@ export const znodeRoutes = {
       container: flag('It goes once it has lost its last child.'),
       ttl: duration('It goes when it has not been written for this long and has no child.', '60s'),
       parents: flag('Makes missing parents in the same transaction.', 'true'),
+      inheritAcl: flag(
+        'Creates with the ACL that the parent has, in place of `Zk-Acl`. Without either, all may do all.',
+      ),
       version,
       ...writeQuery,
     },

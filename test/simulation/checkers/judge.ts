@@ -119,14 +119,14 @@ class Judge {
       return this.#create({ ...operation, type: 'create', kind: 'persistent', sequential: false });
     }
     this.#existing(path, Perms.WRITE);
-    if (acl !== undefined) throw Refused.with('BADARGUMENTS');
+    if ((acl ?? operation.inheritAcl) !== undefined) throw Refused.with('BADARGUMENTS');
     return this.#set(path, data);
   }
 
   #create(operation: CreateOperation): object {
     const { kind, data, sequential } = operation;
     if (kind === 'ephemeral' && this.#session === 0) throw Refused.with('SESSIONREQUIRED');
-    const acl = this.#aclOf(operation.acl);
+    const asked = this.#aclOf(operation.acl);
     const { parent } = split(operation.path);
     const missing: string[] = [];
     let ancestor = parent;
@@ -140,6 +140,7 @@ class Judge {
     const path = operation.path + suffix;
     if (this.draft.get(path) !== undefined) throw Refused.with('NODEEXISTS');
     if (above.kind === 'ephemeral') throw Refused.with('NOCHILDRENFOREPHEMERALS');
+    const acl = operation.inheritAcl === true ? above.acl : asked;
     const plain = { data: new Uint8Array(0), kind: 'persistent', owner: 0, ttlMs: 0, acl } as const;
     for (const each of missing) this.draft.create(each, plain);
     const owner = kind === 'ephemeral' ? this.#session : 0;

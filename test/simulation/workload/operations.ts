@@ -137,7 +137,12 @@ function createOf(drawing: Drawing): CreateOperation {
     return { ...plain, path: `${path}-`, kind: 'ephemeral', sequential: true };
   }
   const kind = session !== 0 && chance.happens(0.4) ? 'ephemeral' : 'persistent';
-  return { ...plain, kind, ...(chance.happens(0.2) && { parents: true }) };
+  // Decided by the data, so that no draw is added: older seeds still draw what they drew.
+  const inheritAcl = plain.acl === undefined && data.length % 4 === 0;
+  return {
+    ...{ ...plain, kind, ...(chance.happens(0.2) && { parents: true }) },
+    ...(inheritAcl && { inheritAcl }),
+  };
 }
 
 function deleteOf(drawing: Drawing): Operation & { type: 'delete' } {

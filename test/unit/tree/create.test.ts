@@ -187,6 +187,34 @@ describe('sequence numbers', () => {
   });
 });
 
+describe('an inherited ACL', () => {
+  const aclAt = (harness: Harness, at: string) =>
+    harness.tree.acl(harness.tree.aclOf(harness.tree.find(at)));
+
+  it('is the one that the parent has, also when it may not be read', () => {
+    const harness = new Harness();
+    harness.create('/a', { acl: [...only(ann), ...world(4)] });
+    harness.create('/a/b', { inheritAcl: true });
+    expect(aclAt(harness, '/a/b')).toEqual([...only(ann), ...world(4)]);
+    harness.create('/a/open');
+    expect(aclAt(harness, '/a/open')).toEqual(world(31));
+  });
+
+  it('of missing parents is that of the deepest ancestor, all the way down', () => {
+    const harness = new Harness();
+    harness.create('/a', { acl: only(ann) }, { as: [ann] });
+    harness.create('/a/b/c', { parents: true, inheritAcl: true }, { as: [ann] });
+    for (const at of ['/a/b', '/a/b/c']) expect(aclAt(harness, at)).toEqual(only(ann));
+  });
+
+  it('needs CREATE, and excludes an ACL', () => {
+    const harness = new Harness();
+    harness.create('/a', { acl: world(1) });
+    harness.refuses(createOf('/a/b', { inheritAcl: true }), 'NOAUTH');
+    harness.refuses(createOf('/b', { inheritAcl: true, acl: world(1) }), 'BADARGUMENTS');
+  });
+});
+
 describe('missing parents', () => {
   it('are made persistent, in the same transaction, with the new node’s ACL', () => {
     const harness = new Harness();

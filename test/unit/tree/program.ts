@@ -95,9 +95,11 @@ const create = fc
     ttlMs: fc.constantFrom(undefined, undefined, 5, 6, 8, 9, 11, 12, 0, 1000),
     parents: fc.boolean(),
     acl,
+    inheritAcl: fc.boolean(),
   })
-  .map(({ slash, ttlMs, acl: given, kind, ...rest }) => ({
+  .map(({ slash, ttlMs, acl: given, inheritAcl, kind, ...rest }) => ({
     ...rest,
+    ...(given === undefined && inheritAcl ? { inheritAcl } : {}),
     type: 'create' as const,
     kind,
     path: rest.sequential && slash && rest.path !== '/' ? `${rest.path}/` : rest.path,
@@ -133,9 +135,10 @@ const write: fc.Arbitrary<WriteOperation> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc
-      .record({ path: anyPath, data, acl, parents: fc.boolean() })
-      .map(({ acl: given, ...rest }) => ({
+      .record({ path: anyPath, data, acl, parents: fc.boolean(), inheritAcl: fc.boolean() })
+      .map(({ acl: given, inheritAcl, ...rest }) => ({
         ...rest,
+        ...(given === undefined && inheritAcl ? { inheritAcl } : {}),
         type: 'put' as const,
         ...(given === undefined ? {} : { acl: given }),
       })),
