@@ -294,6 +294,82 @@ describeThroughEveryDoor(
   smallRing,
 );
 
+describeOverRest(
+  'an event stream whose position is gone',
+  (door) => {
+    /** A place with more changes than the ring keeps, and the zxids of the first and the last. */
+    async function changed(): Promise<{ place: string; first: number; last: number }> {
+      const client = await door.client();
+      const place = await door.fresh();
+      const { zxid: first } = await client.set(place, 'first');
+      let last = first;
+      for (let round = 0; round < 30; round++) {
+        ({ zxid: last } = await client.set(place, String(round)));
+      }
+      return { place, first, last };
+    }
+
+    test('tells a client that resumes, and goes on from there', async () => {
+      const { place, first, last } = await changed();
+      const client = await door.client();
+      for (const [query, id] of [
+        ['', `${first}.0`],
+        ['', String(first)],
+        [`?from=${first}`, `${first}.0`],
+        ['?mode=data', String(first)],
+        ['?mode=children', String(first)],
+        ['?mode=exists', String(first)],
+      ]) {
+        const headers = { 'last-event-id': id ?? '' };
+        const target = `/watch${encodePath(place)}${query ?? ''}`;
+        const stream = await openEventStream(door.url, { target, headers });
+        const gone = await within(
+          'gone',
+          stream.until(() => stream.messages[0]),
+        );
+        expect(gone).toMatchObject({ id: expect.stringMatching(/^[0-9]+$/), event: 'gone' });
+        expect(Number(gone?.id)).toBeGreaterThanOrEqual(last);
+        expect(gone?.data).toEqual({
+          oldestZxid: Number(gone?.id) - 20,
+          currentZxid: Number(gone?.id),
+        });
+        const { zxid } =
+          query === '?mode=children'
+            ? await client.create(`${place}/child`)
+            : await client.set(place, 'next');
+        const event = await within(
+          'the event',
+          stream.until(() => stream.messages.find(({ event: name }) => name.startsWith('Node'))),
+        );
+        expect(event?.data['zxid']).toBe(zxid);
+        stream.close();
+      }
+    });
+
+    test('sends the present state after it, where the client asks for the initial one', async () => {
+      const { place, first } = await changed();
+      const headers = { 'last-event-id': String(first) };
+      const target = `/watch${encodePath(place)}?initial&with=data`;
+      const stream = await openEventStream(door.url, { target, headers });
+      await within(
+        'both',
+        stream.until(() => stream.messages[1]),
+      );
+      const [gone, state] = stream.messages;
+      expect([gone?.event, state?.event]).toEqual(['gone', 'state']);
+      expect(state?.data).toMatchObject({ path: place, exists: true, data: '29' });
+      stream.close();
+    });
+
+    test('refuses a client that names it with from: 410', async () => {
+      const { place, first } = await changed();
+      const target = `/watch${encodePath(place)}?from=${first}`;
+      await expectRefusal(openEventStream(door.url, { target }), 'EVENTSGONE');
+    });
+  },
+  smallRing,
+);
+
 describeOverRest('an event stream', (door) => {
   const streamOf = (
     target: string,

@@ -9,6 +9,7 @@ import type {
   EventsAnswer,
   ResultAnswer,
   SessionAnswer,
+  GoneAnswer,
 } from '../coordinator.ts';
 import { connectionOf } from '../connections/index.ts';
 import { shuttingDown } from '../rest/shutdown.ts';
@@ -30,8 +31,9 @@ import type { Frames } from './frames.ts';
 import type { StreamPosition } from './position.ts';
 
 const watchRequest = 1;
-const existsRequest = 2;
-const firstBookmarkRequest = 3;
+/** The question whether the znode exists comes right after the watch; a resumed stream may need both twice. */
+const requestsPerWatch = 2;
+const firstBookmarkRequest = watchRequest + 2 * requestsPerWatch;
 
 export interface EventStreamOptions {
   readonly router: CoordinatorRouter;
@@ -59,6 +61,8 @@ export interface EventStreamOptions {
 
 type State = 'starting' | 'open' | 'ended';
 
+type Loss = Pick<GoneAnswer, 'oldestZxid' | 'currentZxid'>;
+
 export class EventStream {
   readonly #options: EventStreamOptions;
   readonly #oneShot: boolean;
@@ -67,6 +71,11 @@ export class EventStream {
   /** Settles what `begin` gave. */
   #begun: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
   #watched: ResultAnswer | undefined;
+  /** Of the newest watch; answers to older requests count for nothing. */
+  #watchRequest = watchRequest;
+  #position: StreamPosition;
+  /** What a client that resumes has lost, known before the head is written. */
+  #lost: Loss | undefined;
   #blocked = false;
   #nextRequest = firstBookmarkRequest;
   #bookmarkUnderWay = false;
@@ -75,6 +84,7 @@ export class EventStream {
   /** @throws CoordinationError THROTTLEDOP when the node has as many streams as it may */
   constructor(options: EventStreamOptions) {
     this.#options = options;
+    this.#position = options.position;
     const { mode, response } = options;
     this.#oneShot = mode === 'data' || mode === 'exists' || mode === 'children';
     const sink = {
@@ -113,21 +123,28 @@ export class EventStream {
   }
 
   #firstRequests(): StreamMessage[] {
-    const { path, mode, position, initial, minZxid, minZxidWaitMs } = this.#options;
+    const { path, mode, minZxid, minZxidWaitMs } = this.#options;
+    const { from, resumes } = this.#position;
+    const initial = this.#options.initial && (!resumes || this.#lost !== undefined);
     const operation: WatchOperation = {
       ...{ type: 'watch', path, mode },
-      ...(position.from !== undefined && { from: position.from }),
+      ...(from !== undefined && { from }),
       ...(initial && { initial }),
       ...(this.#options.with !== undefined && { with: this.#options.with }),
     };
     const watch: StreamMessage = {
-      ...{ type: 'request', id: watchRequest, operation },
+      ...{ type: 'request', id: this.#watchRequest, operation },
       ...(minZxid !== undefined && { minZxid }),
       ...(minZxidWaitMs !== undefined && { minZxidWaitMs }),
     };
     if (!this.#oneShot) return [watch];
     // ZooKeeper leaves these watches with a read, which is what says whether the znode is there to watch.
-    return [watch, { type: 'request', id: existsRequest, operation: { type: 'exists', path } }];
+    const id = this.#existsRequest;
+    return [watch, { type: 'request', id, operation: { type: 'exists', path } }];
+  }
+
+  get #existsRequest(): number {
+    return this.#watchRequest + 1;
   }
 
   #take(answer: CoordinatorAnswer): void {
@@ -168,10 +185,11 @@ export class EventStream {
   }
 
   #takeResult(answer: ResultAnswer): void {
-    if (answer.id === watchRequest) {
+    if (answer.id < this.#watchRequest) return;
+    if (answer.id === this.#watchRequest) {
       this.#watched = answer;
       if (!this.#oneShot) this.#start(answer);
-    } else if (answer.id === existsRequest) {
+    } else if (answer.id === this.#existsRequest) {
       this.#start(this.#watched ?? answer);
     } else {
       this.#bookmarkUnderWay = false;
@@ -180,19 +198,34 @@ export class EventStream {
   }
 
   #takeError(answer: ErrorAnswer): void {
+    if (answer.id < this.#watchRequest) return;
     const { mode } = this.#options;
-    if (answer.id === existsRequest && mode === 'exists' && answer.error.code === 'NONODE') {
+    const { code, oldestZxid, currentZxid } = answer.error;
+    if (code === 'EVENTSGONE' && this.#position.resumes && this.#lost === undefined) {
+      this.#goOn({ oldestZxid: oldestZxid ?? 0, currentZxid: currentZxid ?? answer.zxid });
+      return;
+    }
+    if (answer.id === this.#existsRequest && mode === 'exists' && answer.error.code === 'NONODE') {
       this.#start(this.#watched ?? answer);
       return;
     }
     this.#refuse(new RequestRefused(answer));
   }
 
+  /** Watches anew from now on; what has been lost is told as soon as that watch is set. */
+  #goOn(lost: Loss): void {
+    this.#lost = lost;
+    this.#position = { from: lost.currentZxid, resumes: true };
+    this.#watchRequest += requestsPerWatch;
+    this.handle.send(this.#firstRequests());
+  }
+
   #takeEvents(answer: EventsAnswer): void {
     // The event of a one-shot watch may come before the answer to the question whether there is a znode.
     this.#start(this.#watched ?? answer);
-    const { position, encoding } = this.#options;
-    const received = position.received?.zxid === answer.zxid ? position.received : undefined;
+    const { encoding } = this.#options;
+    const { received: last } = this.#position;
+    const received = last?.zxid === answer.zxid ? last : undefined;
     if (received === undefined) this.#write(eventsFrame(answer, encoding));
     else this.#write(eventsFrom(answer, received.index + 1, encoding));
     if (this.#oneShot) this.end();
@@ -200,15 +233,16 @@ export class EventStream {
 
   #start(at: { readonly zxid: Zxid }): void {
     if (this.#state !== 'starting') return;
-    const { writeHead, position, encoding } = this.#options;
+    const { writeHead, encoding } = this.#options;
     this.#state = 'open';
     writeHead(at.zxid);
     this.#write(streamHead);
+    if (this.#lost !== undefined) this.#write(goneFrame(this.#lost));
     connectionOf(this.#options.response.socket)?.whenUnheard(() => this.#probeOn());
     const { initial } = (this.#watched?.result ?? {}) as WatchResult;
     if (initial !== undefined) {
       const asked = this.#options.with;
-      const resume = Math.min(position.from ?? at.zxid, at.zxid);
+      const resume = Math.min(this.#position.from ?? at.zxid, at.zxid);
       this.#write(stateFrame({ initial, zxid: at.zxid, resume, with: asked, encoding }));
     }
     this.#begun?.resolve();

@@ -17,12 +17,15 @@ export function bookmarkFrame(zxid: Zxid): string {
   return frame(String(zxid), 'bookmark', { zxid });
 }
 
-/** It has no id: an id would make the client resume behind what it has lost. */
-export function goneFrame({ oldestZxid, currentZxid }: GoneAnswer): string {
-  return frame(undefined, 'gone', { oldestZxid, currentZxid });
+/** Its id lets a client that reads the state anew resume from there, and not be told the same again. */
+export function goneFrame({
+  oldestZxid,
+  currentZxid,
+}: Pick<GoneAnswer, 'oldestZxid' | 'currentZxid'>): string {
+  return frame(String(currentZxid), 'gone', { oldestZxid, currentZxid });
 }
 
-/** It has no id either: nothing has happened to what is watched. */
+/** It has no id: nothing has happened to what is watched. */
 export function sessionFrame(state: 'expired' | 'suspended'): string {
   return frame(undefined, 'session', { state });
 }

@@ -81,7 +81,7 @@ async function watch(request: WatchRequest, streams: OpenStreams): Promise<Answe
   const stream: EventStream = new EventStream({
     ...{ router: context.router, response, identities, session: session?.id },
     ...{ path, mode, position, minZxid },
-    initial: query.initial === true && (lastEventId ?? '') === '',
+    initial: query.initial === true,
     with: query.with,
     encoding: query.encoding,
     minZxidWaitMs: request.waitMs,

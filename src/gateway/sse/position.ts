@@ -7,6 +7,11 @@ export interface StreamPosition {
   readonly from: Zxid | undefined;
   /** The last event received, when it was in the midst of a transaction. */
   readonly received?: { readonly zxid: Zxid; readonly index: number };
+  /**
+   * True for a client that has told the last id it received. An EventSource sends it by itself, and gives up
+   * for good at any status but 200 (`readyState` 2): it is told inside of the stream what it has lost.
+   */
+  readonly resumes: boolean;
 }
 
 const idPattern = /^([0-9]{1,16})(?:\.([0-9]{1,9}))?$/;
@@ -19,7 +24,7 @@ export function streamPosition(
   lastEventId: string | undefined,
   from: Zxid | undefined,
 ): StreamPosition {
-  if (lastEventId === undefined || lastEventId === '') return { from };
+  if (lastEventId === undefined || lastEventId === '') return { from, resumes: false };
   const match = idPattern.exec(lastEventId);
   const zxid = Number(match?.[1]);
   if (match === null || !Number.isSafeInteger(zxid)) {
@@ -27,8 +32,8 @@ export function streamPosition(
     const detail = `Last-Event-ID: ${shown} is not of the form <zxid> or <zxid>.<index>`;
     throw new CoordinationError('BADARGUMENTS', detail);
   }
-  if (match[2] === undefined) return { from: zxid };
+  if (match[2] === undefined) return { from: zxid, resumes: true };
   const received = { zxid, index: Number(match[2]) };
   // The rest of that transaction is still to come, so it is replayed and its head left out.
-  return { from: Math.max(0, zxid - 1), received };
+  return { from: Math.max(0, zxid - 1), received, resumes: true };
 }

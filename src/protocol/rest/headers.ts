@@ -64,7 +64,9 @@ export const requestHeaders: Readonly<Record<RequestHeader, HeaderSpec>> = {
     example: 'world:anyone:cdrwa',
   },
   'Last-Event-ID': {
-    description: 'The `id` of the last event or bookmark received: resume behind it.',
+    description:
+      'The `id` of the last message received: resume after it. Wins over `from`; where that position is ' +
+      'gone, the stream says so by `event: gone` and goes on.',
     schema: Type.String({ pattern: '^[0-9]{1,16}(\\.[0-9]{1,9})?$' }),
   },
 };

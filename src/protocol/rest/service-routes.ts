@@ -25,7 +25,11 @@ export const watchRoutes = {
     description:
       'The modes `data`, `exists` and `children` end after one event, and a reconnect then gets 204. ' +
       'Beside the events there are `state` (with `initial`), `bookmark` (all up to its zxid has been ' +
-      'sent) and `gone` (what lies between is no longer kept). The stream ends with `session` and the data ' +
+      'sent) and `gone` (`{oldestZxid, currentZxid}`: what lies between is no longer kept; read the state ' +
+      'anew). Where the position of `from` is gone, the answer is a 410. A client that has sent ' +
+      '`Last-Event-ID`, as an EventSource does when it connects again, gets a 200 whose first message is ' +
+      '`gone`, with the id `<currentZxid>`, and the stream goes on from there. ' +
+      'The stream ends with `session` and the data ' +
       '`{"state":"suspended"}` when the node has been without a leader for longer than `--peer-timeout`, and ' +
       '`{"state":"expired"}` when the session of its request ends. The stream itself keeps no session alive.',
     query: {
@@ -37,7 +41,7 @@ export const watchRoutes = {
         minimum: 0,
         maximum: Number.MAX_SAFE_INTEGER,
       }),
-      initial: flag('Sends the present state first.'),
+      initial: flag('Sends the present state first; on a resumed stream only after `gone`.'),
       with: word(['stat', 'data'], 'Adds stat, or stat and data, as of the event.'),
       encoding: word(['base64', 'utf8'], 'How `data` is written; `utf8` where it can be.'),
       wait: duration('Bounds the waiting for `Zk-Min-Zxid` and `from`.', '2s'),
