@@ -261,7 +261,7 @@ export class Model {
   private create(operation: CreateOperation): object {
     const { session } = this.caller;
     if (operation.kind === 'ephemeral' && session === 0) throw new Refusal('SESSIONREQUIRED');
-    const asked = operation.acl === undefined ? everybody(31) : this.fix(operation.acl);
+    const asked = this.askedAcl(operation);
     const given = operation.path;
     const parent = given === '/' ? '/' : above(given);
     const ancestor = this.ancestor(parent, operation.parents === true);
@@ -280,6 +280,10 @@ export class Model {
     this.add(path, { ...this.makeNode({ acl, kind }), data, owner, ttlMs: ttlMs ?? 0 });
     const stat = this.stat(path);
     return { path, created: true, ...(operation.sequential ? { sequence } : {}), stat };
+  }
+
+  private askedAcl({ acl }: CreateOperation): Acl {
+    return acl === undefined ? everybody(31) : this.fix(acl);
   }
 
   private ancestor(parent: string, parents: boolean): string {
