@@ -22,6 +22,9 @@ const replaced: Readonly<Partial<Record<ZabMutationName, string>>> = {
   ignoreTenureOfCompletions: 'completionsOfFormerLog',
   snapshotBelowCommonPoint: 'nobody needs a snapshot who is not behind all that are kept',
   followTheSilent: 'followOnHearsay',
+  believePromisesWithoutVote:
+    'who is without a vote has promised no more than voters have, unless it lies',
+  acceptAnyEpoch: 'nobody in a simulation speaks of an epoch that is far ahead',
 };
 
 /** By the simulator. */

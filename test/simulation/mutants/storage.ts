@@ -34,7 +34,18 @@ export const storageMutants: readonly Mutation[] = [
   {
     name: 'promiseNotSynced',
     rule: 'The bytes of a promise are synced before its file has its name.',
-    edits: [{ file: 'storage/twin-file.ts', find: 'await file.sync();', replace: '' }],
+    edits: [
+      {
+        file: 'storage/twin-file.ts',
+        find: `const file = await this.#disk.open(temporary(path), 'create');
+    try {
+      await file.write(0, bytes);
+      await file.sync();`,
+        replace: `const file = await this.#disk.open(temporary(path), 'create');
+    try {
+      await file.write(0, bytes);`,
+      },
+    ],
   },
   {
     name: 'olderPromiseWins',
@@ -79,28 +90,6 @@ export const storageMutants: readonly Mutation[] = [
         file: 'storage/log-recovery.ts',
         find: 'to: tail.end, alarm };',
         replace: 'to: tail.end ?? offset, alarm };',
-      },
-    ],
-  },
-  {
-    name: 'newestFileIsNotMissed',
-    rule: 'A log of which the newest file is missing is damaged, and does not end there.',
-    edits: [
-      {
-        file: 'storage/opening.ts',
-        find: 'if ((segments.at(-1)?.firstZxid ?? 0) >= newestSegment) return;',
-        replace: 'if (newestSegment >= 0) return;',
-      },
-    ],
-  },
-  {
-    name: 'newestFileNamedTooLate',
-    rule: 'Nothing in a file of the log counts before its name is noted on disk.',
-    edits: [
-      {
-        file: 'storage/log-writer.ts',
-        find: 'await onSegment({ path, firstZxid });',
-        replace: 'void onSegment({ path, firstZxid });',
       },
     ],
   },

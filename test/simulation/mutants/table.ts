@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format } from 'prettier';
 import type { Mutation } from '../../support/mutations/mutation.ts';
+import { shieldedMutations } from '../../support/mutations/shielded.ts';
 
 const file = new URL('../MUTANTS.md', import.meta.url);
 
@@ -70,6 +71,17 @@ export class MutantTable {
       '| mutant | rule that it breaks | found at seed, or in trial | by |',
       '| --- | --- | --- | --- |',
       ...lines,
+      '',
+      '## Rules that another rule stands behind',
+      '',
+      'Runs of an ensemble do not show these faults. Each has a check that speaks to one node alone, and finds it:',
+      '`test/unit/shielded`.',
+      '',
+      '| mutant | rule that it breaks | found by |',
+      '| --- | --- | --- |',
+      ...shieldedMutations.map(({ name, rule }) => {
+        return `| \`${name}\` | ${rule} | \`${name}\` of \`test/unit/shielded/checks.ts\` |`;
+      }),
       '',
     ].join('\n');
   }

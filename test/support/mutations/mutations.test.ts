@@ -1,10 +1,13 @@
 /** A change of the code that leaves a fault without its place is noticed here, by the name of the fault. */
 import { describe, expect, test } from 'vitest';
-import { mutants as all } from '../../simulation/mutants/index.ts';
+import { mutants } from '../../simulation/mutants/index.ts';
 import * as original from '../../../src/zab/quorum.ts';
 import { loadMutated } from './load-mutated.ts';
+import { shieldedMutations } from './shielded.ts';
 import { mutatedSources } from './mutation.ts';
 import type { Mutation } from './mutation.ts';
+
+const all: readonly Mutation[] = [...mutants, ...shieldedMutations];
 
 const rule = 'return count >= majority(voters.length);';
 const entry = { url: new URL('../../../src/zab/quorum.ts', import.meta.url), original };
