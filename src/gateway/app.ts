@@ -9,7 +9,6 @@ import { asyncApiDocument } from '../protocol/websocket/asyncapi.ts';
 import type { Coordinator } from './coordinator.ts';
 import { sendAnswer } from './rest/answer.ts';
 import { Connections, mustWait, orderlyMessages } from './connections/index.ts';
-import { BodyBudget } from './rest/body.ts';
 import type { GatewayLogger, HttpContext } from './rest/context.ts';
 import { registerDocs } from './rest/docs.ts';
 import {
@@ -23,9 +22,12 @@ import {
 import { registerRest } from './rest/index.ts';
 import { answerFailure } from './rest/runner.ts';
 import { Shutdown, shuttingDown } from './rest/shutdown.ts';
+import { Uploads } from './rest/uploads.ts';
 import { CoordinatorRouter } from './router.ts';
 import type { GatewaySettings } from './settings.ts';
 import { OriginRules } from './common/origins.ts';
+import { sharesOf } from './common/shares.ts';
+import type { Shares } from './common/shares.ts';
 import { registerSse } from './sse/index.ts';
 import { registerWebSocket } from './websocket/index.ts';
 import type { WebSocketContext, WebSocketDoor } from './websocket/index.ts';
@@ -35,6 +37,8 @@ export interface AppParts {
   readonly router: CoordinatorRouter;
   readonly webSocket: WebSocketDoor;
   readonly connections: Connections;
+  readonly shares: Shares;
+  readonly uploads: Uploads;
 }
 
 export interface AppOptions {
@@ -49,9 +53,10 @@ export interface AppOptions {
 
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { coordinator, settings, logger, version } = options;
-  const router = new CoordinatorRouter(coordinator, { streamsMax: settings.limits.streamsMax });
-  const bodies = new BodyBudget(settings.limits.uploadBytesMax);
-  const context: HttpContext = { router, settings, logger, shutdown: new Shutdown(), bodies };
+  const shares = sharesOf(settings.limits);
+  const router = new CoordinatorRouter(coordinator, shares);
+  const uploads = new Uploads(settings.limits, shares, () => performance.now());
+  const context: HttpContext = { router, settings, logger, shutdown: new Shutdown(), uploads };
   const openapi = openApiDocument({ version });
   const { app, connections } = createFastify(context);
   guard(app, context);
@@ -67,7 +72,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   });
   closeInOrder(app, context, connections);
   await registerDocs(app, openapi);
-  await options.extraRoutes?.(app, { router, webSocket, connections });
+  await options.extraRoutes?.(app, { router, webSocket, connections, shares, uploads });
   return app;
 }
 

@@ -5,6 +5,9 @@
 import { assert } from '../protocol/assert.ts';
 import { CoordinationError } from '../protocol/errors.ts';
 import type { Identity, SessionId, Zxid } from '../protocol/model.ts';
+import { clientsOf } from './common/clients.ts';
+import type { Client } from './common/clients.ts';
+import type { Share } from './common/shares.ts';
 import { noStream } from './coordinator.ts';
 import type {
   Caller,
@@ -68,22 +71,27 @@ interface Waiter {
   readonly reject: (error: RequestRefused) => void;
 }
 
+interface OpenStream {
+  readonly sink: StreamSink;
+  readonly clients: readonly Client[];
+}
+
 export interface RouterOptions {
-  /** Streams that may be open at once (`Limits.streamsMax`). */
-  readonly streamsMax: number;
+  /** What streams are taken from. */
+  readonly streams: Share;
 }
 
 export class CoordinatorRouter {
   readonly #coordinator: Coordinator;
-  readonly #streamsMax: number;
+  readonly #streams: Share;
   readonly #waiters = new Map<number, Waiter>();
-  readonly #sinks = new Map<StreamId, StreamSink>();
+  readonly #sinks = new Map<StreamId, OpenStream>();
   #nextRequestId = 1;
   #nextStreamId = 1;
 
   constructor(coordinator: Coordinator, options: RouterOptions) {
     this.#coordinator = coordinator;
-    this.#streamsMax = options.streamsMax;
+    this.#streams = options.streams;
     coordinator.listen((answers) => this.#dispatch(answers));
   }
 
@@ -121,17 +129,17 @@ export class CoordinatorRouter {
   }
 
   /**
-   * Opens an ordered stream for a caller who proves `identities`.
+   * Opens an ordered stream for a caller who proves `identities`. It counts as one of theirs until it is
+   * closed; what it proves later is no reason to count it again.
    * @param session of the request that opens it: its end ends the stream
-   * @throws CoordinationError THROTTLEDOP when the node has as many streams as it may
+   * @throws CoordinationError THROTTLEDOP when the caller or the node has as many streams as they may
    */
   openStream(identities: readonly Identity[], sink: StreamSink, session?: SessionId): StreamHandle {
-    if (this.#sinks.size >= this.#streamsMax) {
-      const detail = `this node has ${this.#sinks.size} open streams, the limit is ${this.#streamsMax} (limit streamsMax)`;
-      throw new CoordinationError('THROTTLEDOP', detail);
-    }
+    const clients = clientsOf(identities);
+    const refusal = this.#streams.take(clients);
+    if (refusal !== undefined) throw refusal;
     const id = this.#nextStreamId++;
-    this.#sinks.set(id, sink);
+    this.#sinks.set(id, { sink, clients });
     const open = { type: 'open', stream: id, identities } as const;
     this.#coordinator.submit([session === undefined ? open : { ...open, session }]);
     return {
@@ -156,7 +164,10 @@ export class CoordinatorRouter {
   }
 
   #close(stream: StreamId): void {
-    if (!this.#sinks.delete(stream)) return;
+    const open = this.#sinks.get(stream);
+    if (open === undefined) return;
+    this.#sinks.delete(stream);
+    this.#streams.give(open.clients);
     const message: CloseMessage = { type: 'close', stream };
     this.#coordinator.submit([message]);
   }
@@ -175,7 +186,7 @@ export class CoordinatorRouter {
     }
     if (perStream === undefined) return;
     // A stream that was closed while its answers were under way has no sink any more.
-    for (const [stream, batch] of perStream) this.#sinks.get(stream)?.answers(batch);
+    for (const [stream, batch] of perStream) this.#sinks.get(stream)?.sink.answers(batch);
   }
 
   #settle(answer: CoordinatorAnswer): void {

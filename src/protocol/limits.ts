@@ -10,8 +10,22 @@ export interface Limits {
   readonly aclEntriesMax: number;
   /** Distinct ACLs of the znodes; one that no znode has any more is not counted. */
   readonly aclsMax: number;
-  /** Bytes of HTTP bodies that are being received, of all requests together. */
+  /** HTTP bodies that are being received, of all requests together. */
+  readonly uploadsMax: number;
+  /** Such bodies of one client. */
+  readonly uploadsPerClientMax: number;
+  /** Their bytes. One that has come with the first read of its socket is not counted. */
   readonly uploadBytesMax: number;
+  /** Such bytes of one client. */
+  readonly uploadBytesPerClientMax: number;
+  /** The part of `uploadBytesMax` that is kept for small bodies. */
+  readonly uploadReserveBytes: number;
+  /** A body of so many bytes, declared, is a small one. */
+  readonly uploadSmallBytesMax: number;
+  /** A body of which nothing has come for so long is given up, milliseconds. */
+  readonly uploadStallMs: number;
+  /** A body that has come slower than this since it began, and for longer than `uploadStallMs`, is given up. */
+  readonly uploadBytesPerSecondMin: number;
   /** Arrays and objects within one another in JSON that a client sends. */
   readonly jsonDepthMax: number;
   /** Operations of one multi or multi-read. */
@@ -36,6 +50,12 @@ export interface Limits {
   readonly treeBytesMax: number;
   /** Live sessions of the ensemble. */
   readonly sessionsMax: number;
+  /** Connections of clients to one node; fewer where the process may not open as many files. */
+  readonly connectionsMax: number;
+  /** Connections of one client; not counted where `--trust-proxy` makes one address of all. */
+  readonly connectionsPerClientMax: number;
+  /** Files that the process may open and that no connection of a client takes: the disk, the other members. */
+  readonly filesReserved: number;
   /** Watches of one stream. */
   readonly watchesPerStreamMax: number;
   /** Watches of one node. */
@@ -44,6 +64,8 @@ export interface Limits {
   readonly identitiesMax: number;
   /** Streams (WebSocket, SSE, long polls) of one node. */
   readonly streamsMax: number;
+  /** Streams of one client. */
+  readonly streamsPerClientMax: number;
   /** Proposed and not yet committed transactions. */
   readonly outstandingTransactionsMax: number;
   /** Their bytes. */
@@ -129,7 +151,14 @@ export const defaultLimits: Limits = {
   pathLengthMax: 4096,
   aclEntriesMax: 256,
   aclsMax: 65_536,
+  uploadsMax: 16_384,
+  uploadsPerClientMax: 8192,
   uploadBytesMax: 256 * MIB,
+  uploadBytesPerClientMax: 128 * MIB,
+  uploadReserveBytes: 16 * MIB,
+  uploadSmallBytesMax: 64 * KIB,
+  uploadStallMs: 10_000,
+  uploadBytesPerSecondMin: KIB,
   jsonDepthMax: 64,
   multiOperationsMax: 1000,
   transactionBytesMax: 8 * MIB,
@@ -142,10 +171,14 @@ export const defaultLimits: Limits = {
   treeNodesMax: 16_000_000,
   treeBytesMax: 2048 * MIB,
   sessionsMax: 1_000_000,
+  connectionsMax: 65_536,
+  connectionsPerClientMax: 32_768,
+  filesReserved: 96,
   watchesPerStreamMax: 1_000_000,
   watchesMax: 4_000_000,
   identitiesMax: 64,
   streamsMax: 65_536,
+  streamsPerClientMax: 32_768,
   outstandingTransactionsMax: 65_536,
   outstandingBytesMax: 64 * MIB,
   forwardedRequestsMax: 16_384,
@@ -179,6 +212,39 @@ export const defaultLimits: Limits = {
   bookmarkIntervalMs: 15_000,
 };
 
+/** A limit whose default follows from another one. */
+export interface DerivedLimit {
+  readonly from: keyof Limits;
+  /** In words. */
+  readonly text: string;
+  readonly value: (limits: Limits) => number;
+}
+
+/**
+ * One client may have half of what the node has: whatever it does, as much is left for all others. Where all
+ * clients come from one address, it may be set to the limit of the node.
+ */
+function halfOf(from: keyof Limits, atLeast?: keyof Limits): DerivedLimit {
+  const value = (limits: Limits): number => {
+    const half = Math.ceil(limits[from] / 2);
+    return atLeast === undefined ? half : Math.max(half, limits[atLeast]);
+  };
+  return { from, text: `half of ${from}`, value };
+}
+
+export const derivedLimits: Readonly<Partial<Record<keyof Limits, DerivedLimit>>> = {
+  connectionsPerClientMax: halfOf('connectionsMax'),
+  streamsPerClientMax: halfOf('streamsMax'),
+  uploadsPerClientMax: halfOf('uploadsMax'),
+  uploadBytesPerClientMax: halfOf('uploadBytesMax', 'transactionBytesMax'),
+  uploadReserveBytes: {
+    from: 'uploadBytesMax',
+    text: 'a sixteenth of uploadBytesMax',
+    value: ({ uploadBytesMax, transactionBytesMax }) =>
+      Math.max(0, Math.min(Math.floor(uploadBytesMax / 16), uploadBytesMax - transactionBytesMax)),
+  },
+};
+
 /** How a refusal names a limit: its number, and the name that `--limit NAME=VALUE` takes. */
 export function limitText<N extends keyof Limits>(limits: Pick<Limits, N>, name: N): string {
   return `the limit of ${String(limits[name])} (limit ${name})`;
@@ -203,6 +269,14 @@ export function checkLimits(limits: Limits): void {
   assert(
     limits.transactionBytesMax <= limits.uploadBytesMax,
     'limits: one transaction must fit into the bytes of uploads',
+  );
+  assert(
+    limits.transactionBytesMax <= limits.uploadBytesPerClientMax,
+    'limits: one transaction must fit into the bytes of uploads of one client',
+  );
+  assert(
+    limits.transactionBytesMax <= limits.uploadBytesMax - limits.uploadReserveBytes,
+    'limits: one transaction must fit into the bytes of uploads beside those kept for small ones',
   );
   assert(
     limits.znodeDataBytesMax <= limits.frameBytesMax,

@@ -5,52 +5,32 @@
 import type { IncomingMessage } from 'node:http';
 import { CoordinationError } from '../../protocol/errors.ts';
 import type { Limits } from '../../protocol/limits.ts';
+import type { Client } from '../common/clients.ts';
 import { JsonFault, parseJsonBytes } from '../common/json-bytes.ts';
 import { requestHeaders } from '../../protocol/rest/headers.ts';
 import { connectionOf } from '../connections/index.ts';
+import type { Uploads } from './uploads.ts';
 
 const nothing = Buffer.alloc(0);
-
-/** How much of bodies is being received, by all requests together: many slow ones must not fill the memory. */
-export class BodyBudget {
-  readonly #bytesMax: number;
-  #bytes = 0;
-
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
-  }
-
-  /** @returns the refusal, THROTTLEDOP, where it is too much; nothing is taken then */
-  take(bytes: number): CoordinationError | undefined {
-    if (this.#bytes + bytes > this.#bytesMax) {
-      const detail = `bodies under way would exceed the limit of ${this.#bytesMax} bytes`;
-      return new CoordinationError('THROTTLEDOP', detail);
-    }
-    this.#bytes += bytes;
-    return undefined;
-  }
-
-  /** What has been taken is no longer there, or is somebody else's to count. */
-  give(bytes: number): void {
-    this.#bytes -= bytes;
-  }
-}
 
 /** A request whose body is to be read. */
 export interface BodyRequest {
   readonly raw: IncomingMessage;
   readonly context: {
-    readonly bodies: BodyBudget;
+    readonly uploads: Uploads;
     readonly settings: { readonly limits: Limits };
   };
+  /** Whose shares it takes. */
+  readonly clients: readonly Client[];
 }
 
 /**
  * The whole body.
- * @throws CoordinationError TOOLARGE, THROTTLEDOP, UNSUPPORTEDMEDIATYPE for an encoded body
+ * @throws CoordinationError TOOLARGE, THROTTLEDOP, UNSUPPORTEDMEDIATYPE for an encoded body; also by rejection,
+ * as UploadTooSlow is
  */
 export function readBody(
-  { raw: request, context }: BodyRequest,
+  { raw: request, context, clients }: BodyRequest,
   bytesMax: number,
 ): Promise<Buffer> | Buffer {
   const encoding = request.headers['content-encoding'];
@@ -66,7 +46,7 @@ export function readBody(
   const declared = declaredLength(request);
   if (declared === 0) return nothing;
   if (declared !== undefined && declared > bytesMax) throw tooLarge(String(declared), bytesMax);
-  return collect(request, bytesMax, context.bodies);
+  return collect(request, bytesMax, { uploads: context.uploads, clients, declared });
 }
 
 /**
@@ -89,7 +69,17 @@ export function declaredLength(request: IncomingMessage): number | undefined {
   return request.headers['transfer-encoding'] === undefined ? 0 : undefined;
 }
 
-function collect(request: IncomingMessage, bytesMax: number, budget: BodyBudget): Promise<Buffer> {
+interface Collecting {
+  readonly uploads: Uploads;
+  readonly clients: readonly Client[];
+  readonly declared: number | undefined;
+}
+
+function collect(
+  request: IncomingMessage,
+  bytesMax: number,
+  { uploads, clients, declared }: Collecting,
+): Promise<Buffer> {
   const connection = connectionOf(request.socket);
   if (connection?.isBroken === true && !request.complete) throw bodyCutOff();
   if (connection !== undefined) connection.receivesBody = true;
@@ -99,37 +89,37 @@ function collect(request: IncomingMessage, bytesMax: number, budget: BodyBudget)
     };
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const release = (): void => {
-      budget.give(bytes);
-      bytes = 0;
-    };
-    const onData = (chunk: Buffer): void => {
-      const sum = bytes + chunk.length;
-      const refusal =
-        sum > bytesMax ? tooLarge(`at least ${sum}`, bytesMax) : budget.take(chunk.length);
-      if (refusal === undefined) {
-        bytes = sum;
-        chunks.push(chunk);
-        return;
-      }
-      // The stream flows on without a listener: what still comes is thrown away, not kept.
+    // The stream flows on without a listener: what still comes is thrown away, not kept.
+    const refuse = (error: Error): void => {
       request.removeListener('data', onData);
       chunks.length = 0;
-      release();
+      uploads.end(upload);
       received();
-      reject(refusal);
+      reject(error);
+    };
+    const upload = uploads.begin({ clients, declared, giveUp: refuse });
+    const onData = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      // What is whole with the first read of its socket is in memory anyway, and leaves it at once.
+      const isWhole = bytes === declared && chunks.length === 0;
+      if (bytes > bytesMax) {
+        refuse(tooLarge(`at least ${bytes}`, bytesMax));
+        return;
+      }
+      const refusal = isWhole ? undefined : uploads.grow(upload, chunk.length);
+      if (refusal === undefined) chunks.push(chunk);
+      else refuse(refusal);
     };
     request.on('data', onData);
     request.on('end', () => {
-      const body = join(chunks, bytes);
-      release();
+      uploads.end(upload);
       received();
       const trailer = unreadTrailer(request);
-      if (trailer === undefined) resolve(body);
+      if (trailer === undefined) resolve(join(chunks, bytes));
       else reject(trailer);
     });
     request.on('error', () => {
-      release();
+      uploads.end(upload);
       reject(bodyCutOff());
     });
   });

@@ -1,8 +1,8 @@
 /** What all handlers of the HTTP doors share. */
 import type { CoordinatorRouter } from '../router.ts';
 import type { GatewaySettings } from '../settings.ts';
-import type { BodyBudget } from './body.ts';
 import type { Shutdown } from './shutdown.ts';
+import type { Uploads } from './uploads.ts';
 
 export interface GatewayLogger {
   error(fields: object, message: string): void;
@@ -14,5 +14,5 @@ export interface HttpContext {
   readonly settings: GatewaySettings;
   readonly logger: GatewayLogger;
   readonly shutdown: Shutdown;
-  readonly bodies: BodyBudget;
+  readonly uploads: Uploads;
 }

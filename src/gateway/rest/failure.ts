@@ -7,6 +7,7 @@ import { declaredLength } from './body.ts';
 import type { Answer } from './answer.ts';
 import type { HttpContext } from './context.ts';
 import { wholeMs } from './representations.ts';
+import { UploadTooSlow } from './uploads.ts';
 
 /** What the failed request knew of itself. */
 export interface FailedRequest {
@@ -27,7 +28,8 @@ export function failureAnswer(
   const body = errorBodyOf(error);
   const refused = error instanceof RequestRefused ? error : undefined;
   const zxid = refused?.zxid ?? context.router.status().appliedZxid;
-  const status = refinedStatus(body, request);
+  const tooSlow = error instanceof UploadTooSlow;
+  const status = tooSlow ? 408 : refinedStatus(body, request);
   const [instance = '/'] = (request.raw.url ?? '/').split('?', 1);
   const flags = request.raw.method === 'POST' ? 'fields' : 'query';
   const problem = problemOf(body, { instance, zxid, status, flags });
@@ -39,7 +41,7 @@ export function failureAnswer(
     headers.push('Zk-Session-Expires-In', String(wholeMs(refused.expiresInMs)));
   }
   if (refused?.readOnly === true) headers.push('Zk-Read-Only', '1');
-  if (isUndrainable(request.raw)) headers.push('Connection', 'close');
+  if (tooSlow || isUndrainable(request.raw)) headers.push('Connection', 'close');
   return { status, headers, body: JSON.stringify(problem) };
 }
 

@@ -12,6 +12,8 @@ import type { QuerySpec, QueryValues, RawQuery } from '../../protocol/rest/query
 import type { Caller, Consistency, ResultAnswer, SessionCredential } from '../coordinator.ts';
 import type { StandaloneRequest } from '../router.ts';
 import { parseAclText } from '../common/acl.ts';
+import { clientOf } from '../common/clients.ts';
+import type { Client } from '../common/clients.ts';
 import { identitiesOf } from '../common/identities.ts';
 import { znodePath } from '../common/operations.ts';
 import { parseEntityTags } from '../common/preconditions.ts';
@@ -143,6 +145,11 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
     const { authorization } = this.raw.headers;
     const { superIdentity } = this.context.settings;
     return identitiesOf({ address: this.#address, authorization, superIdentity });
+  }
+
+  /** Whose shares its body takes: an identity is judged only behind the body, so that it is the address. */
+  get clients(): readonly Client[] {
+    return [clientOf(this.#address)];
   }
 
   /** Who asks. @throws CoordinationError AUTHFAILED */

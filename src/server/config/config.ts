@@ -1,6 +1,6 @@
 /** From what the sources say to the one validated configuration of a node, or to all mistakes at once. */
 import { InvariantError } from '../../protocol/assert.ts';
-import { checkLimits } from '../../protocol/limits.ts';
+import { checkLimits, derivedLimits } from '../../protocol/limits.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { isLoopbackAddress } from './addresses.ts';
 import { listedPort, membersOf, memberMistakes, memberWarnings } from './members.ts';
@@ -150,6 +150,12 @@ function parseLimits(
       origins.set(name, given.origin);
       values[name] = value;
     }
+  }
+  for (const name of limitNames) {
+    const derived = derivedLimits[name];
+    // Where a value cannot be read, all of them are only reported.
+    if (derived !== undefined && !origins.has(name))
+      values[name] = derived.value(values as unknown as Limits);
   }
   return { values, origins };
 }

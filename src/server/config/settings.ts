@@ -2,7 +2,7 @@
  * Every setting of a node, as data: from this table come the flags, the environment variables, the keys
  * of the configuration file, the help text and `--print-config`.
  */
-import { defaultLimits } from '../../protocol/limits.ts';
+import { defaultLimits, derivedLimits } from '../../protocol/limits.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { idRange, memberKind } from './members.ts';
 import { byteSize, duration, integer, matching, onOff, oneOf, text } from './values.ts';
@@ -303,6 +303,8 @@ export function limitSetting(name: LimitName): Setting<number> {
   if (limitsFromMemory.includes(name)) {
     return { ...common, defaultText: 'from the memory of the machine' };
   }
+  const derived = derivedLimits[name];
+  if (derived !== undefined) return { ...common, defaultText: derived.text };
   return { ...common, default: defaultLimits[name] };
 }
 

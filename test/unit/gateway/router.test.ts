@@ -1,15 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import { sharesOf } from '../../../src/gateway/common/shares.ts';
 import { CoordinatorRouter, RequestRefused } from '../../../src/gateway/router.ts';
 import type { CoordinatorAnswer } from '../../../src/gateway/coordinator.ts';
 import { CoordinationError } from '../../../src/protocol/errors.ts';
+import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { FakeCoordinator, at } from '../../support/fake-coordinator.ts';
 
 const caller = { identities: [{ scheme: 'ip', id: '127.0.0.1' }] };
 const get = { operation: { type: 'get', path: at('/a') }, caller } as const;
 
-function build(streamsMax = 10) {
+function build(streamsMax = 10, streamsPerClientMax = 10) {
   const coordinator = new FakeCoordinator(() => undefined);
-  return { coordinator, router: new CoordinatorRouter(coordinator, { streamsMax }) };
+  const limits = { ...defaultLimits, streamsMax, streamsPerClientMax };
+  return { coordinator, router: new CoordinatorRouter(coordinator, sharesOf(limits)) };
 }
 
 function sinkOf() {
@@ -128,9 +131,24 @@ describe('streams', () => {
     router.openStream([], sinkOf());
     const third = () => router.openStream([], sinkOf());
     expect(third).toThrow(CoordinationError);
-    expect(third).toThrow('this node has 2 open streams, the limit is 2');
+    expect(third).toThrow('this node has 2 open streams, the limit is 2 (--limit streams-max)');
     first.close();
     expect(third().id).toBe(3);
+  });
+
+  it('are as many of one client as its limit allows, and closed ones do not count', () => {
+    const { router } = build(10, 1);
+    const [one, other] = ['10.0.0.1', '10.0.0.2'].map((id) => [{ scheme: 'ip', id }]);
+    const first = router.openStream(one ?? [], sinkOf());
+    const second = () => router.openStream(one ?? [], sinkOf());
+    expect(second).toThrow(
+      '10.0.0.1 has 1 open streams, the limit of one client is 1 (--limit streams-per-client-max)',
+    );
+    router.openStream(other ?? [], sinkOf());
+    first.close();
+    first.close();
+    second();
+    expect(router.streamCount).toBe(2);
   });
 
   it('many of them send as one batch, closed ones not at all', () => {

@@ -8,7 +8,10 @@ import type { Http } from '../../../support/http-client.ts';
 import { startMemoryNode } from '../../../support/memory-node.ts';
 import type { MemoryNode } from '../../../support/memory-node.ts';
 
-const limits = { znodeDataBytesMax: 1000, transactionBytesMax: 1000, uploadBytesMax: 1000 };
+const limits = {
+  ...{ znodeDataBytesMax: 1000, transactionBytesMax: 1000, uploadBytesMax: 1000 },
+  ...{ uploadReserveBytes: 0, uploadBytesPerClientMax: 1000 },
+};
 
 let node: MemoryNode;
 let http: Http;
@@ -28,7 +31,10 @@ afterAll(async () => {
   await node.close();
 });
 
-const body = (bytes: number) => ({ body: 'x'.repeat(bytes) });
+/** Without its length, since one that is seen to be whole at once is not held, and not counted. */
+const body = (bytes: number) => ({
+  ...{ body: 'x'.repeat(bytes), headers: { 'Transfer-Encoding': 'chunked' } },
+});
 
 /** Sends the head and `sent` of 900 bytes, and the rest never. */
 async function beginUpload(sent: number): Promise<Socket> {
@@ -71,9 +77,31 @@ describe('bodies under way', () => {
   it('no longer count when they are refused or complete', async () => {
     for (let round = 0; round < 3; round++) {
       expect((await http('PUT', '/znodes/full', body(900))).status).toBeLessThan(202);
-      const headers = { 'Transfer-Encoding': 'chunked' };
-      const refused = await http('PUT', '/znodes/full', { ...body(1001), headers });
+      const refused = await http('PUT', '/znodes/full', body(1001));
       expect(refused.status).toBe(413);
     }
+  });
+
+  it('do not keep out what comes whole with one read', async () => {
+    await beginUpload(800);
+    await untilStatus(429, 500);
+    const answer = await http('PUT', '/znodes/other', { body: 'x'.repeat(500) });
+    expect(answer.status).toBeLessThan(202);
+  });
+});
+
+describe('a body that comes too slowly', () => {
+  it('is answered 408, and its connection ends', async () => {
+    const slow = await startMemoryNode({ limits: { uploadStallMs: 20 } });
+    const socket = connect(Number(new URL(slow.url).port), '127.0.0.1');
+    let answer = '';
+    socket.on('data', (bytes) => (answer += bytes.toString()));
+    socket.write('PUT /znodes/slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx');
+    await once(socket, 'close');
+    expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
+    expect(answer).toContain('Connection: close');
+    expect(answer).toContain('the limit is 20 ms');
+    expect((await httpClient(slow.url)('GET', '/znodes/slow')).status).toBe(404);
+    await slow.close();
   });
 });

@@ -2,6 +2,7 @@
 import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { sharesOf } from '../../../../src/gateway/common/shares.ts';
 import { CoordinatorRouter } from '../../../../src/gateway/router.ts';
 import { Connection } from '../../../../src/gateway/websocket/connection.ts';
 import { Hub } from '../../../../src/gateway/websocket/hub.ts';
@@ -14,7 +15,7 @@ function makeDoor() {
     coordinator.scripts.set(type, () => undefined);
   }
   const limits = { ...defaultLimits, streamRequestsMax: 8 };
-  const router = new CoordinatorRouter(coordinator, { streamsMax: 10 });
+  const router = new CoordinatorRouter(coordinator, sharesOf(limits));
   const hub = new Hub({
     router,
     settings: {

@@ -8,6 +8,7 @@ import {
   mustWait,
   orderlyMessages,
 } from '../../../../src/gateway/connections/index.ts';
+import { sharesOf } from '../../../../src/gateway/common/shares.ts';
 import { CoordinatorRouter } from '../../../../src/gateway/router.ts';
 import type { GatewaySettings } from '../../../../src/gateway/settings.ts';
 import { errorBodyOf, problemOf } from '../../../../src/gateway/common/problems.ts';
@@ -51,7 +52,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     trustProxy: false,
     ...options.settings,
   };
-  const router = new CoordinatorRouter(coordinator, { streamsMax: settings.limits.streamsMax });
+  const router = new CoordinatorRouter(coordinator, sharesOf(settings.limits));
   const app = fastify({
     ...{ forceCloseConnections: 'idle', http: { IncomingMessage: orderlyMessages(mustWait) } },
     clientErrorHandler: (error, socket) => connections.unreadable(error, socket),
