@@ -15,6 +15,7 @@ import {
   MethodTable,
   allowOrigin,
   answerMalformed,
+  answerRefused,
   checkRequestLine,
   fallbackAnswer,
   maxHeaderBytes,
@@ -25,6 +26,7 @@ import { Shutdown, shuttingDown } from './rest/shutdown.ts';
 import { Uploads } from './rest/uploads.ts';
 import { CoordinatorRouter } from './router.ts';
 import type { GatewaySettings } from './settings.ts';
+import { guardConnections } from './common/connection-gate.ts';
 import { OriginRules } from './common/origins.ts';
 import { sharesOf } from './common/shares.ts';
 import type { Shares } from './common/shares.ts';
@@ -72,6 +74,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   });
   closeInOrder(app, context, connections);
   await registerDocs(app, openapi);
+  guardConnections(app.server, { share: shares.connections, settings, refuse: answerRefused });
   await options.extraRoutes?.(app, { router, webSocket, connections, shares, uploads });
   return app;
 }

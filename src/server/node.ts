@@ -24,6 +24,7 @@ import { registerHealth } from './health.ts';
 import { openLinks } from './links.ts';
 import type { Logger } from './logging.ts';
 import { MeasuredDisk, Metrics } from './metrics/index.ts';
+import { openFilesMax, withinFiles } from './open-files.ts';
 import { removeRunFiles, writeRunFiles } from './run-files.ts';
 import { diskFailure, listenStartError, StartError, storageStartError } from './start-error.ts';
 
@@ -264,13 +265,15 @@ async function openDoors(
   let metrics: Metrics | undefined;
   let connections: Connections | undefined;
   const notReady = (): string | undefined => replica.status().notReady;
+  const { limits, warning } = withinFiles(config.limits, await openFilesMax());
+  if (warning !== undefined) logger.warn(warning);
   const app = await buildApp({
     coordinator: replica,
     logger,
     version,
     settings: {
       serverId: config.id,
-      limits: config.limits,
+      limits,
       listensOnLoopback: isLoopbackAddress(config.host),
       allowedHosts: config.allowedHost,
       allowedOrigins: config.allowedOrigin,

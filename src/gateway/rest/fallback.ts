@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { CoordinationError } from '../../protocol/errors.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import { requestHeaders, responseHeaders } from '../../protocol/rest/headers.ts';
-import { problemOf } from '../common/problems.ts';
+import { problemOf, statusOf } from '../common/problems.ts';
 import { suggestedRoute } from '../common/suggestions.ts';
 import { corsHeader } from './answer.ts';
 import type { Answer } from './answer.ts';
@@ -142,11 +142,23 @@ interface Malformed {
   readonly status: number;
   readonly code: ErrorCode;
   readonly detail: string;
+  /** Whole lines. */
+  readonly headers?: readonly string[];
 }
 
 /** Answers what Node's parser could not read, on the bare socket, since there is no response yet. */
 export function answerMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
-  const { status, code, detail } = malformed(error);
+  answerOnSocket(malformed(error), socket);
+}
+
+/** Refuses a whole connection, before any request of it is read. */
+export function answerRefused(error: CoordinationError, socket: Duplex): void {
+  const { code, detail } = error.toBody();
+  const status = statusOf({ code, detail });
+  answerOnSocket({ status, code, detail, headers: ['Retry-After: 1'] }, socket);
+}
+
+function answerOnSocket({ status, code, detail, headers = [] }: Malformed, socket: Duplex): void {
   const body = JSON.stringify(problemOf({ code, detail }, { status }));
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
@@ -156,6 +168,7 @@ export function answerMalformed(error: NodeJS.ErrnoException, socket: Duplex): v
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
     ...(code === 'METHODNOTALLOWED' ? [`Allow: ${methodsEverywhere.join(', ')}`] : []),
+    ...headers,
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
