@@ -56,7 +56,7 @@ export function withinFiles(limits: Limits, filesMax: number | undefined): Conne
   if (connections < 1) {
     throw new StartError(
       `The process may open ${filesMax} files, of which ${filesReserved} are kept for the disk and the ` +
-        `other members (--limit files-reserved): none is left for clients. To go on, ${raise}.`,
+        `other members (--limit filesReserved): none is left for clients. To go on, ${raise}.`,
     );
   }
   const perClient = Math.min(connectionsPerClientMax, Math.ceil(connections * CLIENT_SHARE));

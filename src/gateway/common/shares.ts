@@ -5,7 +5,6 @@
  */
 import { assert } from '../../protocol/assert.ts';
 import { CoordinationError } from '../../protocol/errors.ts';
-import { limitFlag } from '../../protocol/limits.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { Client } from './clients.ts';
 
@@ -81,14 +80,14 @@ export class Share {
     const { what, clientMax, clientMaxName } = this.#options;
     // The hash of a password is nobody's business, not even of whoever has sent it.
     const shown = client.startsWith('digest:') ? 'this identity' : client;
-    const detail = `${shown} has ${this.heldBy(client)} ${what}, the limit of one client is ${clientMax} (${limitFlag(clientMaxName)})`;
+    const detail = `${shown} has ${this.heldBy(client)} ${what}, the limit of one client is ${clientMax} (limit ${clientMaxName})`;
     return new CoordinationError('THROTTLEDOP', detail);
   }
 
   #refuseAll(max: number): CoordinationError {
     this.#refused++;
     const { what, maxName } = this.#options;
-    const detail = `this node has ${this.#total} ${what}, the limit is ${max} (${limitFlag(maxName)})`;
+    const detail = `this node has ${this.#total} ${what}, the limit is ${max} (limit ${maxName})`;
     return new CoordinationError('THROTTLEDOP', detail);
   }
 }

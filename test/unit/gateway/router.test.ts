@@ -131,7 +131,7 @@ describe('streams', () => {
     router.openStream([], sinkOf());
     const third = () => router.openStream([], sinkOf());
     expect(third).toThrow(CoordinationError);
-    expect(third).toThrow('this node has 2 open streams, the limit is 2 (--limit streams-max)');
+    expect(third).toThrow('this node has 2 open streams, the limit is 2 (limit streamsMax)');
     first.close();
     expect(third().id).toBe(3);
   });
@@ -142,7 +142,7 @@ describe('streams', () => {
     const first = router.openStream(one ?? [], sinkOf());
     const second = () => router.openStream(one ?? [], sinkOf());
     expect(second).toThrow(
-      '10.0.0.1 has 1 open streams, the limit of one client is 1 (--limit streams-per-client-max)',
+      '10.0.0.1 has 1 open streams, the limit of one client is 1 (limit streamsPerClientMax)',
     );
     router.openStream(other ?? [], sinkOf());
     first.close();

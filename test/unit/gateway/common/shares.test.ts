@@ -42,12 +42,11 @@ describe('a share', () => {
     expect(streams.take(['a'])).toBeUndefined();
     expect(streams.take(['a'])).toMatchObject({
       code: 'THROTTLEDOP',
-      message:
-        'a has 2 open streams, the limit of one client is 2 (--limit streams-per-client-max)',
+      message: 'a has 2 open streams, the limit of one client is 2 (limit streamsPerClientMax)',
     });
     expect(streams.take(['b'])).toBeUndefined();
     expect(streams.take(['c'])?.message).toBe(
-      'this node has 3 open streams, the limit is 3 (--limit streams-max)',
+      'this node has 3 open streams, the limit is 3 (limit streamsMax)',
     );
     expect(streams.refused).toBe(2);
   });

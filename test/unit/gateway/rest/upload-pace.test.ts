@@ -33,7 +33,7 @@ describe('small bodies', () => {
     expect(uploads.grow(begin('a', 400), 400)).toBeUndefined();
     expect(uploads.grow(begin('b', 500), 500)).toBeUndefined();
     expect(uploads.grow(begin('c', 51), 1)?.message).toBe(
-      'this node has 900 bytes of bodies under way, the limit is 900 (--limit upload-bytes-max)',
+      'this node has 900 bytes of bodies under way, the limit is 900 (limit uploadBytesMax)',
     );
     expect(uploads.grow(begin('c'), 1)?.code).toBe('THROTTLEDOP');
     expect(uploads.grow(begin('c', 50), 50)).toBeUndefined();
