@@ -281,7 +281,7 @@ async function openDoors(
       trustProxy: config.trustProxy,
       ...superOption(config),
     },
-    extraRoutes: (server, { webSocket, connections: all }: AppParts) => {
+    extraRoutes: (server, { webSocket, connections: all, shares, uploads }: AppParts) => {
       connections = all;
       metrics = new Metrics({
         version,
@@ -290,6 +290,9 @@ async function openDoors(
         peersConnected: () => connectedPeers(config, place.links),
         connections: () => webSocket.connections,
         http: () => all.counts,
+        shares,
+        uploadsGivenUp: () => uploads.givenUp,
+        connectionsMax: limits.connectionsMax,
         logWrites: disk.logWrites,
         recoveryMs: tookMs,
       });

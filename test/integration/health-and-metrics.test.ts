@@ -1,4 +1,5 @@
 /** What a node tells those who watch over it. */
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Gate, GatedDisk } from '../support/gated-disk.ts';
 import { startInProcess } from '../support/in-process.ts';
@@ -143,6 +144,29 @@ describe('measurements', () => {
     expect(after.get('zoogate_http_unread_bytes')).toBe(0);
     expect(after.get('zoogate_http_readers_given_up_total')).toBe(0);
     expect(after.get('zoogate_resident_memory_bytes')).toBeGreaterThan(10_000_000);
+  });
+
+  it('tell what clients hold of what belongs to all', async () => {
+    const socket = connect(Number(new URL(node.url).port), '127.0.0.1');
+    socket.write('PUT /znodes/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nxy');
+    const held = async (): Promise<unknown> => {
+      const told = await measurements();
+      return [told.get('zoogate_uploads'), told.get('zoogate_upload_bytes')];
+    };
+    await expect.poll(held).toEqual([1, 2]);
+    const told = await measurements();
+    expect(told.get('zoogate_client_connections')).toBeGreaterThanOrEqual(2);
+    expect(told.get('zoogate_clients_connected')).toBe(1);
+    expect(told.get('zoogate_client_connections_max')).toBeGreaterThan(10);
+    for (const name of [
+      'connections_refused',
+      'streams_refused',
+      'uploads_refused',
+      'uploads_given_up',
+    ])
+      expect(told.get(`zoogate_${name}_total`)).toBe(0);
+    socket.destroy();
+    await expect.poll(held).toEqual([0, 0]);
   });
 
   it('tell the longest delay of the event loop since the last look', async () => {

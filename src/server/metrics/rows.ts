@@ -1,5 +1,6 @@
 /** The numbers of the page of measurements, as tables. */
 import process from 'node:process';
+import type { Shares } from '../../gateway/common/shares.ts';
 import type { ConnectionCounts } from '../../gateway/connections/index.ts';
 import type { CoordinatorStatus } from '../../protocol/coordination.ts';
 import type { ReplicaMetrics } from '../../replica/index.ts';
@@ -14,6 +15,12 @@ export interface MeasuredParts {
   readonly peersConnected: () => number;
   /** WebSockets that are open. */
   readonly connections: () => number;
+  /** What clients hold of what belongs to all. */
+  readonly shares: Shares;
+  /** Bodies that were given up for their pace, ever. */
+  readonly uploadsGivenUp: () => number;
+  /** Connections that clients may have. */
+  readonly connectionsMax: number;
   readonly http: () => ConnectionCounts;
   readonly logWrites: LogWriteCounts;
   /** Duration of the recovery at the start, milliseconds. */
@@ -143,6 +150,31 @@ const processGauges: readonly ReadRow[] = [
     read: ({ parts }) => parts.connections(),
   },
   {
+    name: 'client_connections',
+    help: 'Connections of clients that are open, WebSockets counted',
+    read: ({ parts }) => parts.shares.connections.total,
+  },
+  {
+    name: 'client_connections_max',
+    help: 'Connections that clients may have: a limit, or fewer for the files that the process may open',
+    read: ({ parts }) => parts.connectionsMax,
+  },
+  {
+    name: 'clients_connected',
+    help: 'Clients (addresses, networks of IPv6) with a connection',
+    read: ({ parts }) => parts.shares.connections.clients,
+  },
+  {
+    name: 'uploads',
+    help: 'Bodies of HTTP requests that are being received',
+    read: ({ parts }) => parts.shares.uploads.total,
+  },
+  {
+    name: 'upload_bytes',
+    help: 'Their bytes that have come and are held',
+    read: ({ parts }) => parts.shares.uploadBytes.total,
+  },
+  {
     name: 'http_connections',
     help: 'HTTP connections that are open, WebSockets not counted',
     read: ({ parts }) => parts.http().connections,
@@ -215,6 +247,26 @@ const processGauges: readonly ReadRow[] = [
 ];
 
 const processCounters: readonly ReadRow[] = [
+  {
+    name: 'connections_refused_total',
+    help: 'Connections refused since the node or their client had as many as allowed',
+    read: ({ parts }) => parts.shares.connections.refused,
+  },
+  {
+    name: 'streams_refused_total',
+    help: 'Streams refused since the node or their client had as many as allowed',
+    read: ({ parts }) => parts.shares.streams.refused,
+  },
+  {
+    name: 'uploads_refused_total',
+    help: 'Bodies refused since the node or their client had as many, or as many bytes, as allowed',
+    read: ({ parts }) => parts.shares.uploads.refused + parts.shares.uploadBytes.refused,
+  },
+  {
+    name: 'uploads_given_up_total',
+    help: 'Bodies given up since they came too slowly',
+    read: ({ parts }) => parts.uploadsGivenUp(),
+  },
   {
     name: 'cpu_seconds_total',
     help: 'Processor time of the process, all its threads',
