@@ -19,6 +19,7 @@ const problemNames: Readonly<Record<number, string>> = {
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'NotFound',
+  408: 'RequestTimeout',
   409: 'Conflict',
   410: 'Gone',
   412: 'PreconditionFailed',
@@ -36,6 +37,7 @@ const problemNames: Readonly<Record<number, string>> = {
 
 /** Codes that come with another status than the table's, where the form of the request asks for it. */
 const otherCodes: Readonly<Record<number, readonly string[]>> = {
+  408: ['MARSHALLINGERROR'],
   409: ['NONODE'],
   412: ['NODEEXISTS', 'NONODE'],
   504: ['CONNECTIONLOSS'],

@@ -75,7 +75,7 @@ export function route<const R extends RouteSpec>(spec: R): R {
 }
 
 /** What every request to the coordinator may be answered with. */
-export const coordinationProblems = [400, 401, 403, 410, 429, 431, 500, 503, 504] as const;
+export const coordinationProblems = [400, 401, 403, 408, 410, 429, 431, 500, 503, 504] as const;
 
 /** `coordinationProblems` and more, in ascending order. */
 export function problemsWith(...statuses: readonly number[]): readonly number[] {
