@@ -373,14 +373,9 @@ export class Leader {
       outbox.ignore(`ACKEPOCH of ${id}`, 'it answers nothing that was asked');
       return undefined;
     }
-    if (comparePositions(ack.committed, log.last) > 0) {
-      const { epoch, zxid } = ack.committed;
-      this.#accuse(id, `it knows ${epoch}.${zxid} to be committed, and this log ends before`);
-      return undefined;
-    }
     this.#progress();
     if (this.#phase !== 'discovery') {
-      this.#streams.open(progress, ack);
+      this.#openStream(progress, ack);
       return undefined;
     }
     this.#answers.set(id, ack);
@@ -485,9 +480,23 @@ export class Leader {
     outbox.trace({ type: 'epoch-record', position: this.#epochStart });
     for (const [id, ack] of this.#answers) {
       const progress = this.#learners.get(id);
-      if (progress !== undefined) this.#streams.open(progress, ack);
+      if (progress !== undefined) this.#openStream(progress, ack);
     }
     this.#answers.clear();
+  }
+
+  /**
+   * The epoch record is in the log, so that no honest learner knows of anything committed beyond the log. Before
+   * that one may: this node was elected without having heard that voter, and steps down for its more recent log.
+   */
+  #openStream(progress: Progress, ack: AckEpochMessage): void {
+    const { epoch, zxid } = ack.committed;
+    if (comparePositions(ack.committed, this.#context.log.last) > 0) {
+      const reason = `it knows ${epoch}.${zxid} to be committed, and this log ends before`;
+      this.#accuse(progress.id, reason);
+      return;
+    }
+    this.#streams.open(progress, ack);
   }
 
   /** Only positions of this epoch count, and those that begin with its `epoch` record. */

@@ -209,6 +209,14 @@ describe('what a learner says to be committed', () => {
     expect(host.zab.status.role).toBe('leading');
   });
 
+  it('may go beyond the log of one that is only elected, which steps down and accuses nobody', () => {
+    const host = elected();
+    const further = { epoch: known, zxid: 2 };
+    follow(host, 2, { last: further, committed: further });
+    expect(violations(host)).toEqual([]);
+    expect(host.zab.status.role).toBe('looking');
+  });
+
   it('ends the relation and not the leader, where a snapshot would have to take it away', () => {
     const host = established(diskOf('1e 1t 1t'));
     follow(host, 3, {
