@@ -241,7 +241,7 @@ export class Connections {
 }
 
 /** The parser takes everything behind a CONNECT for the tunnel. */
-export class NoTunnel extends Error {
+class NoTunnel extends Error {
   readonly code = 'NO_TUNNEL';
 }
 

@@ -73,10 +73,3 @@ export function parseTrace(trace: Uint8Array): readonly TraceEvent[] {
   }
   return events;
 }
-
-export function textOfEvent(event: TraceEvent): string {
-  const { operation, phase, fd, offset, result, error, paths } = event;
-  const outcome =
-    phase === 'begin' ? 'begins' : error === 0 ? `gives ${result}` : `fails, ${error}`;
-  return `${operation} ${paths.join(' to ') || `of descriptor ${fd} at ${offset}`} ${outcome}`;
-}
