@@ -140,7 +140,7 @@ export class CoordinatorRouter {
     if (refusal !== undefined) throw refusal;
     const id = this.#nextStreamId++;
     this.#sinks.set(id, { sink, clients });
-    const open = { type: 'open', stream: id, identities } as const;
+    const open = { type: 'open', stream: id, identities, clients } as const;
     this.#coordinator.submit([session === undefined ? open : { ...open, session }]);
     return {
       id,

@@ -38,6 +38,8 @@ export interface OpenMessage {
   readonly stream: StreamId;
   /** What the connection itself proves: the `ip` identity, headers of the upgrade. */
   readonly identities: readonly Identity[];
+  /** Whose share its watches are taken from: each of them has all. Absent = only the node's limit counts. */
+  readonly clients?: readonly string[];
   /** Of the request that opens it: its end ends the stream. The stream is neither attached to it nor keeps it alive. */
   readonly session?: SessionId;
 }

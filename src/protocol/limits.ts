@@ -58,6 +58,8 @@ export interface Limits {
   readonly filesReserved: number;
   /** Watches of one stream. */
   readonly watchesPerStreamMax: number;
+  /** Watches of one client, of all its streams. */
+  readonly watchesPerClientMax: number;
   /** Watches of one node. */
   readonly watchesMax: number;
   /** Identities of one connection. */
@@ -175,6 +177,7 @@ export const defaultLimits: Limits = {
   connectionsPerClientMax: 32_768,
   filesReserved: 96,
   watchesPerStreamMax: 1_000_000,
+  watchesPerClientMax: 2_000_000,
   watchesMax: 4_000_000,
   identitiesMax: 64,
   streamsMax: 65_536,
@@ -235,6 +238,7 @@ function halfOf(from: keyof Limits, atLeast?: keyof Limits): DerivedLimit {
 export const derivedLimits: Readonly<Partial<Record<keyof Limits, DerivedLimit>>> = {
   connectionsPerClientMax: halfOf('connectionsMax'),
   streamsPerClientMax: halfOf('streamsMax'),
+  watchesPerClientMax: halfOf('watchesMax'),
   uploadsPerClientMax: halfOf('uploadsMax'),
   uploadBytesPerClientMax: halfOf('uploadBytesMax', 'transactionBytesMax'),
   uploadReserveBytes: {

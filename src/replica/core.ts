@@ -39,17 +39,18 @@ export class Counters {
   snapshotsSent = 0;
   snapshotsInstalled = 0;
   requestsForwarded = 0;
+  watchesRefused = 0;
 
   snapshot(): Readonly<Record<CounterName, number>> {
     const { proposals, transactionsApplied, refusals, reads, eventsSent } = this;
     const { sessionsExpired, znodesReaped, snapshotsTaken, snapshotMs } = this;
     const { elections, epochsEstablished, learnersSynced } = this;
-    const { snapshotsSent, snapshotsInstalled, requestsForwarded } = this;
+    const { snapshotsSent, snapshotsInstalled, requestsForwarded, watchesRefused } = this;
     return {
       ...{ proposals, transactionsApplied, refusals, reads, eventsSent },
       ...{ sessionsExpired, znodesReaped, snapshotsTaken, snapshotMs },
       ...{ elections, epochsEstablished, learnersSynced },
-      ...{ snapshotsSent, snapshotsInstalled, requestsForwarded },
+      ...{ snapshotsSent, snapshotsInstalled, requestsForwarded, watchesRefused },
     };
   }
 

@@ -78,6 +78,10 @@ export interface ReplicaMetrics {
   readonly treeBytes: number;
   readonly sessions: number;
   readonly watches: number;
+  /** Clients that have a watch. */
+  readonly watchClients: number;
+  /** Watches refused for a limit, ever. */
+  readonly watchesRefused: number;
   readonly streams: number;
   readonly streamsLagging: number;
   readonly outstandingTransactions: number;

@@ -1,6 +1,7 @@
 /** Reads: answered from the local tree at one zxid, with the watch that some of them leave. */
 import { CoordinationError } from '../protocol/errors.ts';
 import { unreachable } from '../protocol/assert.ts';
+import { limitText } from '../protocol/limits.ts';
 import type { Identity, SessionId, Stat, ZnodePath } from '../protocol/model.ts';
 import type {
   ChildrenOperation,
@@ -33,6 +34,18 @@ import type { EventDelivery } from './events.ts';
 import type { SessionLife, Stream } from './stream.ts';
 
 const nothing = {};
+
+interface WatchLimit {
+  /** Who has the watches. */
+  readonly of: string;
+  readonly name: 'watchesPerStreamMax' | 'watchesPerClientMax' | 'watchesMax';
+}
+
+const watchLimits = {
+  stream: { of: 'connection', name: 'watchesPerStreamMax' },
+  client: { of: 'client', name: 'watchesPerClientMax' },
+  node: { of: 'node', name: 'watchesMax' },
+} as const satisfies Record<string, WatchLimit>;
 
 /** What only the deadlines know of a session. */
 export interface SessionLives {
@@ -120,17 +133,24 @@ export class Reads {
   /** @throws CoordinationError QUOTAEXCEEDED where `added` watches more are too many */
   requireWatchRoom(stream: Stream, added: number): void {
     const { watches, settings } = this.#core;
-    const { watchesMax, watchesPerStreamMax } = settings.limits;
-    if (watches.countOf(stream.id) + added > watchesPerStreamMax) {
-      throw tooManyWatches(
-        `of one connection, at most ${String(watchesPerStreamMax)} (limit watchesPerStreamMax)`,
-      );
+    const { watchesMax } = settings.limits;
+    this.#requireRoom(added, watches.countOf(stream.id), watchLimits.stream);
+    for (const client of watches.clients.clientsOf(stream.id)) {
+      this.#requireRoom(added, watches.clients.heldBy(client), watchLimits.client);
     }
     // What ended streams still hold takes room too: as much of it is given back as is needed.
     watches.sweep(watches.count + watches.unswept + added - watchesMax);
-    if (watches.count + added > watchesMax) {
-      throw tooManyWatches(`of this node, at most ${String(watchesMax)} (limit watchesMax)`);
-    }
+    this.#requireRoom(added, watches.count, watchLimits.node);
+  }
+
+  #requireRoom(added: number, held: number, { of, name }: WatchLimit): void {
+    const { counters, settings } = this.#core;
+    if (held + added <= settings.limits[name]) return;
+    counters.watchesRefused++;
+    const more = added === 1 ? '' : ` and asks for ${added} more`;
+    const allowed = limitText(settings.limits, name);
+    const detail = `watch: this ${of} has ${held} watches${more}, beyond ${allowed}`;
+    throw new CoordinationError('QUOTAEXCEEDED', detail);
   }
 
   #get(operation: GetOperation, reader: Reader): Result {
@@ -209,10 +229,6 @@ export class Reads {
 
 export function sessionGone(id: SessionId): CoordinationError {
   return new CoordinationError('SESSIONEXPIRED', `session ${String(id)} is not live`);
-}
-
-function tooManyWatches(which: string): CoordinationError {
-  return new CoordinationError('QUOTAEXCEEDED', `watch: too many watches ${which}`);
 }
 
 function whoami(caller: ResolvedCaller): WhoamiResult {

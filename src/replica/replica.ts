@@ -233,6 +233,7 @@ export class Replica implements DriveHooks {
       treeBytes: state.tree.byteCount,
       sessions: state.sessions.size,
       watches: watches.count,
+      watchClients: watches.clients.size,
       streams: streams.size,
       streamsLagging: lagging,
       outstandingTransactions: this.#drive.outstanding,

@@ -442,13 +442,14 @@ export class RequestPath {
   }
 
   #open(message: OpenMessage): void {
-    const { streams, settings } = this.#core;
+    const { streams, watches, settings } = this.#core;
     assert(message.stream !== noStream, 'stream 0 is no stream');
     assert(!streams.has(message.stream), 'a stream number is used once');
     // Beyond the limit the stream is not there, and its first request says so.
     if (streams.size >= settings.limits.streamsMax) return;
     const stream = new Stream(message.stream, message.identities, message.session);
     streams.set(stream.id, stream);
+    watches.addStream(stream.id, message.clients ?? []);
     this.#attachments.opened(stream);
     this.#suspension.opened(stream);
   }

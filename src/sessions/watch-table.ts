@@ -16,6 +16,7 @@ import type { EventType, ZnodePath } from '../protocol/model.ts';
 import type { StreamWatchMode } from '../protocol/operations.ts';
 import { parentPath } from '../protocol/path.ts';
 import { pathHash, ShardedMap } from './sharded-map.ts';
+import { WatchClients } from './watch-clients.ts';
 
 /** What a committed change does to the znode at `path`. */
 export type ChangeKind = 'create' | 'delete' | 'set' | 'setAcl';
@@ -108,6 +109,7 @@ export class WatchTable {
   readonly #byStream = new Map<number, StreamPaths>();
   /** Oldest first. */
   readonly #ended = new Fifo<Ended>();
+  readonly #clients = new WatchClients();
   #count = 0;
   #unswept = 0;
   /** Those of ended streams included, until they are swept. */
@@ -122,6 +124,16 @@ export class WatchTable {
   /** Watched paths of ended streams that still take memory. */
   get unswept(): number {
     return this.#unswept;
+  }
+
+  /** Whose watches they are. */
+  get clients(): Pick<WatchClients, 'size' | 'heldBy' | 'clientsOf'> {
+    return this.#clients;
+  }
+
+  /** Counts the watches of a stream, which has none yet, as those of its clients too. */
+  addStream(stream: number, clients: readonly string[]): void {
+    this.#clients.opened(stream, clients);
   }
 
   /** Watched paths of one stream. */
@@ -163,8 +175,9 @@ export class WatchTable {
   /** Ends all watches of a stream that has ended; its number is never given again. Their room is `unswept`. */
   removeStream(stream: number): void {
     const paths = this.#byStream.get(stream);
-    if (paths === undefined) return;
     const count = this.countOf(stream);
+    this.#clients.ended(stream, count);
+    if (paths === undefined) return;
     this.#byStream.delete(stream);
     this.#count -= count;
     this.#unswept += count;
@@ -339,6 +352,7 @@ export class WatchTable {
 
   #addPath(stream: number, path: ZnodePath): void {
     this.#count += 1;
+    this.#clients.count(stream, 1);
     const paths = this.#byStream.get(stream);
     if (paths === undefined) {
       this.#byStream.set(stream, path);
@@ -354,6 +368,7 @@ export class WatchTable {
 
   #removePath(stream: number, path: ZnodePath): void {
     this.#count -= 1;
+    this.#clients.count(stream, -1);
     const paths = this.#byStream.get(stream);
     assert(paths !== undefined, 'a watcher is known by its stream');
     if (typeof paths === 'string') {

@@ -46,6 +46,10 @@ const gauges: Partial<Record<NumericField, Row>> = {
   treeBytes: { name: 'tree_bytes', help: 'Names, data and fixed costs of the tree' },
   sessions: { name: 'sessions', help: 'Live sessions of the ensemble' },
   watches: { name: 'watches', help: 'Watches set on this node' },
+  watchClients: {
+    name: 'watch_clients',
+    help: 'Clients (addresses, identities) that have a watch',
+  },
   streams: { name: 'streams', help: 'Open streams: WebSockets, event streams, long polls' },
   streamsLagging: { name: 'streams_lagging', help: 'Streams whose events wait in the ring' },
   outstandingTransactions: {
@@ -80,6 +84,10 @@ const counters: Partial<Record<NumericField, Row>> = {
   transactionsApplied: { name: 'commits_total', help: 'Transactions committed and applied' },
   refusals: { name: 'refusals_total', help: 'Writes refused for what the tree holds' },
   reads: { name: 'reads_total', help: 'Reads answered' },
+  watchesRefused: {
+    name: 'watches_refused_total',
+    help: 'Watches refused since their stream, their client or the node had as many as allowed',
+  },
   eventsSent: { name: 'events_sent_total', help: 'Watch events handed to streams' },
   sessionsExpired: { name: 'sessions_expired_total', help: 'Sessions ended by their timeout' },
   znodesReaped: { name: 'znodes_reaped_total', help: 'Containers and TTL znodes removed' },

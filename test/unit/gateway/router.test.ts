@@ -3,6 +3,7 @@ import { sharesOf } from '../../../src/gateway/common/shares.ts';
 import { CoordinatorRouter, RequestRefused } from '../../../src/gateway/router.ts';
 import type { CoordinatorAnswer } from '../../../src/gateway/coordinator.ts';
 import { CoordinationError } from '../../../src/protocol/errors.ts';
+import { clientsOf } from '../../../src/gateway/common/clients.ts';
 import { defaultLimits } from '../../../src/protocol/limits.ts';
 import { FakeCoordinator, at } from '../../support/fake-coordinator.ts';
 
@@ -97,7 +98,14 @@ describe('streams', () => {
       { type: 'touch' },
     ]);
     expect(coordinator.batches).toEqual([
-      [{ type: 'open', stream: 1, identities: caller.identities }],
+      [
+        {
+          type: 'open',
+          stream: 1,
+          identities: caller.identities,
+          clients: clientsOf(caller.identities),
+        },
+      ],
       [
         { type: 'request', stream: 1, id: 5, operation: { type: 'ping' } },
         { type: 'flow', stream: 1, ready: false },

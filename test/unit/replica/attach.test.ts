@@ -200,15 +200,18 @@ describe('an attach with more watches than there may be', () => {
     mode: 'persistent' as const,
   }));
 
-  it.each([{ watchesPerStreamMax: 2 }, { watchesMax: 2 }])('is refused by %o', async (limits) => {
-    const node = await ManualReplica.start({ limits });
-    open(node, 1);
-    request(node, 1, attach('new', { watches }));
-    await node.settle();
-    expect(told(node.take(), 1)).toEqual(['QUOTAEXCEEDED']);
-    expect(node.replica.metrics()).toMatchObject({ sessions: 0, watches: 0 });
-    expect(node.fatal).toBeUndefined();
-  });
+  it.each([{ watchesPerStreamMax: 2 }, { watchesPerClientMax: 2 }, { watchesMax: 2 }])(
+    'is refused by %o',
+    async (limits) => {
+      const node = await ManualReplica.start({ limits });
+      node.submit({ type: 'open', stream: 1, identities: [], clients: ['a'] });
+      request(node, 1, attach('new', { watches }));
+      await node.settle();
+      expect(told(node.take(), 1)).toEqual(['QUOTAEXCEEDED']);
+      expect(node.replica.metrics()).toMatchObject({ sessions: 0, watches: 0 });
+      expect(node.fatal).toBeUndefined();
+    },
+  );
 
   it('is refused where another has taken the room meanwhile', async () => {
     const node = await ManualReplica.start({ limits: { watchesMax: 4 } });
