@@ -327,6 +327,7 @@ export class RequestPath {
 
   peerDown(node: number): void {
     this.#desk.down(node);
+    this.#marks.forget(node);
   }
 
   #connect(): void {
@@ -398,8 +399,11 @@ export class RequestPath {
   }
 
   #compare(from: number, mark: StateMark): void {
-    const { self, voters } = this.#core.settings;
-    const found = this.#marks.compare(mark, { from, self, voters });
+    const { self } = this.#core.settings;
+    const { learners, members } = this.#drive.zab.status;
+    const counted = learners.some(({ id, voter }) => id === from && voter);
+    const voters = members.filter(({ role }) => role === 'voter').length;
+    const found = this.#marks.compare(mark, { from, counted, self, voters });
     if (found === undefined) return;
     for (const node of found.wrong) {
       this.#core.log.warn({ node, ...found.right }, 'a node has another state than a quorum');

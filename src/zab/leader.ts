@@ -269,7 +269,8 @@ export class Leader {
   get isReplaceable(): boolean {
     const { self, log } = this.#context;
     if (!this.established) {
-      return isQuorum(this.#verifiers, (voter) => voter !== self && this.#learners.has(voter));
+      const isThere = (id: number): boolean => this.#learners.get(id)?.voter === true;
+      return isQuorum(this.#verifiers, (voter) => voter !== self && isThere(voter));
     }
     return this.#tally.durableWithout(self) > log.durable.zxid;
   }

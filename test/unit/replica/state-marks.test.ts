@@ -12,7 +12,8 @@ function leaderAt(zxid: number, digest = right): StateMarks {
   return new StateMarks(core);
 }
 
-const three = { self: 1, voters: [1, 2, 3] };
+const three = { self: 1, counted: true, voters: 3 };
+const withoutVote = { ...three, counted: false };
 
 describe('digests of the state', () => {
   it('that agree accuse nobody', () => {
@@ -41,9 +42,23 @@ describe('digests of the state', () => {
 
   it('of an observer count for nothing, and are judged all the same', () => {
     const marks = leaderAt(10);
-    const node = { self: 1, voters: [1, 2, 3] };
-    expect(marks.compare({ zxid: 10, digest: wrong }, { ...node, from: 4 })).toBeUndefined();
-    expect(marks.compare({ zxid: 10, digest: right }, { ...node, from: 2 })?.wrong).toEqual([4]);
+    expect(marks.compare({ zxid: 10, digest: wrong }, { ...withoutVote, from: 4 })).toBeUndefined();
+    expect(marks.compare({ zxid: 10, digest: right }, { ...three, from: 2 })?.wrong).toEqual([4]);
+  });
+
+  it('of another life under the id of a voter are no part of a majority', () => {
+    const marks = leaderAt(10, wrong);
+    const stranger = { ...withoutVote, from: 3 };
+    expect(marks.compare({ zxid: 10, digest: right }, { ...three, from: 2 })).toBeUndefined();
+    expect(marks.compare({ zxid: 10, digest: wrong }, stranger)).toBeUndefined();
+    expect(marks.compare({ zxid: 10, digest: right }, stranger)).toBeUndefined();
+  });
+
+  it('accuse nobody who has come under the same id since', () => {
+    const marks = leaderAt(10);
+    marks.compare({ zxid: 10, digest: wrong }, { ...three, from: 2 });
+    marks.forget(2);
+    expect(marks.compare({ zxid: 10, digest: right }, { ...three, from: 3 })).toBeUndefined();
   });
 
   it('are compared at places that all pass, although nobody is there at the same time', () => {

@@ -7,7 +7,7 @@ import { StateMachine } from '../../../../src/replica/state-machine.ts';
 import { Storage } from '../../../../src/storage/index.ts';
 import { decodeTransaction } from '../../../../src/tree/index.ts';
 import { InProcessEnsemble } from '../../../support/in-process-ensemble.ts';
-import type { MemoryDisk } from '../../../support/memory-disk.ts';
+import { MemoryDisk } from '../../../support/memory-disk.ts';
 
 let ensemble: InProcessEnsemble;
 
@@ -101,5 +101,21 @@ describe('a node whose state is not that of the quorum', () => {
     await ensemble.untilEqual();
     expect(back.digest).toBe(ensemble.theLeader.digest);
     expect(await back.get('/n3')).toBe('3');
+  });
+
+  it('is not condemned by the word of a voter whose data directory is lost', async () => {
+    ensemble = await InProcessEnsemble.start();
+    await writeMany(5);
+    await ensemble.untilEqual();
+    ensemble.crash(1);
+    ensemble.crash(3);
+    await falsify(ensemble.node(1).disk);
+    const other = await ensemble.startNode(1, ensemble.node(1).disk);
+    const wiped = await ensemble.startNode(3, new MemoryDisk());
+    await ensemble.untilServing();
+    await ensemble.pass(20_000);
+    expect(wiped.digest).not.toBe(other.digest);
+    // One vote against one: nobody knows who is right, and nothing is thrown away.
+    expect(ensemble.nodes.map(({ id }) => id).sort()).toEqual([1, 2, 3]);
   });
 });
