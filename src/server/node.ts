@@ -3,6 +3,7 @@
  * and the end of the process, so that tests can run nodes inside their own.
  */
 import { randomBytes } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
 import type { AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { crc32 } from 'node:zlib';
@@ -323,11 +324,21 @@ function logRequests(app: FastifyInstance, logger: Logger): void {
 /** @returns the port, chosen by the system where none was given */
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<number> {
   try {
-    await app.listen({ host, port, backlog: LISTEN_BACKLOG });
+    await app.listen({ host: await oneAddressOf(host), port, backlog: LISTEN_BACKLOG });
   } catch (error) {
     throw listenStartError(error, { host, port });
   }
   return (app.server.address() as AddressInfo).port;
+}
+
+/**
+ * For `localhost` Fastify would open a further server on each of its addresses, to which neither the bounds
+ * on connections nor their order belong. So the node has one of them: that of IPv4, where there is one.
+ */
+async function oneAddressOf(host: string): Promise<string> {
+  if (host.toLowerCase() !== 'localhost') return host;
+  const found = await lookup(host, { all: true });
+  return (found.find(({ family }) => family === 4) ?? found[0])?.address ?? host;
 }
 
 async function stopAll(
