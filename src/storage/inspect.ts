@@ -8,6 +8,7 @@ import type { Disk } from './disk.ts';
 import { CorruptionError } from './errors.ts';
 import type { LogEnd } from './log-format.ts';
 import { emptyLogEnd, listSegments, type Segment } from './log-recovery.ts';
+import { identityFileOf, missingNewest, newestMissing } from './opening.ts';
 import { SegmentReader } from './segment-reader.ts';
 import { SnapshotDamagedError, verifySnapshotFile } from './snapshot-file.ts';
 import { parseSnapshotName, snapshotDirectory, snapshotPath } from './snapshots.ts';
@@ -70,18 +71,44 @@ export async function* listLog({ disk }: Inspection): AsyncGenerator<SegmentList
   for (const segment of await listSegments(disk)) yield listingOf(disk, segment);
 }
 
-/** Reads every record of the log, and whether each segment goes on where the one before it ended. */
+/**
+ * Reads every record of the log, and whether each segment goes on where the one before it ended, and the newest
+ * one is there.
+ */
 export async function* verifyLog(inspection: Inspection): AsyncGenerator<SegmentReport> {
   const { disk } = inspection;
-  const segments = await listSegments(disk);
+  const { segments, missing } = await findLog(inspection);
   let before: LogEnd | undefined;
   for (const [index, segment] of segments.entries()) {
     const listing = await listingOf(disk, segment);
-    const isLast = index === segments.length - 1;
+    const isLast = index === segments.length - 1 && missing === undefined;
     const { end, report } = await verifySegment(inspection, { segment, before, isLast });
     yield { ...listing, ...report };
     before = end;
   }
+  if (missing === undefined) return;
+  const { path: file, firstZxid } = missing;
+  const { zxid: lastZxid, epoch: lastEpoch } = (before ?? emptyLogEnd).position;
+  const nothing = { ...{ file, firstZxid, bytes: 0 }, ...{ lastZxid, lastEpoch, records: 0 } };
+  yield { ...nothing, status: 'damaged', problem: newestMissing, offset: 0 };
+}
+
+interface FoundLog {
+  readonly segments: readonly Segment[];
+  /** The newest one, where only its name is known. */
+  readonly missing: Segment | undefined;
+}
+
+/**
+ * A running node names a segment after it is there, and another one before it cuts one away: so the segment is
+ * missing only if it is named before the look and after it.
+ */
+async function findLog({ disk, checksum }: Inspection): Promise<FoundLog> {
+  const before = await identityFileOf(disk, checksum).read();
+  const segments = await listSegments(disk);
+  const after = await identityFileOf(disk, checksum).read();
+  const isMissing = missingNewest(before.value, segments) !== undefined;
+  return { segments, missing: isMissing ? missingNewest(after.value, segments) : undefined };
 }
 
 /**
@@ -89,11 +116,12 @@ export async function* verifyLog(inspection: Inspection): AsyncGenerator<Segment
  * @throws CorruptionError where a record that is wanted cannot be read
  */
 export async function* printLog(
-  { disk, checksum }: Inspection,
+  inspection: Inspection,
   options: { from?: number; to?: number; describePayload: DescribePayload },
 ): AsyncGenerator<PrintedRecord> {
+  const { disk, checksum } = inspection;
   const { from = 0, to = Infinity, describePayload } = options;
-  const segments = await listSegments(disk);
+  const { segments, missing } = await findLog(inspection);
   for (const [index, segment] of segments.entries()) {
     const next = segments[index + 1]?.firstZxid;
     if (next !== undefined && next <= from) continue;
@@ -103,6 +131,9 @@ export async function* printLog(
       if (record.zxid >= from) yield printed(record, describePayload);
     }
   }
+  if (missing === undefined || missing.firstZxid > to) return;
+  const { path: file, firstZxid: zxid } = missing;
+  throw new CorruptionError({ file, offset: 0, zxid, problem: newestMissing });
 }
 
 export async function* listSnapshotFiles({ disk }: Inspection): AsyncGenerator<SnapshotListing> {

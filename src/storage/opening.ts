@@ -118,6 +118,10 @@ export interface Found {
   readonly alarms: readonly string[];
 }
 
+export function identityFileOf(disk: Disk, checksum: Checksum): TwinFile<Identity> {
+  return new TwinFile(disk, 'identity', checksum);
+}
+
 export function partsOf(given: StorageOptions): Parts {
   const options = {
     segmentBytes: 64 * MIB,
@@ -133,7 +137,7 @@ export function partsOf(given: StorageOptions): Parts {
     options,
     salt: () => checksum(new TextEncoder().encode(randomId()), 0),
     snapshots: new Snapshots(disk, checksum),
-    identityFile: new TwinFile(disk, 'identity', checksum),
+    identityFile: identityFileOf(disk, checksum),
     promiseFile: new TwinFile(disk, 'promise', checksum),
   };
 }
@@ -247,13 +251,25 @@ class PromiseBehindError extends InconsistentDirectoryError {}
 
 /** The newest file of the log is known by its name alone, until something follows it. */
 function checkNewest({ identity }: Twins, segments: readonly Segment[]): void {
-  const { newestSegment = 0 } = identity.value ?? {};
-  if ((segments.at(-1)?.firstZxid ?? 0) >= newestSegment) return;
+  const missing = missingNewest(identity.value, segments);
+  if (missing === undefined) return;
   if (segments.length === 0) throw new InconsistentDirectoryError('its log is missing');
   throw new CorruptionError({
-    ...{ file: segmentPath(newestSegment), offset: 0, zxid: newestSegment },
-    problem: 'the file is missing, and it was the newest one of the log',
+    ...{ file: missing.path, offset: 0, zxid: missing.firstZxid },
+    problem: newestMissing,
   });
+}
+
+export const newestMissing = 'the file is missing, and it was the newest one of the log';
+
+/** The segment that the identity names, if neither it nor a later one is there. */
+export function missingNewest(
+  identity: Identity | undefined,
+  segments: readonly Segment[],
+): Segment | undefined {
+  const { newestSegment: firstZxid = 0 } = identity ?? {};
+  if ((segments.at(-1)?.firstZxid ?? 0) >= firstZxid) return undefined;
+  return { path: segmentPath(firstZxid), firstZxid };
 }
 
 /** Each part of a data directory proves that others were there before it. */

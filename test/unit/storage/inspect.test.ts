@@ -82,6 +82,33 @@ describe('the log', () => {
     expect(reports.at(-1)?.status).toBe('torn');
   });
 
+  test('tells that the newest segment is missing, although nothing follows it', async () => {
+    const { disk } = await setUp();
+    const listing = await collect(listLog({ disk, checksum: crc32 }));
+    const newest = listing.at(-1);
+    const shortened = readOnly(disk);
+    shortened.lose(newest?.file ?? '');
+    const reports = await collect(verifyLog({ disk: shortened, checksum: crc32 }));
+    expect(reports.map(({ file }) => file)).toEqual(listing.map(({ file }) => file));
+    expect(reports.slice(0, -1).every(({ status }) => status === 'ok')).toBe(true);
+    expect(reports.at(-1)).toMatchObject({
+      ...{ status: 'damaged', firstZxid: newest?.firstZxid, bytes: 0, records: 0 },
+      lastZxid: (newest?.firstZxid ?? 0) - 1,
+      problem: expect.stringContaining('is missing') as string,
+    });
+  });
+
+  test('is printed up to the newest segment that is missing, and then it says so', async () => {
+    const { disk } = await setUp();
+    const newest = (await collect(listLog({ disk, checksum: crc32 }))).at(-1);
+    const shortened = readOnly(disk);
+    shortened.lose(newest?.file ?? '');
+    const inspection = { disk: shortened, checksum: crc32 };
+    const to = (newest?.firstZxid ?? 0) - 1;
+    expect(await collect(printLog(inspection, { to, describePayload }))).toHaveLength(to);
+    await expect(collect(printLog(inspection, { describePayload }))).rejects.toThrow('is missing');
+  });
+
   test('is printed from one zxid to another', async () => {
     const { disk, history } = await setUp();
     const inspection = { disk: readOnly(disk), checksum: crc32 };
