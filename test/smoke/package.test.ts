@@ -1,7 +1,7 @@
 /** The package as it is published: what is in it, and that it runs without its checkout. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, statSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/server-process.ts';
 
@@ -24,6 +24,20 @@ function packedFiles(): readonly string[] {
   return packed.files.map(({ path }) => path);
 }
 
+/** Of the build only what Node runs: types and source maps would lead to sources that are not there. */
+function mayBePublished(path: string): boolean {
+  return /^(dist\/.*\.js|openapi\/[a-z]+\.json|deploy\/.*|README\.md|LICENSE|package\.json)$/.test(
+    path,
+  );
+}
+
+it.each(['README.md', 'deploy/README.md'])('takes along what %s links to', (document) => {
+  const files = packedFiles();
+  const links = [...readFileSync(document, 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)];
+  const targets = links.map(([, target = '']) => join(dirname(document), target));
+  expect(targets.filter((target) => !files.includes(target))).toEqual([]);
+});
+
 it('runs from what npm would publish, and from nothing else', () => {
   const directory = temporaryDirectory();
   const files = packedFiles();
@@ -35,7 +49,7 @@ it('runs from what npm would publish, and from nothing else', () => {
   ]) {
     expect(files).toContain(document);
   }
-  expect(files.filter((path) => /^(src|test|data|coverage|\.)/.test(path))).toEqual([]);
+  expect(files.filter((path) => !mayBePublished(path))).toEqual([]);
   for (const path of files) cpSync(path, join(directory, path));
   symlinkSync(join(process.cwd(), 'node_modules'), join(directory, 'node_modules'));
 
