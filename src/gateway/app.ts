@@ -133,7 +133,11 @@ function createFastify(context: HttpContext): Served {
   for (const method of withBodies.filter((name) => METHODS.includes(name))) {
     app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   }
-  const connections = new Connections(app.server, { limits, refuse: answerMalformed });
+  const connections = new Connections(app.server, {
+    limits,
+    trustProxy: context.settings.trustProxy,
+    refuse: answerMalformed,
+  });
   acceptWhole(app.server);
   // Nobody has to meet an unknown expectation (RFC 9110, 10.1.1), and Node's own refusal has no body.
   app.server.on('checkExpectation', (request, response) => {

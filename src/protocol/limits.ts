@@ -105,6 +105,8 @@ export interface Limits {
   readonly waitingBytesMax: number;
   /** Bytes of HTTP answers that clients have not taken, all together; beyond it the slowest are cut off. */
   readonly unreadAnswersBytesMax: number;
+  /** Such bytes of one client; beyond it its own slowest are cut off. Not counted behind `--trust-proxy`. */
+  readonly unreadAnswersBytesPerClientMax: number;
   /** A client that has taken nothing of an HTTP answer for so long is cut off, milliseconds. */
   readonly answerStallMs: number;
   /** For how long a connection may be idle between two HTTP requests, milliseconds. */
@@ -196,6 +198,7 @@ export const defaultLimits: Limits = {
   connectionWaitingBytesMax: 64 * KIB,
   waitingBytesMax: 64 * MIB,
   unreadAnswersBytesMax: 256 * MIB,
+  unreadAnswersBytesPerClientMax: 128 * MIB,
   answerStallMs: 30_000,
   // Load balancers give an idle connection up after 60 s: theirs must be the shorter time.
   keepAliveMs: 75_000,
@@ -241,6 +244,7 @@ export const derivedLimits: Readonly<Partial<Record<keyof Limits, DerivedLimit>>
   watchesPerClientMax: halfOf('watchesMax'),
   uploadsPerClientMax: halfOf('uploadsMax'),
   uploadBytesPerClientMax: halfOf('uploadBytesMax', 'transactionBytesMax'),
+  unreadAnswersBytesPerClientMax: halfOf('unreadAnswersBytesMax', 'answerBytesMax'),
   uploadReserveBytes: {
     from: 'uploadBytesMax',
     text: 'a sixteenth of uploadBytesMax',
@@ -289,6 +293,10 @@ export function checkLimits(limits: Limits): void {
   assert(
     limits.answerBytesMax <= limits.unreadAnswersBytesMax,
     'limits: one answer must fit into the bytes of unread answers',
+  );
+  assert(
+    limits.answerBytesMax <= limits.unreadAnswersBytesPerClientMax,
+    'limits: one answer must fit into the bytes of unread answers of one client',
   );
   assert(
     limits.transactionBytesMax <= limits.forwardedBytesMax,

@@ -13,9 +13,13 @@ export interface RawClient {
   readonly closed: Promise<string>;
 }
 
-export async function openRaw(url: string, text = ''): Promise<RawClient> {
+/** @param from the address of this machine to connect from */
+export async function openRaw(url: string, text = '', from?: string): Promise<RawClient> {
   const { hostname, port } = new URL(url);
-  const socket = connect(Number(port), hostname);
+  const socket = connect({
+    ...{ port: Number(port), host: hostname },
+    ...(from !== undefined && { localAddress: from }),
+  });
   let received = '';
   socket.on('data', (bytes) => (received += bytes.toString('latin1')));
   socket.on('error', () => undefined);

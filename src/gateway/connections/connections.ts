@@ -9,6 +9,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { EventEmitter } from 'node:events';
 import type { Limits } from '../../protocol/limits.ts';
+import { clientOf } from '../common/clients.ts';
 import { HttpConnection } from './connection.ts';
 import type { ConnectionOwner } from './connection.ts';
 import { headBytes } from './orderly-message.ts';
@@ -19,6 +20,8 @@ import { isWebSocket, upgradeOffers } from './upgrades.ts';
 
 export interface ConnectionsOptions {
   readonly limits: Limits;
+  /** Connections come from a proxy: their addresses are those of no client. */
+  readonly trustProxy: boolean;
   /** Answers what is no readable request, on the bare socket, which it ends. */
   readonly refuse: (error: NodeJS.ErrnoException, socket: Socket) => void;
 }
@@ -31,6 +34,8 @@ export interface ConnectionCounts {
   readonly waitingBytes: number;
   /** Bytes of answers that their clients have not taken. */
   readonly unreadBytes: number;
+  /** Clients that such bytes belong to; none where a proxy stands between. */
+  readonly unreadClients: number;
   /** Connections that were given up since their clients did not read, ever. */
   readonly readersGivenUp: number;
 }
@@ -67,7 +72,14 @@ export class Connections {
     this.#server = server;
     this.#options = options;
     const { limits } = options;
-    this.#unread = new UnreadAnswers(limits, this.#all);
+    this.#unread = new UnreadAnswers({
+      ...{ limits, connections: this.#all },
+      clientOf: ({ socket }) => {
+        // A proxy brings answers for many on one connection.
+        if (options.trustProxy) return undefined;
+        return clientOf((socket as { readonly remoteAddress?: string }).remoteAddress);
+      },
+    });
     this.#owner = {
       hold: (bytes) => {
         this.#heldBytes += bytes;
@@ -88,6 +100,7 @@ export class Connections {
       connections: this.#all.size,
       waitingBytes: this.#heldBytes,
       unreadBytes: this.#unread.bytes,
+      unreadClients: this.#unread.clients,
       readersGivenUp: this.#unread.givenUp,
     };
   }

@@ -1,9 +1,10 @@
 /**
  * Answers whose clients do not take them. One whose client has taken no byte for `answerStallMs` is given up
- * with its connection; beyond `unreadAnswersBytesMax` of all together, those that have stood still for the
- * longest are. Event streams are no part of it: their readers may pause, and wait in the ring.
+ * with its connection; beyond `unreadAnswersBytesPerClientMax` of one client those of its own that have stood
+ * still for the longest are, and beyond `unreadAnswersBytesMax` those of all. Event streams are no part of it: their readers may pause, and wait in the ring.
  */
 import type { Limits } from '../../protocol/limits.ts';
+import type { Client } from '../common/clients.ts';
 import type { HttpConnection } from './connection.ts';
 
 interface Reader {
@@ -13,9 +14,20 @@ interface Reader {
   left: number;
   /** `performance.now()` of the last byte that was taken. */
   movedMs: number;
+  /** Absent where nobody knows. */
+  readonly client: Client | undefined;
 }
 
-type AnswerLimits = Pick<Limits, 'answerStallMs' | 'unreadAnswersBytesMax'>;
+type AnswerLimits = Pick<
+  Limits,
+  'answerStallMs' | 'unreadAnswersBytesMax' | 'unreadAnswersBytesPerClientMax'
+>;
+
+export interface UnreadAnswersOptions {
+  readonly limits: AnswerLimits;
+  readonly connections: ReadonlySet<HttpConnection>;
+  readonly clientOf: (connection: HttpConnection) => Client | undefined;
+}
 
 /** Milliseconds between two looks; shorter where an answer may stall for less. */
 const LOOK_MS = 1000;
@@ -24,21 +36,32 @@ const LOOKS_PER_STALL = 4;
 export class UnreadAnswers {
   readonly #limits: AnswerLimits;
   readonly #connections: ReadonlySet<HttpConnection>;
+  readonly #clientOf: UnreadAnswersOptions['clientOf'];
   /** Those who have moved last stand at the end. */
   readonly #readers = new Map<HttpConnection, Reader>();
   readonly #timer: NodeJS.Timeout;
+  /** Above 0: the bytes of the readers of each known client. */
+  readonly #bytesOf = new Map<Client, number>();
+  /** Those with more than their share. */
+  readonly #over = new Set<Client>();
   #bytes = 0;
   #givenUp = 0;
 
-  constructor(limits: AnswerLimits, connections: ReadonlySet<HttpConnection>) {
+  constructor({ limits, connections, clientOf }: UnreadAnswersOptions) {
     this.#limits = limits;
     this.#connections = connections;
+    this.#clientOf = clientOf;
     const everyMs = Math.min(LOOK_MS, limits.answerStallMs / LOOKS_PER_STALL);
     this.#timer = setInterval(() => this.#look(), everyMs).unref();
   }
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Clients that have not taken something. */
+  get clients(): number {
+    return this.#bytesOf.size;
   }
 
   get givenUp(): number {
@@ -56,7 +79,7 @@ export class UnreadAnswers {
     const reader = this.#readers.get(connection);
     if (reader === undefined) return;
     this.#readers.delete(connection);
-    this.#bytes -= reader.bytes;
+    this.#count(reader, -reader.bytes);
   }
 
   stop(): void {
@@ -85,18 +108,33 @@ export class UnreadAnswers {
     const left = leftOf(socket);
     const reader = this.#readers.get(connection);
     if (reader === undefined) {
-      this.#readers.set(connection, { bytes, left, movedMs: now });
-      this.#bytes += bytes;
+      const added = { bytes, left, movedMs: now, client: this.#clientOf(connection) };
+      this.#readers.set(connection, added);
+      this.#count(added, bytes);
       return;
     }
-    this.#bytes += bytes - reader.bytes;
+    this.#count(reader, bytes - reader.bytes);
     if (bytes !== reader.bytes || left !== reader.left) {
       this.#readers.delete(connection);
-      this.#readers.set(connection, { bytes, left, movedMs: now });
+      this.#readers.set(connection, { ...reader, bytes, left, movedMs: now });
     }
   }
 
+  #count({ client }: Reader, change: number): void {
+    this.#bytes += change;
+    if (client === undefined) return;
+    const bytes = (this.#bytesOf.get(client) ?? 0) + change;
+    if (bytes === 0) this.#bytesOf.delete(client);
+    else this.#bytesOf.set(client, bytes);
+    if (bytes > this.#limits.unreadAnswersBytesPerClientMax) this.#over.add(client);
+    else this.#over.delete(client);
+  }
+
   #makeRoom(): void {
+    for (const [connection, { client }] of this.#readers) {
+      if (this.#over.size === 0) break;
+      if (client !== undefined && this.#over.has(client)) this.#giveUp(connection);
+    }
     for (const connection of this.#readers.keys()) {
       if (this.#bytes <= this.#limits.unreadAnswersBytesMax) return;
       this.#giveUp(connection);

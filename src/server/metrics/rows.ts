@@ -198,6 +198,11 @@ const processGauges: readonly ReadRow[] = [
     read: ({ parts }) => parts.http().unreadBytes,
   },
   {
+    name: 'http_unread_clients',
+    help: 'Clients (addresses, networks of IPv6) that have not taken all of an HTTP answer',
+    read: ({ parts }) => parts.http().unreadClients,
+  },
+  {
     name: 'disk_nearly_full',
     help: '1 while the disk is nearly full: growth is refused, deletes and session ends go on',
     read: ({ replica }) => (replica.diskNearlyFull ? 1 : 0),

@@ -178,4 +178,51 @@ describe('what a connection reads', () => {
     expect(counts().unreadBytes).toBeLessThanOrEqual(limits.unreadAnswersBytesMax);
     for (const { socket } of clients) socket.destroy();
   });
+
+  describe('of one client beyond its share', () => {
+    const limits = { unreadAnswersBytesPerClientMax: 2500 * KIB, answerBytesMax: 1024 * KIB };
+    const stalled = async (from: string) => {
+      const client = await openRaw(node.url, '', from);
+      client.socket.pause();
+      client.socket.write(requestText('GET /znodes/large').repeat(50));
+      return client;
+    };
+    /** Many of one client behind one of another, which has stood still for longer. */
+    async function manyBehindOne(most: number): Promise<void> {
+      await httpClient(node.url)('PUT', '/znodes/large', { body: large });
+      const clients = [await stalled('127.0.0.2')];
+      await until('an unread answer', () => (counts().unreadBytes > 0 ? true : undefined));
+      // Of each one answer waits, of which the system may have taken a part.
+      while (counts().readersGivenUp === 0 && clients.length < most)
+        clients.push(await stalled('127.0.0.1'));
+      opened.push(...clients);
+    }
+    const opened: Awaited<ReturnType<typeof openRaw>>[] = [];
+    afterEach(() => {
+      for (const { socket } of opened.splice(0)) socket.destroy();
+    });
+
+    it('cuts its own readers off, not those of another that have stood still for longer', async () => {
+      await start({ limits });
+      await manyBehindOne(50);
+      await until('one given up', () => (counts().readersGivenUp > 0 ? true : undefined));
+      const [other] = opened;
+      other?.socket.resume();
+      await until('all answers of the other', () =>
+        statusesIn(other?.received ?? '').length === 50 ? true : undefined,
+      );
+      for (const { socket } of opened) socket.destroy();
+      await until('no readers', () => (counts().unreadClients === 0 ? true : undefined));
+      expect(counts().unreadBytes).toBe(0);
+    });
+
+    it('is nobody behind a proxy, whose connections are of many', async () => {
+      await start({ limits, settings: { trustProxy: true } });
+      await manyBehindOne(8);
+      await until('all unread', () =>
+        counts().unreadBytes > limits.unreadAnswersBytesPerClientMax ? true : undefined,
+      );
+      expect(counts()).toMatchObject({ readersGivenUp: 0, unreadClients: 0 });
+    });
+  });
 });

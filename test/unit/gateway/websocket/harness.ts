@@ -58,7 +58,11 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     clientErrorHandler: (error, socket) => connections.unreadable(error, socket),
   });
   const { limits } = settings;
-  const connections = new Connections(app.server, { limits, refuse: (_, socket) => socket.end() });
+  const connections = new Connections(app.server, {
+    trustProxy: false,
+    limits,
+    refuse: (_, socket) => socket.end(),
+  });
   app.addHook('onClose', async () => connections.stop());
   app.setErrorHandler((error, _request, reply) => {
     const problem = problemOf(errorBodyOf(error));
