@@ -64,6 +64,19 @@ describe('who has no vote', () => {
     expect(host.promises.map(({ promise }) => promise.epoch)).toEqual([3]);
   });
 
+  it.each([
+    ['another life, and the leader stays', 'another life', 'leading'],
+    ['but the voter itself, and it goes', lifeOf(3), 'looking'],
+  ])('replaces no leader whose disk hangs: %s', (_, life, role) => {
+    const host = elected(undefined, { timeouts: { diskStallMs: 100 } });
+    link(host, 3, life);
+    introduce(host, 2);
+    introduce(host, 3);
+    expect(host.promises).toHaveLength(1);
+    host.passTo(300, 20);
+    expect(host.zab.status.role).toBe(role);
+  });
+
   it('does not say what all can apply', () => {
     const host = elected(diskOf('1e'), { featureLevel: 5 });
     introduce(host, 3, { featureLevel: 5 });
