@@ -279,7 +279,7 @@ describeOverRest(
       slow.response.resume();
       const messages = await within('the end of the stream', slow.end(), 15_000);
       const gone = messages.at(-1);
-      expect(gone).toMatchObject({ event: 'gone', id: undefined });
+      expect(gone).toMatchObject({ event: 'gone', id: String(zxids.at(-1)) });
       expect(gone?.data).toMatchObject({ currentZxid: zxids.at(-1) });
       const told = messages.filter(({ event }) => event === 'NodeDataChanged');
       const toldZxids = [...new Set(told.map(({ data }) => data['zxid']))];

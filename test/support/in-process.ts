@@ -42,6 +42,8 @@ export interface InProcessNode {
 }
 
 const MIB = 1024 * 1024;
+/** Clients of tests keep connections that they will not use again; a stop must not wait for them. */
+const closingNoticeMs = 20;
 
 /** Serves when it resolves. */
 export async function startInProcess(options: InProcessOptions = {}): Promise<InProcessNode> {
@@ -77,6 +79,6 @@ function configFor(dataDir: string, { settings, limits }: InProcessOptions): Con
     // A large segment is filled with zeros before the node serves.
     segmentSize: 4 * MIB,
     ...settings,
-    limits: { ...config.limits, ...limits },
+    limits: { ...config.limits, closingNoticeMs, ...limits },
   };
 }

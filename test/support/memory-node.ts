@@ -17,6 +17,9 @@ import type { Replica } from '../../src/replica/index.ts';
 import { Storage } from '../../src/storage/index.ts';
 import { MemoryDisk } from './memory-disk.ts';
 
+/** Clients of tests keep connections that they will not use again; a stop must not wait for them. */
+const closingNoticeMs = 20;
+
 export interface MemoryNodeOptions {
   readonly limits?: Partial<Limits>;
   readonly settings?: Partial<GatewaySettings>;
@@ -39,7 +42,7 @@ export interface MemoryNode {
 }
 
 export async function startMemoryNode(options: MemoryNodeOptions = {}): Promise<MemoryNode> {
-  const limits = { ...defaultLimits, ...options.limits };
+  const limits = { ...defaultLimits, closingNoticeMs, ...options.limits };
   const replica = await startReplica(options, limits);
   const errors: object[] = [];
   let parts: AppParts | undefined;

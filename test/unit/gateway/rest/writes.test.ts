@@ -285,7 +285,7 @@ describe('POST /znodes', () => {
   it.each([
     [
       { date: 'x' },
-      'date: unknown field, known are data, encoding, ephemeral, sequential, container, ttlMs, acl, parents',
+      'date: unknown field, known are data, encoding, ephemeral, sequential, container, ttlMs, acl, inheritAcl, parents',
     ],
     [{ data: 5 }, 'data: must be a string, not 5'],
     [{ encoding: 'hex' }, 'encoding: must be one of "utf8", "base64", not "hex"'],
