@@ -44,13 +44,20 @@ export function loadConfig({ args, env }: CommandLine): LoadedConfig {
   };
 }
 
+const unreadable: Readonly<Record<string, string>> = {
+  ENOENT: ': there is no such file; look at --config or ZOOGATE_CONFIG',
+  EISDIR: ': it is a directory; name the file in it',
+  EACCES: ': this user may not read it',
+};
+
 /** A file that cannot be read is a mistake among the others. */
 function readFileAt(file: string): SourceReading {
   try {
     return readConfigFile(file, readFileSync(file, 'utf8'));
   } catch (error) {
     const { code = String(error) } = error as NodeJS.ErrnoException;
-    const mistake = { key: file, problem: `cannot be read (${code})` };
+    const hint = unreadable[code] ?? '';
+    const mistake = { key: file, problem: `cannot be read (${code})${hint}` };
     return { source: { settings: new Map(), limits: new Map() }, mistakes: [mistake] };
   }
 }

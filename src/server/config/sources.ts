@@ -114,7 +114,10 @@ export function readFlags(
       if (name === 'help') flags.help = true;
       else if (name === 'print-config') flags.printConfig = true;
       else readFlag(collector, token);
-      if (name === 'config' && hasValue(token)) flags.config = token.value;
+      if (name === 'config' && hasValue(token)) {
+        if (flags.config !== undefined) collector.mistake(token.rawName, 'is given twice');
+        flags.config = token.value;
+      }
       misread = collector.mistakes.length > known && !hasValue(token);
     }
   }

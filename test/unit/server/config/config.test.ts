@@ -136,9 +136,15 @@ describe('mistakes', () => {
     ]);
   });
 
+  it('include a directory in the place of a file', () => {
+    expect(mistakesOf(['--config', directory])).toEqual([
+      `${directory} cannot be read (EISDIR): it is a directory; name the file in it`,
+    ]);
+  });
+
   it('include a file that cannot be read', () => {
     expect(mistakesOf(['--config', join(directory, 'none.yaml'), '--id', '0'])).toEqual([
-      `${join(directory, 'none.yaml')} cannot be read (ENOENT)`,
+      `${join(directory, 'none.yaml')} cannot be read (ENOENT): there is no such file; look at --config or ZOOGATE_CONFIG`,
       '--id must be at least 1',
     ]);
   });

@@ -79,10 +79,15 @@ describe('flags', () => {
       'sessionsMax=1',
       '--limit',
       'sessionsMax=2',
+      '--config',
+      'a.yaml',
+      '--config',
+      'b.yaml',
     ]);
     expect(problemsOf(reading)).toEqual([
       '--port is given twice',
       '--limit sessionsMax is given twice',
+      '--config is given twice',
     ]);
   });
 });
