@@ -92,6 +92,12 @@ export interface Limits {
   readonly zxidWaitsMax: number;
   /** Requests of one stream that wait for their turn. */
   readonly streamRequestsMax: number;
+  /**
+   * Bytes of frames of the WebSockets of one client whose requests are not all answered; beyond it each of them
+   * takes one request at a time, and is read no further meanwhile. All together are bounded so by
+   * `outstandingBytesMax`.
+   */
+  readonly frameBytesPerClientMax: number;
   /** Messages in one WebSocket frame. */
   readonly frameMessagesMax: number;
   /** Bytes of one WebSocket frame. */
@@ -193,6 +199,7 @@ export const defaultLimits: Limits = {
   suspensionSpreadMs: 1000,
   zxidWaitsMax: 65_536,
   streamRequestsMax: 10_000,
+  frameBytesPerClientMax: 32 * MIB,
   frameMessagesMax: 1000,
   frameBytesMax: 2 * MIB,
   connectionWaitingBytesMax: 64 * KIB,
@@ -244,6 +251,7 @@ export const derivedLimits: Readonly<Partial<Record<keyof Limits, DerivedLimit>>
   watchesPerClientMax: halfOf('watchesMax'),
   uploadsPerClientMax: halfOf('uploadsMax'),
   uploadBytesPerClientMax: halfOf('uploadBytesMax', 'transactionBytesMax'),
+  frameBytesPerClientMax: halfOf('outstandingBytesMax'),
   unreadAnswersBytesPerClientMax: halfOf('unreadAnswersBytesMax', 'answerBytesMax'),
   uploadReserveBytes: {
     from: 'uploadBytesMax',

@@ -290,6 +290,7 @@ async function openDoors(
         status: () => replica.status(),
         peersConnected: () => connectedPeers(config, place.links),
         connections: () => webSocket.connections,
+        frames: () => ({ bytes: webSocket.inFlightBytes, clients: webSocket.inFlightClients }),
         http: () => all.counts,
         shares,
         uploadsGivenUp: () => uploads.givenUp,

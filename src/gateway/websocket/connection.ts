@@ -6,6 +6,8 @@ import type { Duplex } from 'node:stream';
 import type { Identity } from '../../protocol/model.ts';
 import { closeCodes, closeReasons } from '../../protocol/websocket/server.ts';
 import type { CloseCode } from '../../protocol/websocket/server.ts';
+import { clientsOf } from '../common/clients.ts';
+import type { Client } from '../common/clients.ts';
 import type { CoordinatorAnswer } from '../coordinator.ts';
 import { Conversation } from './conversation.ts';
 import type { ConversationOwner } from './conversation.ts';
@@ -51,6 +53,8 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
   nextEntry: WheelEntry | undefined = undefined;
   readonly #hub: Hub;
   readonly #webSocket: ClientSocket;
+  /** Whose share its frames are taken from: of what it proves later it takes none. */
+  readonly #clients: readonly Client[];
   readonly #outlet: Outlet;
   readonly #conversation: Conversation;
   #closed = false;
@@ -73,6 +77,7 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
     const { connectTimeoutMs, socketHighWaterBytes } = hub.settings.limits;
     this.#hub = hub;
     this.#webSocket = webSocket;
+    this.#clients = clientsOf(identities);
     this.#outlet = new Outlet(socket, this, socketHighWaterBytes);
     this.#conversation = new Conversation(hub, this, identities);
     hub.add(this);
@@ -86,7 +91,7 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
     if (this.#closed) return;
     const frame = readFrame(data, this.#hub.settings.limits);
     this.#inFlightBytes += frame.bytes;
-    this.#hub.inFlightBytes += frame.bytes;
+    this.#hub.countInFlight(this.#clients, frame.bytes);
     if (this.#inbox !== undefined || !this.#take(frame)) {
       this.#inbox ??= [];
       this.#inbox.push(frame);
@@ -152,7 +157,7 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
 
   released(bytes: number): void {
     this.#inFlightBytes -= bytes;
-    this.#hub.inFlightBytes -= bytes;
+    this.#hub.countInFlight(this.#clients, -bytes);
   }
 
   // From the outlet.
@@ -227,9 +232,9 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
     const { mayTake, isFresh, outstanding } = this.#conversation;
     if (isFresh) return this.#closed;
     if (!mayTake || this.#outlet.isFull || this.#retryAfterMs !== undefined) return true;
-    const { streamRequestsMax, outstandingBytesMax } = this.#hub.settings.limits;
+    const { streamRequestsMax } = this.#hub.settings.limits;
     if (outstanding >= streamRequestsMax - RESERVED_REQUESTS) return true;
-    return outstanding > 0 && this.#hub.inFlightBytes > outstandingBytesMax;
+    return outstanding > 0 && this.#hub.isCrowded(this.#clients);
   }
 
   /** Goes on with what had to wait. */

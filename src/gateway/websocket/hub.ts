@@ -3,6 +3,7 @@
  * their deadlines, the bound on what they have in flight, and the end of them all.
  */
 import type { CoordinatorMessage } from '../coordinator.ts';
+import type { Client } from '../common/clients.ts';
 import type { CoordinatorRouter } from '../router.ts';
 import type { GatewaySettings } from '../settings.ts';
 import { TimerWheel } from './wheel.ts';
@@ -46,8 +47,9 @@ export interface HubContext {
 export class Hub {
   readonly router: CoordinatorRouter;
   readonly settings: GatewaySettings;
-  /** Bytes of frames whose requests have not all been answered. */
-  inFlightBytes = 0;
+  #inFlightBytes = 0;
+  /** Above 0: those of each client. */
+  readonly #inFlightOf = new Map<Client, number>();
   readonly #members = new Set<Member>();
   readonly #wheel: TimerWheel<Member>;
   /** Readers with too many unread answers, and the tick since which they have not moved. */
@@ -69,6 +71,34 @@ export class Hub {
     this.#wheel = new TimerWheel({ tickMs: TICK_MS, onDue: (member) => member.due() });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();
+  }
+
+  /** Bytes of frames whose requests have not all been answered. */
+  get inFlightBytes(): number {
+    return this.#inFlightBytes;
+  }
+
+  /** Clients that have some. */
+  get inFlightClients(): number {
+    return this.#inFlightOf.size;
+  }
+
+  /** @param change of the bytes in flight of a connection that belongs to all of `clients` */
+  countInFlight(clients: readonly Client[], change: number): void {
+    if (change === 0) return;
+    this.#inFlightBytes += change;
+    for (const client of clients) {
+      const bytes = (this.#inFlightOf.get(client) ?? 0) + change;
+      if (bytes === 0) this.#inFlightOf.delete(client);
+      else this.#inFlightOf.set(client, bytes);
+    }
+  }
+
+  /** True while so much is in flight that a connection of these clients takes one request at a time. */
+  isCrowded(clients: readonly Client[]): boolean {
+    const { outstandingBytesMax, frameBytesPerClientMax } = this.settings.limits;
+    if (this.#inFlightBytes > outstandingBytesMax) return true;
+    return clients.some((client) => (this.#inFlightOf.get(client) ?? 0) > frameBytesPerClientMax);
   }
 
   get size(): number {

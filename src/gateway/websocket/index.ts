@@ -22,6 +22,10 @@ export interface WebSocketContext extends HubContext {
 export interface WebSocketDoor {
   /** Connections that are open now. */
   readonly connections: number;
+  /** Bytes of frames whose requests have not all been answered. */
+  readonly inFlightBytes: number;
+  /** Clients that these belong to. */
+  readonly inFlightClients: number;
   /**
    * Tells every client to come back after `retryAfterMs`, there or elsewhere, and closes with 1012; resolves
    * when all are closed, after three seconds at most. Closing the app does it too.
@@ -84,6 +88,12 @@ export async function registerWebSocket(
   return {
     get connections() {
       return hub.size;
+    },
+    get inFlightBytes() {
+      return hub.inFlightBytes;
+    },
+    get inFlightClients() {
+      return hub.inFlightClients;
     },
     drain: (retryAfterMs) => hub.drain(retryAfterMs),
   };

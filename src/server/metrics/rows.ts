@@ -15,6 +15,8 @@ export interface MeasuredParts {
   readonly peersConnected: () => number;
   /** WebSockets that are open. */
   readonly connections: () => number;
+  /** Frames of WebSockets whose requests have not all been answered. */
+  readonly frames: () => { readonly bytes: number; readonly clients: number };
   /** What clients hold of what belongs to all. */
   readonly shares: Shares;
   /** Bodies that were given up for their pace, ever. */
@@ -156,6 +158,16 @@ const processGauges: readonly ReadRow[] = [
     name: 'websocket_connections',
     help: 'WebSockets that are open',
     read: ({ parts }) => parts.connections(),
+  },
+  {
+    name: 'websocket_in_flight_bytes',
+    help: 'Bytes of frames of WebSockets whose requests have not all been answered',
+    read: ({ parts }) => parts.frames().bytes,
+  },
+  {
+    name: 'websocket_in_flight_clients',
+    help: 'Clients (addresses, identities) that such frames belong to',
+    read: ({ parts }) => parts.frames().clients,
   },
   {
     name: 'client_connections',

@@ -7,14 +7,15 @@ import { CoordinatorRouter } from '../../../../src/gateway/router.ts';
 import { Connection } from '../../../../src/gateway/websocket/connection.ts';
 import { Hub } from '../../../../src/gateway/websocket/hub.ts';
 import { defaultLimits } from '../../../../src/protocol/limits.ts';
+import type { Limits } from '../../../../src/protocol/limits.ts';
 import { FakeStreamCoordinator } from '../../../support/fake-stream-coordinator.ts';
 
-function makeDoor() {
+function makeDoor(bounds: Partial<Limits> = {}) {
   const coordinator = new FakeStreamCoordinator();
   for (const type of ['set', 'ping', 'identify', 'endSession'] as const) {
     coordinator.scripts.set(type, () => undefined);
   }
-  const limits = { ...defaultLimits, streamRequestsMax: 8 };
+  const limits = { ...defaultLimits, streamRequestsMax: 8, ...bounds };
   const router = new CoordinatorRouter(coordinator, sharesOf(limits));
   const hub = new Hub({
     router,
@@ -24,18 +25,19 @@ function makeDoor() {
     },
   });
   const closes: number[] = [];
-  const connection = new Connection({
-    hub,
-    webSocket: {
-      pause: () => undefined,
-      resume: () => undefined,
-      close: (code) => closes.push(code),
-      terminate: () => undefined,
-    },
-    socket: new Duplex({ write: (_chunk, _encoding, done) => done(), read: () => undefined }),
-    identities: [],
-  });
-  return { coordinator, router, hub, connection, closes };
+  const open = (address: string) =>
+    new Connection({
+      hub,
+      webSocket: {
+        pause: () => undefined,
+        resume: () => undefined,
+        close: (code) => closes.push(code),
+        terminate: () => undefined,
+      },
+      socket: new Duplex({ write: (_chunk, _encoding, done) => done(), read: () => undefined }),
+      identities: [{ scheme: 'ip', id: address }],
+    });
+  return { coordinator, router, hub, open, connection: open('10.0.0.1'), closes };
 }
 
 type Door = ReturnType<typeof makeDoor>;
@@ -93,11 +95,37 @@ describe('what all connections share', () => {
       connection.ended();
       hub.flush();
       expect(hub.inFlightBytes).toBe(0);
+      expect(hub.inFlightClients).toBe(0);
       expect(hub.size).toBe(0);
       expect(router.streamCount).toBe(0);
       expect(closes.length).toBeLessThanOrEqual(1);
       hub.stop();
     });
     await fc.assert(run, { numRuns: 500 });
+  });
+
+  it('is taken by one client up to its share: then its connections take one request at a time', () => {
+    const { coordinator, hub, open, connection } = makeDoor({ frameBytesPerClientMax: 500 });
+    const [sibling, stranger] = [open('10.0.0.1'), open('10.0.0.2')];
+    const set = (id: number, length = 10) =>
+      Buffer.from(JSON.stringify({ type: 'set', id, path: '/a', data: 'x'.repeat(length) }));
+    const all = [connection, sibling, stranger];
+    for (const one of all) one.receive(Buffer.from('{"type":"connect","id":1,"session":"new"}'));
+    hub.flush();
+    const taken = () => {
+      hub.flush();
+      return coordinator.requests('set').map(({ stream, id }) => `${String(stream)}:${String(id)}`);
+    };
+    connection.receive(set(2, 600));
+    for (const id of [2, 3]) for (const one of [sibling, stranger]) one.receive(set(id));
+    // The second request of the sibling waits, those of another client do not.
+    expect(taken()).toEqual(['1:2', '2:2', '3:2', '3:3']);
+    expect(hub.inFlightClients).toBe(2);
+    const error = { code: 'NONODE', detail: 'no' } as const;
+    coordinator.push({ type: 'error', stream: 2, id: 2, zxid: 1, error });
+    expect(taken()).toEqual(['1:2', '2:2', '3:2', '3:3', '2:3']);
+    for (const one of all) one.ended();
+    expect([hub.inFlightBytes, hub.inFlightClients]).toEqual([0, 0]);
+    hub.stop();
   });
 });
