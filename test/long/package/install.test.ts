@@ -95,6 +95,10 @@ it('installs into an empty project without a warning, and serves there', async (
       throw new Error(`${String(error)}\n${run.stdout()}${run.stderr()}`);
     });
     const http = httpClient(`http://127.0.0.1:${port}`);
+    // It listens before it leads.
+    const isReady = async (): Promise<true | undefined> =>
+      (await http('GET', '/health/ready')).status === 200 || undefined;
+    await until('a node that is ready', isReady, 60_000);
     expect(await http('PUT', '/znodes/db', { body: 'port=5432' })).toMatchObject({ status: 201 });
     expect(await http('GET', '/znodes/db')).toMatchObject({ status: 200, text: 'port=5432' });
     const published = readFileSync('openapi/openapi.json', 'utf8');
