@@ -209,28 +209,6 @@ export const sessionMutants: readonly Mutation[] = [
     ],
   },
   {
-    name: 'streamOutlivesSession',
-    rule: 'On a node without a leader a stream ends when its session may have ended elsewhere.',
-    edits: [
-      {
-        file: 'replica/suspension.ts',
-        find: 'if (untilMs <= nowMs) this.#end(stream);',
-        replace: '',
-      },
-    ],
-  },
-  {
-    name: 'doubtBeginsAtTheLoss',
-    rule: 'How long a session surely lives counts from the last sign of life that a leader has counted.',
-    edits: [
-      {
-        file: 'replica/suspension.ts',
-        find: 'nowMs + (lives.expiresInMs(session.id) ?? 0)',
-        replace: 'nowMs + session.timeoutMs',
-      },
-    ],
-  },
-  {
     name: 'generationLostInSnapshot',
     rule: 'A snapshot holds which attachment of a session is the newest.',
     edits: [
