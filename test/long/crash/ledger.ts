@@ -8,8 +8,9 @@ import type { Identity } from '../../../src/protocol/model.ts';
 import type { WriteOperation } from '../../../src/protocol/operations.ts';
 import type { StateMachine } from '../../../src/replica/state-machine.ts';
 import { decodeTransaction } from '../../../src/tree/index.ts';
-import type { Change } from '../../../src/tree/index.ts';
+import type { Change, IdempotencyRecord } from '../../../src/tree/index.ts';
 import type { LogRecord } from '../../../src/zab/types.ts';
+import { Keys } from '../../simulation/checkers/keys.ts';
 import { Model, Refusal } from '../../support/model.ts';
 import type { ModelCaller, ModelNode } from '../../support/model.ts';
 import { fail } from './fail.ts';
@@ -147,25 +148,28 @@ export class Ledger {
 
   /** What a retry of a remembered write is answered, when the node has applied everything up to `applied`. */
   remembered(key: string, applied: number): KeyedWrite | undefined {
-    const table = new Map<string, KeyedWrite>();
+    const keys = new Keys(this.limits);
+    let last: KeyedWrite | undefined;
     let inFlight: KeyedWrite | undefined;
     for (const write of this.keyed) {
-      if (write.zxid > applied) {
-        if (write.key === key) inFlight = write;
-        continue;
-      }
-      table.delete(write.key);
-      table.set(write.key, write);
-      const [oldest] = table.keys();
-      if (table.size > this.limits.idempotencyKeysMax && oldest !== undefined) table.delete(oldest);
+      const isOfKey = write.key === key;
+      if (write.zxid <= applied) {
+        keys.used(write.zxid, this.#idempotencyAt(write.zxid));
+        if (isOfKey) last = write;
+      } else if (isOfKey) inFlight = write;
     }
-    return table.get(key) ?? inFlight;
+    return last !== undefined && keys.isRemembered(last.zxid, applied) ? last : inFlight;
   }
 
   /** The changes of a record; none of an epoch's. */
   changesAt(zxid: number): readonly Change[] {
     const record = this.records[zxid - 1] ?? fail(`there is no record ${zxid}`);
     return record.kind === 'epoch' ? [] : decodeTransaction(record.payload).changes;
+  }
+
+  #idempotencyAt(zxid: number): IdempotencyRecord {
+    const { payload } = this.records[zxid - 1] ?? fail(`there is no record ${zxid}`);
+    return decodeTransaction(payload).idempotency ?? fail(`record ${zxid} has no idempotency key`);
   }
 
   #appendUnasked(record: LogRecord): void {

@@ -49,8 +49,8 @@ export const shieldedMutations = [
     edits: [
       {
         file: 'storage/opening.ts',
-        find: 'if ((segments.at(-1)?.firstZxid ?? 0) >= newestSegment) return;',
-        replace: 'if (newestSegment >= 0) return;',
+        find: 'if ((segments.at(-1)?.firstZxid ?? 0) >= firstZxid) return undefined;',
+        replace: 'if (firstZxid >= 0) return undefined;',
       },
     ],
   },
