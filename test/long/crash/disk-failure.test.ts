@@ -180,7 +180,7 @@ describe('a disk that hangs', () => {
     'leaves writes with an unknown outcome, and the node goes on when it does, seed %i',
     async (seed) => {
       let unknown = 0;
-      for (let n = 60; n < 160; n += 3) {
+      for (let n = 75; n < 175; n += 3) {
         const result = await stalledAt(seed + n, n);
         unknown += result?.unknown ?? 0;
       }
