@@ -22,6 +22,8 @@ interface Loss {
   /** True where it has never served: what it counts from was before it could be watched. */
   readonly isFirst: boolean;
   readonly streams: readonly Conversation[];
+  /** When the node came to see that it has been too long: later than after the peer timeout where it stood still. */
+  noticedMs?: number;
 }
 
 export interface SuspensionParts extends SuspensionBounds {
@@ -84,10 +86,12 @@ export class Suspensions {
     if (loss === undefined) return;
     const { peerMs, spreadMs, hasExpired } = this.#parts;
     const forMs = nowMs(life) - loss.sinceMs;
+    if (forMs >= peerMs) loss.noticedMs ??= nowMs(life);
+    const noticedForMs = nowMs(life) - (loss.noticedMs ?? Infinity);
     for (const stream of loss.streams) {
       if (!isOpen(stream)) continue;
-      const patienceMs = stream.session === 0 ? peerMs + spreadMs : peerMs;
-      if (!stream.isSuspended && forMs >= patienceMs) {
+      const spread = stream.session === 0 ? spreadMs : 0;
+      if (!stream.isSuspended && noticedForMs >= spread) {
         violated(`C-17: ${nameOf(stream)} has heard nothing of ${forMs} ms without a leader`);
       }
       if (stream.isSuspended && stream.session !== 0 && hasExpired(stream.session)) {

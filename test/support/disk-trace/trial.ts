@@ -81,7 +81,9 @@ async function use(server: ServerProcess, writes: number): Promise<End> {
     }
   }
   const { code, signal } = await server.exited;
-  const last = server.stdout().trim().split('\n').at(-1) ?? '';
+  // A line that was being written when the node ended comes after its last words.
+  const lines = server.stdout().trim().split('\n');
+  const last = lines.find((line) => line.includes('"level":"fatal"')) ?? lines.at(-1) ?? '';
   const saysWhy = code === 70 && last.includes('"level":"fatal"') && /\bE[A-Z]{2,}/.test(last);
   const text = `it ended with ${code ?? signal ?? ''}, and its last words are ${last}`;
   return { findings: saysWhy ? [] : [text], hasEnded: true };

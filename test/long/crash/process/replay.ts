@@ -7,7 +7,8 @@ import { loadSnapshot } from '../../../../src/replica/snapshots.ts';
 import { StateMachine } from '../../../../src/replica/state-machine.ts';
 import { readRecords, recoverLog } from '../../../../src/storage/log-recovery.ts';
 import { NodeDisk } from '../../../../src/storage/node-disk.ts';
-import { Snapshots } from '../../../../src/storage/snapshots.ts';
+import { readSnapshotFile } from '../../../../src/storage/snapshot-file.ts';
+import { Snapshots, snapshotPath } from '../../../../src/storage/snapshots.ts';
 import { readTree } from '../../../../src/tree/index.ts';
 import type { Checksum } from '../../../../src/zab/types.ts';
 
@@ -22,7 +23,8 @@ export async function stateAt(dataDir: string, zxid: number): Promise<StateMachi
   const state = new StateMachine({ limits: defaultLimits });
   const snapshot = snapshots.list().findLast((kept) => kept.zxid <= zxid);
   if (snapshot !== undefined) {
-    await loadSnapshot(state, snapshots.read(snapshot.zxid) ?? noChunks());
+    const path = snapshotPath(snapshot.zxid);
+    await loadSnapshot(state, readSnapshotFile(disk, { path }, checksum));
     state.restoredAt({ epoch: 0, zxid: snapshot.zxid }, 0);
   }
   let last = snapshot?.zxid ?? 0;
@@ -46,8 +48,4 @@ export function listing({ tree }: StateMachine): TreeResult['nodes'] {
   const limit = defaultLimits.pageEntriesMax;
   const reader = { identities: [], limits: defaultLimits, superIdentity: undefined };
   return readTree(tree, { type: 'tree', path: '/' as ZnodePath, limit }, reader).nodes;
-}
-
-async function* noChunks(): AsyncGenerator<Uint8Array> {
-  // A snapshot that is listed has chunks.
 }
