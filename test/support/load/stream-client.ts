@@ -22,6 +22,8 @@ interface Message extends WireBody {
   readonly id?: number;
   readonly problem?: WireProblem;
   readonly session?: { readonly id: number; readonly token: string; readonly timeoutMs: number };
+  /** Of the news of a session. */
+  readonly state?: string;
   readonly events?: readonly { readonly type: string; readonly path: string }[];
 }
 
@@ -166,9 +168,14 @@ export class StreamClient extends Client {
     this.#arrivals += 1;
     if (message.type === 'events' || message.type === 'bookmark') this.#takeEvents(message);
     else if (message.type === 'gone') this.#takeGone();
-    else if (message.type === 'session') this.#sessionGone(undefined);
+    else if (message.type === 'session') this.#takeNews(message.state);
     else if (message.id === 0) this.#takeHello(message);
     else this.#takeAnswer(message);
+  }
+
+  /** A session in doubt goes on, here or elsewhere, until its end is certain. */
+  #takeNews(state: string | undefined): void {
+    if (state !== 'suspended' && state !== 'connected') this.#sessionGone(undefined);
   }
 
   #takeHello(message: Message): void {
