@@ -144,7 +144,9 @@ export class RestClient extends Client {
     const headers = {
       ...(this.known > 0 && { 'Zk-Min-Zxid': String(this.known) }),
       ...(session !== undefined && { 'Zk-Session': session.token }),
-      ...(insist === true && { 'Idempotency-Key': `${this.context.run}-${this.text()}` }),
+      // A read needs no key, and is refused with one.
+      ...(insist === true &&
+        isWrite(request) && { 'Idempotency-Key': `${this.context.run}-${this.text()}` }),
     };
     return callOf(request, headers);
   }
