@@ -147,7 +147,7 @@ describeThroughEveryDoor('a session', (door) => {
   test('many end together, each with what is its own', async () => {
     const place = await door.fresh();
     const owners = await Promise.all(
-      Array.from({ length: 20 }, () => door.client({ session: 'new', timeoutMs: 300 })),
+      Array.from({ length: 20 }, () => door.client({ session: 'new', timeoutMs: 1000 })),
     );
     await Promise.all(
       owners.map((owner, index) => owner.create(`${place}/${index}`, { ephemeral: true })),
