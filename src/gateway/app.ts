@@ -154,7 +154,7 @@ function acceptWhole(server: Server & { httpAllowHalfOpen?: boolean }): void {
   server.httpAllowHalfOpen = true;
 }
 
-/** Behind the hook that makes the guard refuse: whoever keeps a connection is told with the next request. */
+/** After the hook that makes the guard refuse: a client with a kept connection hears of the stop with its next request. */
 function closeInOrder(
   app: FastifyInstance,
   { settings, shutdown }: HttpContext,

@@ -35,7 +35,7 @@ export class DiskSilence {
   }
 }
 
-/** A half sentence for whoever asks why a node is not ready. */
+/** A half sentence that says why a node is not ready. */
 export function diskSilenceText(silentMs: number): string {
   return `the disk has completed nothing for ${(silentMs / 1000).toFixed(1)} s`;
 }

@@ -6,7 +6,7 @@
  *   elsewhere: when its timeout has passed since the last sign of life that a leader is known to have counted.
  * - All others hear it spread over a while, since what their clients do next, a request to another node, would
  *   come to that node from all of them at once.
- * - When the node serves again, whoever is still here hears that too.
+ * - When the node serves again, the streams that are still here hear that too.
  */
 import type { ErrorBody } from '../protocol/errors.ts';
 import { defaultTimeouts } from '../zab/index.ts';

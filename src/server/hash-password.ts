@@ -124,7 +124,7 @@ function ask(prompt: string): Promise<string | Refused> {
       }
     };
     stdin.setRawMode(true).setEncoding('utf8').on('data', take).once('end', close).resume();
-    // Only now: whoever answers a prompt at once must find the echo off.
+    // Only now, since an answer that comes at once must find the echo off.
     stderr.write(prompt);
   });
 }

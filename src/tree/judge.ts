@@ -26,7 +26,7 @@ const noData = new Uint8Array(0);
 
 /**
  * Order of checks: session, ACL, parent, CREATE, final path, existence, ephemeral parent, room. An inherited
- * ACL needs no more than CREATE: whoever may not read the parent's ACL may not read the copy either.
+ * ACL needs no more than CREATE: a client that may not read the parent's ACL may not read the copy either.
  */
 export function judgeCreate(draft: Draft, operation: CreateOperation): WriteResult {
   const { data, kind, ttlMs = 0 } = operation;

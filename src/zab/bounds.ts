@@ -15,7 +15,7 @@ import type { Context } from './context.ts';
  * Two voters that do not hear of one another drift apart by one epoch with each election that a leader wins
  * and whose LEADERINFO reaches nobody. Such a leader waits for one --peer-timeout before the next try, 100 ms
  * at least: a million takes eleven days by default and more than a day at the very fastest, all of it without
- * service. And whoever has a vote and lies can take no more than a million of 9 × 10^15 epochs with one election.
+ * service. And a voter that lies can take no more than a million of 9 × 10^15 epochs with one election.
  */
 export const epochLeadMax = 1_000_000;
 
@@ -28,7 +28,7 @@ export const roundLeadMax = 2 ** 32;
 
 /**
  * No epoch, zxid or round beyond this comes over a wire: what follows it can still be counted exactly, and told.
- * Whoever writes a million records a second comes to it in 142 years.
+ * At a million records a second it is reached in 142 years.
  */
 export const countedMax = 2 ** 52;
 

@@ -7,8 +7,16 @@ const {
   outstandingBytesMax,
   forwardedBytesMax,
   idempotencyBytesMax,
+  unreadAnswersBytesMax,
+  waitingBytesMax,
 } = defaultLimits;
 
 /** Bytes of one node, beyond what it takes without abuse. */
 export const abuseBytesMax =
-  uploadBytesMax + ringBytesMax + outstandingBytesMax + forwardedBytesMax + idempotencyBytesMax;
+  uploadBytesMax +
+  ringBytesMax +
+  outstandingBytesMax +
+  forwardedBytesMax +
+  idempotencyBytesMax +
+  unreadAnswersBytesMax +
+  waitingBytesMax;

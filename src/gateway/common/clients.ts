@@ -1,7 +1,7 @@
 /**
  * Who counts as one client where shares are counted: an address, of IPv6 the network of 64 bits that one
- * subscriber has for itself, and beside it each digest identity that is proven. Whoever spreads over
- * addresses has one share as an identity, and whoever makes up identities has one as an address.
+ * subscriber has for itself, and beside it each digest identity that is proven. A client that spreads over
+ * addresses has one share as an identity, and one that makes up identities has one as an address.
  */
 import type { Identity } from '../../protocol/model.ts';
 

@@ -78,7 +78,7 @@ export class Share {
   #refuseOne(client: Client): CoordinationError {
     this.#refused++;
     const { what, clientMax, clientMaxName } = this.#options;
-    // The hash of a password is nobody's business, not even of whoever has sent it.
+    // The hash of a password is shown to nobody, not even to its sender.
     const shown = client.startsWith('digest:') ? 'this identity' : client;
     const detail = `${shown} has ${this.heldBy(client)} ${what}, the limit of one client is ${clientMax} (limit ${clientMaxName})`;
     return new CoordinationError('THROTTLEDOP', detail);
