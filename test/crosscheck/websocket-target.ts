@@ -28,8 +28,10 @@ interface SlotState {
   token: string;
   watches: WatchBook;
   users: string[];
-  events: ObservedEvent[];
+  events: StreamedEvent[];
 }
+
+type StreamedEvent = ObservedEvent & { readonly zxid: number };
 
 export class WebSocketTarget implements Target {
   readonly name = 'Zoogate by WebSocket';
@@ -39,8 +41,8 @@ export class WebSocketTarget implements Target {
   readonly #timeouts: SessionTimeouts;
   #paths = new BasePath('/');
   #slots: SlotState[] = [];
-  /** Who acted last, and how many events it had when it was answered. */
-  #answered: { state: SlotState; events: number } | undefined;
+  /** Who acted last, and how many events it had when it was answered, with which zxid. */
+  #answered: { state: SlotState; events: number; zxid: number } | undefined;
 
   constructor(port: number, timeouts = longTimeouts) {
     this.#port = port;
@@ -100,13 +102,18 @@ export class WebSocketTarget implements Target {
     this.#slots = [];
   }
 
-  /** An event must stand before the answer to the request that caused it; one behind it gets a mark. */
+  /**
+   * An event must stand before any answer with its zxid or a later one; one behind it gets a mark. What the
+   * service does by itself after the answer, an end of a container for example, has a later zxid.
+   */
   #markLate(): void {
     const answered = this.#answered;
     if (answered === undefined) return;
-    const late = answered.state.events.splice(answered.events);
-    for (const { type, path } of late) {
-      answered.state.events.push({ type: `${type} after the answer`, path });
+    const after = answered.state.events.splice(answered.events);
+    for (const event of after) {
+      const isLate = event.zxid <= answered.zxid;
+      const type = isLate ? `${event.type} after the answer` : event.type;
+      answered.state.events.push({ ...event, type });
     }
     this.#answered = undefined;
   }
@@ -119,16 +126,16 @@ export class WebSocketTarget implements Target {
 
   #take(slot: Slot): ObservedEvent[] {
     const state = this.#state(slot);
-    const events = state.events;
+    const events = state.events.map(({ type, path }) => ({ type, path }));
     state.events = [];
     return events;
   }
 
   #connect(state: Pick<SlotState, 'events' | 'watches'>): Promise<WebSocketClient> {
-    return WebSocketClient.open(this.#port, ({ events }) => {
+    return WebSocketClient.open(this.#port, ({ zxid, events }) => {
       for (const { type, path } of events) {
         const shown = { type, path: this.#paths.relative(path) };
-        state.events.push(shown);
+        state.events.push({ ...shown, zxid });
         state.watches.consume(shown);
       }
     });
@@ -225,7 +232,8 @@ export class WebSocketTarget implements Target {
     const state = this.#state(step.slot);
     const { client, watches } = state;
     const answer = await client.request(this.#message(step));
-    this.#answered = { state, events: state.events.length };
+    const zxid = answer.ok ? Number(answer.json['zxid']) : answer.zxid;
+    this.#answered = { state, events: state.events.length, zxid };
     const observation = answer.ok
       ? resultToObservation(step, answer.json, this.#paths)
       : problemToObservation(answer.problem);

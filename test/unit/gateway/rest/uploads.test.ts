@@ -92,7 +92,9 @@ describe('bodies under way', () => {
 
 describe('a body that comes too slowly', () => {
   it('is answered 408, and its connection ends', async () => {
-    const slow = await startMemoryNode({ limits: { uploadStallMs: 20 } });
+    // On a busy machine its one byte comes a moment after its head: then its pace would be the reason.
+    const limits = { uploadStallMs: 20, uploadBytesPerSecondMin: 1 };
+    const slow = await startMemoryNode({ limits });
     const socket = connect(Number(new URL(slow.url).port), '127.0.0.1');
     let answer = '';
     socket.on('data', (bytes) => (answer += bytes.toString()));
