@@ -30,6 +30,7 @@ import { guardConnections } from './common/connection-gate.ts';
 import { OriginRules } from './common/origins.ts';
 import { sharesOf } from './common/shares.ts';
 import type { Shares } from './common/shares.ts';
+import { UnreadStreams } from './common/unread-streams.ts';
 import { registerSse } from './sse/index.ts';
 import { registerWebSocket } from './websocket/index.ts';
 import type { WebSocketContext, WebSocketDoor } from './websocket/index.ts';
@@ -41,6 +42,7 @@ export interface AppParts {
   readonly connections: Connections;
   readonly shares: Shares;
   readonly uploads: Uploads;
+  readonly unread: UnreadStreams;
 }
 
 export interface AppOptions {
@@ -58,7 +60,10 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const shares = sharesOf(settings.limits);
   const router = new CoordinatorRouter(coordinator, shares);
   const uploads = new Uploads(settings.limits, shares, () => performance.now());
-  const context: HttpContext = { router, settings, logger, shutdown: new Shutdown(), uploads };
+  const unread = new UnreadStreams(settings.limits);
+  const context: HttpContext = {
+    ...{ router, settings, logger, shutdown: new Shutdown(), uploads, unread },
+  };
   const openapi = openApiDocument({ version });
   const { app, connections } = createFastify(context);
   guard(app, context);
@@ -69,13 +74,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   });
   registerSse(app, context);
   const webSocket = await registerWebSocketApart(app, {
-    ...{ router, settings },
+    ...{ router, settings, unread },
     handWebSocketsTo: (upgrades) => connections.handWebSocketsTo(upgrades),
   });
   closeInOrder(app, context, connections);
   await registerDocs(app, openapi);
   guardConnections(app.server, { share: shares.connections, settings, refuse: answerRefused });
-  await options.extraRoutes?.(app, { router, webSocket, connections, shares, uploads });
+  await options.extraRoutes?.(app, { router, webSocket, connections, shares, uploads, unread });
   return app;
 }
 

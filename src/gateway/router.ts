@@ -128,6 +128,19 @@ export class CoordinatorRouter {
     });
   }
 
+  /** The same for a client that may go away meanwhile: `cancel` ends a wait for a zxid, with a refusal. */
+  cancellable(request: StandaloneRequest): {
+    readonly answer: Promise<ResultAnswer>;
+    readonly cancel: () => void;
+  } {
+    const id = this.#nextRequestId;
+    const answer = this.request(request);
+    const cancel = (): void => {
+      if (this.#waiters.has(id)) this.#coordinator.submit([{ type: 'cancel', id }]);
+    };
+    return { answer, cancel };
+  }
+
   /**
    * Opens an ordered stream for a caller who proves `identities`. It counts as one of theirs until it is
    * closed; what it proves later is no reason to count it again.

@@ -83,8 +83,17 @@ export interface TouchMessage {
   readonly stream: StreamId;
 }
 
+/**
+ * The client of a request that stands alone is gone. If it still waits for a zxid it is refused at once, and
+ * nothing of it was done; else it takes its way.
+ */
+export interface CancelMessage {
+  readonly type: 'cancel';
+  readonly id: number;
+}
+
 export type CoordinatorMessage =
-  OpenMessage | CloseMessage | RequestMessage | FlowMessage | TouchMessage;
+  OpenMessage | CloseMessage | RequestMessage | FlowMessage | TouchMessage | CancelMessage;
 
 export interface ResultAnswer {
   readonly type: 'result';

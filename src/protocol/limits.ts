@@ -93,7 +93,8 @@ export interface Limits {
   /** Requests of one stream that wait for their turn. */
   readonly streamRequestsMax: number;
   /**
-   * Bytes of frames of the WebSockets of one client whose requests are not all answered; beyond it each of them
+   * Bytes of frames of the WebSockets of one client whose requests are not all answered, 256 for each message
+   * at least, so that their number is bounded too; beyond it each of them
    * takes one request at a time, and is read no further meanwhile. All together are bounded so by
    * `outstandingBytesMax`.
    */
@@ -126,6 +127,14 @@ export interface Limits {
   readonly closingNoticeMs: number;
   /** Unread answers of one WebSocket connection, bytes, before it is closed with 4429. */
   readonly unreadAnswerBytesMax: number;
+  /**
+   * Bytes that the readers of WebSockets and event streams have not taken, all together; beyond it a stream is
+   * written to only as far as its reader takes it, and WebSockets with more than `socketHighWaterBytes` unread,
+   * which answers alone can come to, are cut off, the slowest first.
+   */
+  readonly unreadStreamsBytesMax: number;
+  /** Such bytes of one client; beyond it the same happens to its own streams. */
+  readonly unreadStreamsBytesPerClientMax: number;
   /** Unsent bytes of a connection above which its events wait in the ring. */
   readonly socketHighWaterBytes: number;
   /** Transactions that the event ring keeps. */
@@ -212,6 +221,8 @@ export const defaultLimits: Limits = {
   halfClosedWaitMs: 500,
   closingNoticeMs: 1000,
   unreadAnswerBytesMax: MIB,
+  unreadStreamsBytesMax: 256 * MIB,
+  unreadStreamsBytesPerClientMax: 128 * MIB,
   socketHighWaterBytes: 256 * KIB,
   ringTransactionsMax: 100_000,
   ringBytesMax: 64 * MIB,
@@ -253,6 +264,7 @@ export const derivedLimits: Readonly<Partial<Record<keyof Limits, DerivedLimit>>
   uploadBytesPerClientMax: halfOf('uploadBytesMax', 'transactionBytesMax'),
   frameBytesPerClientMax: halfOf('outstandingBytesMax'),
   unreadAnswersBytesPerClientMax: halfOf('unreadAnswersBytesMax', 'answerBytesMax'),
+  unreadStreamsBytesPerClientMax: halfOf('unreadStreamsBytesMax'),
   uploadReserveBytes: {
     from: 'uploadBytesMax',
     text: 'a sixteenth of uploadBytesMax',

@@ -183,6 +183,12 @@ export class Pipeline {
     for (const pending of overdue) this.fail(pending, overdueError(pending));
   }
 
+  /** The client of a request that stands alone is gone: nobody waits for a zxid any more. */
+  cancel(id: number): void {
+    const waiter = this.#waiters.alone(id);
+    if (waiter !== undefined) this.fail(waiter.pending, behindError(this.#core.zxid, waiter.zxid));
+  }
+
   /** The socket takes more: goes on with the answers that have waited for it. */
   resume(stream: Stream): void {
     stream.overfull = false;

@@ -440,6 +440,9 @@ export class RequestPath {
         if (stream !== undefined) this.#attachments.touch(stream);
         return;
       }
+      case 'cancel':
+        this.#pipeline.cancel(message.id);
+        return;
       default:
         unreachable(message);
     }

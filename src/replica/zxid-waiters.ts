@@ -10,6 +10,8 @@ export interface Waiter {
 export class ZxidWaiters {
   /** Sorted by zxid, equal ones by arrival. */
   #waiters: Waiter[] = [];
+  /** Those of them that belong to no stream, by the ids of their requests. */
+  readonly #alone = new Map<number, Waiter>();
 
   get size(): number {
     return this.#waiters.length;
@@ -29,7 +31,14 @@ export class ZxidWaiters {
       if (at !== undefined && at.zxid <= zxid) low = middle + 1;
       else high = middle;
     }
-    this.#waiters.splice(low, 0, { zxid, pending });
+    const waiter = { zxid, pending };
+    this.#waiters.splice(low, 0, waiter);
+    if (pending.stream === undefined) this.#alone.set(pending.message.id, waiter);
+  }
+
+  /** The request of that id that belongs to no stream; to be forgotten as soon as it is over. */
+  alone(id: number): Waiter | undefined {
+    return this.#alone.get(id);
   }
 
   /** Removes and returns those that a state at `zxid` satisfies. */
@@ -39,7 +48,10 @@ export class ZxidWaiters {
       if (waiter.zxid > zxid) break;
       count++;
     }
-    return count === 0 ? [] : this.#waiters.splice(0, count).map(({ pending }) => pending);
+    if (count === 0) return [];
+    const taken = this.#waiters.splice(0, count).map(({ pending }) => pending);
+    for (const pending of taken) this.#forgetAlone(pending);
+    return taken;
   }
 
   /** Removes and returns those whose deadline is at or before `nowMs`; forgets those of ended streams. */
@@ -47,11 +59,15 @@ export class ZxidWaiters {
     const overdue: Waiter[] = [];
     this.#waiters = this.#waiters.filter((waiter) => {
       const { phase, deadlineMs } = waiter.pending;
-      if (phase === 'over') return false;
-      if (deadlineMs > nowMs) return true;
-      overdue.push(waiter);
+      if (phase !== 'over' && deadlineMs > nowMs) return true;
+      this.#forgetAlone(waiter.pending);
+      if (phase !== 'over') overdue.push(waiter);
       return false;
     });
     return overdue;
+  }
+
+  #forgetAlone({ stream, message }: Pending): void {
+    if (stream === undefined) this.#alone.delete(message.id);
   }
 }

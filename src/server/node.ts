@@ -282,7 +282,7 @@ async function openDoors(
       trustProxy: config.trustProxy,
       ...superOption(config),
     },
-    extraRoutes: (server, { webSocket, connections: all, shares, uploads }: AppParts) => {
+    extraRoutes: (server, { webSocket, connections: all, shares, uploads, unread }: AppParts) => {
       connections = all;
       metrics = new Metrics({
         version,
@@ -292,6 +292,7 @@ async function openDoors(
         connections: () => webSocket.connections,
         frames: () => ({ bytes: webSocket.inFlightBytes, clients: webSocket.inFlightClients }),
         http: () => all.counts,
+        unread,
         shares,
         uploadsGivenUp: () => uploads.givenUp,
         connectionsMax: limits.connectionsMax,

@@ -8,6 +8,7 @@ const {
   forwardedBytesMax,
   idempotencyBytesMax,
   unreadAnswersBytesMax,
+  unreadStreamsBytesMax,
   waitingBytesMax,
 } = defaultLimits;
 
@@ -19,4 +20,5 @@ export const abuseBytesMax =
   forwardedBytesMax +
   idempotencyBytesMax +
   unreadAnswersBytesMax +
+  unreadStreamsBytesMax +
   waitingBytesMax;

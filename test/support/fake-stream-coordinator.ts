@@ -98,7 +98,7 @@ export class FakeStreamCoordinator implements Coordinator {
 
   /** The stream that was opened last. */
   get stream(): StreamId {
-    const opened = this.messages.filter(({ type }) => type === 'open').at(-1);
+    const opened = this.messages.filter((message) => message.type === 'open').at(-1);
     if (opened === undefined) throw new Error('no stream has been opened');
     return opened.stream;
   }

@@ -1,5 +1,6 @@
 /** What all handlers of the HTTP doors share. */
 import type { CoordinatorRouter } from '../router.ts';
+import type { UnreadStreams } from '../common/unread-streams.ts';
 import type { GatewaySettings } from '../settings.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { Uploads } from './uploads.ts';
@@ -15,4 +16,5 @@ export interface HttpContext {
   readonly logger: GatewayLogger;
   readonly shutdown: Shutdown;
   readonly uploads: Uploads;
+  readonly unread: UnreadStreams;
 }

@@ -19,6 +19,7 @@ import { znodePath } from '../common/operations.ts';
 import { parseEntityTags } from '../common/preconditions.ts';
 import type { EntityTags } from '../common/preconditions.ts';
 import { parseToken } from '../common/tokens.ts';
+import { connectionOf } from '../connections/index.ts';
 import type { HttpContext } from './context.ts';
 
 /** What the framework knows of the request. */
@@ -175,7 +176,7 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
     const request = this.#positioned(operation);
     request.consistency =
       consistency ?? query.consistency ?? this.context.settings.restConsistencyDefault;
-    return this.context.router.request(request);
+    return this.#send(request);
   }
 
   /** Sends a write. @throws RequestRefused (by rejection); CoordinationError BADARGUMENTS for `acks` */
@@ -188,7 +189,7 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
     const request = this.#positioned(operation);
     if (acks !== undefined) request.acks = acks;
     if (idempotency !== undefined) request.idempotency = idempotency;
-    return this.context.router.request(request);
+    return this.#send(request);
   }
 
   /**
@@ -227,11 +228,43 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
     return draft;
   }
 
+  #send(request: Draft): Promise<ResultAnswer> {
+    const { context, response } = this;
+    if (request.minZxid === undefined) return context.router.request(request);
+    return waitFor(context, response, request);
+  }
+
   #checkAcks(acks: number | 'all'): void {
     const { voters } = this.context.router.status();
     if (acks === 'all' || acks <= voters) return;
     const detail = `query parameter "acks": "${acks}" must be all or a number from 1 to ${voters}`;
     throw new CoordinationError('BADARGUMENTS', detail);
+  }
+}
+
+/**
+ * Sends a request that may wait for a zxid: its wait ends with the connection, or a moment after nothing can
+ * be heard of it any more.
+ * @throws RequestRefused (by rejection)
+ */
+export async function waitFor(
+  { router, settings }: HttpContext,
+  response: ServerResponse,
+  request: StandaloneRequest,
+): Promise<ResultAnswer> {
+  const { answer, cancel } = router.cancellable(request);
+  let timer: NodeJS.Timeout | undefined;
+  const hasten = (): void => {
+    timer = setTimeout(cancel, settings.limits.halfClosedWaitMs);
+  };
+  response.once('close', cancel);
+  const forget = connectionOf(response.socket)?.whenUnheard(hasten);
+  try {
+    return await answer;
+  } finally {
+    response.removeListener('close', cancel);
+    forget?.();
+    clearTimeout(timer);
   }
 }
 

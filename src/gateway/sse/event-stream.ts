@@ -15,7 +15,10 @@ import { connectionOf } from '../connections/index.ts';
 import { shuttingDown } from '../rest/shutdown.ts';
 import { RequestRefused } from '../router.ts';
 import type { CoordinatorRouter, StreamHandle, StreamMessage } from '../router.ts';
+import { clientsOf } from '../common/clients.ts';
 import type { DataEncoding } from '../common/data.ts';
+import { Outlet } from '../common/outlet.ts';
+import type { UnreadStreams } from '../common/unread-streams.ts';
 import { sessionFailure } from '../common/sessions.ts';
 import {
   bookmarkFrame,
@@ -51,6 +54,7 @@ export interface EventStreamOptions {
   readonly minZxidWaitMs: number | undefined;
   /** Unsent bytes above which events wait in the ring. */
   readonly highWaterBytes: number;
+  readonly unread: UnreadStreams;
   /** Pace of signs of life to a client of which nothing can be heard, milliseconds. */
   readonly probeMs: number;
   /** Writes status and headers; called once, before anything else is written. */
@@ -67,6 +71,7 @@ export class EventStream {
   readonly #options: EventStreamOptions;
   readonly #oneShot: boolean;
   readonly handle: StreamHandle;
+  readonly #outlet: Outlet;
   #state: State = 'starting';
   /** Settles what `begin` gave. */
   #begun: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
@@ -76,23 +81,28 @@ export class EventStream {
   #position: StreamPosition;
   /** What a client that resumes has lost, known before the head is written. */
   #lost: Loss | undefined;
+  /** Events wait in the ring. */
   #blocked = false;
   #nextRequest = firstBookmarkRequest;
   #bookmarkUnderWay = false;
+  /** Of a client of which nothing can be heard: ends the wait for the head, and then sends signs of life. */
   #probes: NodeJS.Timeout | undefined;
 
   /** @throws CoordinationError THROTTLEDOP when the node has as many streams as it may */
   constructor(options: EventStreamOptions) {
     this.#options = options;
     this.#position = options.position;
-    const { mode, response } = options;
+    const { mode, response, highWaterBytes, unread, identities } = options;
     this.#oneShot = mode === 'data' || mode === 'exists' || mode === 'children';
     const sink = {
       answers: (batch: readonly CoordinatorAnswer[]) =>
         batch.forEach((answer) => this.#take(answer)),
     };
     this.handle = options.router.openStream(options.identities, sink, options.session);
-    response.on('drain', () => this.#drained());
+    this.#outlet = new Outlet({
+      ...{ sink: response, highWaterBytes, unread, clients: clientsOf(identities) },
+      owner: { progressed: () => undefined, drained: () => this.#drained() },
+    });
     response.on('close', () => this.end());
   }
 
@@ -102,6 +112,7 @@ export class EventStream {
    */
   begin(): Promise<void> {
     const begun = new Promise<void>((resolve, reject) => (this.#begun = { resolve, reject }));
+    this.#connection?.whenUnheard(() => this.#hasten());
     this.handle.send(this.#firstRequests());
     return begun;
   }
@@ -119,7 +130,19 @@ export class EventStream {
       this.#refuse(shuttingDown());
       return;
     }
-    if (this.#leave()) this.#options.response.end();
+    const { response } = this.#options;
+    const connection = this.#connection;
+    if (!this.#leave()) return;
+    this.#outlet.flush();
+    response.end();
+    // What is left unread is from now on an answer like any other.
+    if (connection === undefined || response.writableLength === 0) return;
+    connection.isStream = false;
+    connection.answered();
+  }
+
+  get #connection() {
+    return connectionOf(this.#options.response.socket);
   }
 
   #firstRequests(): StreamMessage[] {
@@ -238,7 +261,8 @@ export class EventStream {
     writeHead(at.zxid);
     this.#write(streamHead);
     if (this.#lost !== undefined) this.#write(goneFrame(this.#lost));
-    connectionOf(this.#options.response.socket)?.whenUnheard(() => this.#probeOn());
+    clearTimeout(this.#probes);
+    this.#connection?.whenUnheard(() => this.#probeOn());
     const { initial } = (this.#watched?.result ?? {}) as WatchResult;
     if (initial !== undefined) {
       const asked = this.#options.with;
@@ -266,11 +290,21 @@ export class EventStream {
     const starting = this.#state === 'starting';
     this.#state = 'ended';
     clearInterval(this.#probes);
+    this.#outlet.end();
     this.handle.close();
     this.#options.onEnd();
     // Nobody is left to be answered when the client went away first.
     if (starting && this.#options.response.destroyed) this.#begun?.resolve();
     return true;
+  }
+
+  /** Nothing is written before the head, so that nobody can tell whether the client waits for it. */
+  #hasten(): void {
+    this.#probes = setTimeout(() => {
+      const detail =
+        'the client has closed its sending side, and this node is not where it can begin';
+      if (this.#state === 'starting') this.#refuse(new CoordinationError('BEHIND', detail));
+    }, this.#options.probeMs);
   }
 
   /**
@@ -286,10 +320,9 @@ export class EventStream {
   }
 
   #write(text: string | Frames): void {
-    const { response, highWaterBytes } = this.#options;
-    if (typeof text === 'string') response.write(text);
-    else for (const bytes of text) response.write(bytes);
-    if (this.#blocked || response.writableLength <= highWaterBytes) return;
+    if (typeof text === 'string') this.#outlet.send(text);
+    else for (const bytes of text) this.#outlet.send(bytes);
+    if (this.#blocked || !this.#outlet.isFull) return;
     this.#blocked = true;
     this.handle.send([{ type: 'flow', ready: false }]);
   }

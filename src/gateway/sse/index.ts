@@ -9,6 +9,7 @@ import type { HttpContext } from '../rest/context.ts';
 import type { QueryOf } from '../rest/handler.ts';
 import { registerRoute } from '../rest/index.ts';
 import { emptyAnswer, envelopeHeaders } from '../rest/representations.ts';
+import { waitFor } from '../rest/request.ts';
 import type { RestRequest } from '../rest/request.ts';
 import { checkEncodingUse } from '../common/operations.ts';
 import { shuttingDown } from '../rest/shutdown.ts';
@@ -87,6 +88,7 @@ async function watch(request: WatchRequest, streams: OpenStreams): Promise<Answe
     minZxidWaitMs: request.waitMs,
     probeMs: context.settings.limits.halfClosedWaitMs,
     highWaterBytes: context.settings.limits.socketHighWaterBytes,
+    unread: context.unread,
     writeHead: (zxid) => {
       const { readOnly } = context.router.status();
       const envelope = { ...touched, zxid, ...(readOnly && { readOnly }) };
@@ -110,7 +112,7 @@ async function touch(
 ): Promise<ResultAnswer | undefined> {
   if (!request.hasSession) return undefined;
   const { router } = request.context;
-  return router.request({
+  return waitFor(request.context, request.response, {
     operation: { type: 'whoami' },
     caller: request.caller(),
     consistency: router.status().readOnly ? 'local' : 'linearizable',

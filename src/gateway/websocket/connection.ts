@@ -8,6 +8,8 @@ import { closeCodes, closeReasons } from '../../protocol/websocket/server.ts';
 import type { CloseCode } from '../../protocol/websocket/server.ts';
 import { clientsOf } from '../common/clients.ts';
 import type { Client } from '../common/clients.ts';
+import { Outlet } from '../common/outlet.ts';
+import type { OutletOwner } from '../common/outlet.ts';
 import type { CoordinatorAnswer } from '../coordinator.ts';
 import { Conversation } from './conversation.ts';
 import type { ConversationOwner } from './conversation.ts';
@@ -16,8 +18,6 @@ import { frameOf, pieces, pingFrame, pingWith } from './frames.ts';
 import type { Hub, Member } from './hub.ts';
 import { readFrame } from './intake.ts';
 import type { Frame } from './intake.ts';
-import { Outlet } from './outlet.ts';
-import type { OutletOwner } from './outlet.ts';
 import { goawayText } from './texts.ts';
 import type { WheelEntry } from './wheel.ts';
 
@@ -78,7 +78,10 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
     this.#hub = hub;
     this.#webSocket = webSocket;
     this.#clients = clientsOf(identities);
-    this.#outlet = new Outlet(socket, this, socketHighWaterBytes);
+    this.#outlet = new Outlet({
+      ...{ sink: socket, owner: this, highWaterBytes: socketHighWaterBytes },
+      ...{ unread: hub.unread, clients: this.#clients },
+    });
     this.#conversation = new Conversation(hub, this, identities);
     hub.add(this);
     hub.schedule(this, connectTimeoutMs);
@@ -116,6 +119,7 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
   /** The last that is heard of the socket. */
   ended(): void {
     this.#leave();
+    this.#outlet.end();
     this.#hub.remove(this);
   }
 
@@ -170,6 +174,13 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
 
   drained(): void {
     if (!this.#closed) this.#settle();
+  }
+
+  /** No close frame would reach a reader that takes nothing, and its bytes would stay until it does. */
+  cutOff(): void {
+    this.#outlet.drop();
+    this.#leave();
+    this.#webSocket.terminate();
   }
 
   // From the hub.

@@ -4,6 +4,7 @@
  */
 import type { CoordinatorMessage } from '../coordinator.ts';
 import type { Client } from '../common/clients.ts';
+import type { UnreadStreams } from '../common/unread-streams.ts';
 import type { CoordinatorRouter } from '../router.ts';
 import type { GatewaySettings } from '../settings.ts';
 import { TimerWheel } from './wheel.ts';
@@ -42,11 +43,13 @@ export interface Member extends WheelEntry {
 export interface HubContext {
   readonly router: CoordinatorRouter;
   readonly settings: GatewaySettings;
+  readonly unread: UnreadStreams;
 }
 
 export class Hub {
   readonly router: CoordinatorRouter;
   readonly settings: GatewaySettings;
+  readonly unread: UnreadStreams;
   #inFlightBytes = 0;
   /** Above 0: those of each client. */
   readonly #inFlightOf = new Map<Client, number>();
@@ -65,9 +68,10 @@ export class Hub {
     this.flush();
   };
 
-  constructor({ router, settings }: HubContext) {
+  constructor({ router, settings, unread }: HubContext) {
     this.router = router;
     this.settings = settings;
+    this.unread = unread;
     this.#wheel = new TimerWheel({ tickMs: TICK_MS, onDue: (member) => member.due() });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();

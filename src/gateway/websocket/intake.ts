@@ -16,12 +16,17 @@ export class Fault {
 export interface Frame {
   readonly messages: readonly unknown[];
   next: number;
+  /** What it counts for among the bytes in flight. */
   readonly bytes: number;
 }
 
+/** A message counts for so many bytes at least: about what a request takes while it is under way. */
+const MESSAGE_BYTES = 256;
+
 /** Decodes a frame, text or binary; what cannot be decoded is a frame with one fault. */
 export function readFrame(data: Buffer, limits: Limits): Frame {
-  return { messages: messagesOf(data, limits), next: 0, bytes: data.length };
+  const messages = messagesOf(data, limits);
+  return { messages, next: 0, bytes: Math.max(data.length, messages.length * MESSAGE_BYTES) };
 }
 
 function messagesOf(data: Buffer, limits: Limits): readonly unknown[] {

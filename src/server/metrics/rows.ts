@@ -1,6 +1,7 @@
 /** The numbers of the page of measurements, as tables. */
 import process from 'node:process';
 import type { Shares } from '../../gateway/common/shares.ts';
+import type { UnreadStreams } from '../../gateway/common/unread-streams.ts';
 import type { ConnectionCounts } from '../../gateway/connections/index.ts';
 import type { CoordinatorStatus } from '../../protocol/coordination.ts';
 import type { ReplicaMetrics } from '../../replica/index.ts';
@@ -24,6 +25,7 @@ export interface MeasuredParts {
   /** Connections that clients may have. */
   readonly connectionsMax: number;
   readonly http: () => ConnectionCounts;
+  readonly unread: UnreadStreams;
   readonly logWrites: LogWriteCounts;
   /** Duration of the recovery at the start, milliseconds. */
   readonly recoveryMs: number;
@@ -215,6 +217,16 @@ const processGauges: readonly ReadRow[] = [
     read: ({ parts }) => parts.http().unreadClients,
   },
   {
+    name: 'streams_unread_bytes',
+    help: 'Bytes that readers of WebSockets and event streams have not taken',
+    read: ({ parts }) => parts.unread.bytes,
+  },
+  {
+    name: 'streams_unread_clients',
+    help: 'Clients (addresses, identities) that such bytes belong to',
+    read: ({ parts }) => parts.unread.clients,
+  },
+  {
     name: 'disk_nearly_full',
     help: '1 while the disk is nearly full: growth is refused, deletes and session ends go on',
     read: ({ replica }) => (replica.diskNearlyFull ? 1 : 0),
@@ -301,6 +313,11 @@ const processCounters: readonly ReadRow[] = [
     name: 'http_readers_given_up_total',
     help: 'HTTP connections that were cut off since their clients took nothing of an answer',
     read: ({ parts }) => parts.http().readersGivenUp,
+  },
+  {
+    name: 'websocket_readers_cut_off_total',
+    help: 'WebSockets cut off since their client, or the node, had more unread bytes than allowed',
+    read: ({ parts }) => parts.unread.cutOff,
   },
   {
     name: 'log_syncs_total',

@@ -57,6 +57,37 @@ describe('requests that wait for a zxid', () => {
     ]);
   });
 
+  it('are refused as soon as their client is gone, and nothing of them is done', async () => {
+    const node = await ManualReplica.start({ limits: { zxidWaitsMax: 1 } });
+    const minZxid = node.replica.status().appliedZxid + 2;
+    node.submit(alone(1, put('/a'), { minZxid, minZxidWaitMs: 300_000 }));
+    node.submit({ type: 'cancel', id: 1 }, { type: 'cancel', id: 1 }, { type: 'cancel', id: 7 });
+    expect(codes(node.take())).toEqual([[1, 'BEHIND']]);
+    await node.pass(100);
+    node.submit(alone(2, put('/b')), alone(3, put('/c')), alone(4, put('/d'), { minZxid }));
+    await node.settle();
+    expect(codes(node.take())).toEqual([2, 3, 4].map((id) => [id, 'result']));
+    node.submit(alone(5, { type: 'get', path: parsePath('/a') }));
+    await node.settle();
+    expect(codes(node.take())).toEqual([[5, 'NONODE']]);
+  });
+
+  it('take their way once they have been begun, whether their client is gone or not', async () => {
+    const node = await ManualReplica.start();
+    const minZxid = node.replica.status().appliedZxid + 1;
+    node.submit(alone(1, put('/a'), { minZxid, minZxidWaitMs: 50 }), alone(2, put('/b')));
+    while (node.answers.length === 0) {
+      node.turn();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    node.submit({ type: 'cancel', id: 1 });
+    await node.settle();
+    expect(codes(node.take())).toEqual([
+      [2, 'result'],
+      [1, 'result'],
+    ]);
+  });
+
   it('no longer count once their stream has ended', async () => {
     const node = await ManualReplica.start({ limits: { zxidWaitsMax: 1 } });
     const far = { minZxid: 1_000_000, minZxidWaitMs: 100_000 };

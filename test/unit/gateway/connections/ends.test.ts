@@ -62,6 +62,31 @@ describe('a client that closes its sending side', () => {
   });
 });
 
+describe('a wait for a zxid', () => {
+  const behind = requestText('GET /znodes/?wait=60s', ['Zk-Min-Zxid: 1000000']);
+  const write = requestText('PUT /znodes/a?wait=60s', ['Zk-Min-Zxid: 1000000'], 'x');
+  const watch = requestText('GET /watch/a?wait=60s', ['Zk-Min-Zxid: 1000000']);
+
+  it.each([behind, write, watch])('ends with its connection: %j', async (text) => {
+    const one = await startMemoryNode({ limits: { zxidWaitsMax: 1 } });
+    const http = httpClient(one.url);
+    const ask = async (): Promise<string | undefined> => {
+      const headers = { 'Zk-Min-Zxid': '1000000' };
+      return (await http('GET', '/znodes/?wait=1ms', { headers })).problem().code;
+    };
+    const client = await openRaw(one.url, text);
+    await expect.poll(ask).toBe('THROTTLEDOP');
+    client.socket.destroy();
+    await expect.poll(ask).toBe('BEHIND');
+    await one.close();
+  });
+
+  it('of a client that may be gone is answered soon', async () => {
+    for (const text of [behind, write, watch]) expect(await halfClosed(text)).toEqual([503]);
+    expect((await httpClient(node.url)('GET', '/znodes/a')).status).toBe(404);
+  });
+});
+
 describe('bytes that are no request', () => {
   const broken = ['x', '{"a":1}', 'nonsense\r\n\r\n', 'GET / HTTP/9.9\r\n\r\n', '\u0000\u0001'];
 

@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sharesOf } from '../../../../src/gateway/common/shares.ts';
+import { UnreadStreams } from '../../../../src/gateway/common/unread-streams.ts';
 import { CoordinatorRouter } from '../../../../src/gateway/router.ts';
 import { Connection } from '../../../../src/gateway/websocket/connection.ts';
 import { Hub } from '../../../../src/gateway/websocket/hub.ts';
@@ -18,7 +19,7 @@ function makeDoor(bounds: Partial<Limits> = {}) {
   const limits = { ...defaultLimits, streamRequestsMax: 8, ...bounds };
   const router = new CoordinatorRouter(coordinator, sharesOf(limits));
   const hub = new Hub({
-    router,
+    ...{ router, unread: new UnreadStreams(limits) },
     settings: {
       ...{ serverId: 1, limits, listensOnLoopback: true, allowedHosts: [], allowedOrigins: [] },
       ...{ restConsistencyDefault: 'local', trustProxy: false },
@@ -105,7 +106,7 @@ describe('what all connections share', () => {
   });
 
   it('is taken by one client up to its share: then its connections take one request at a time', () => {
-    const { coordinator, hub, open, connection } = makeDoor({ frameBytesPerClientMax: 500 });
+    const { coordinator, hub, open, connection } = makeDoor({ frameBytesPerClientMax: 1000 });
     const [sibling, stranger] = [open('10.0.0.1'), open('10.0.0.2')];
     const set = (id: number, length = 10) =>
       Buffer.from(JSON.stringify({ type: 'set', id, path: '/a', data: 'x'.repeat(length) }));
@@ -116,7 +117,7 @@ describe('what all connections share', () => {
       hub.flush();
       return coordinator.requests('set').map(({ stream, id }) => `${String(stream)}:${String(id)}`);
     };
-    connection.receive(set(2, 600));
+    connection.receive(set(2, 1100));
     for (const id of [2, 3]) for (const one of [sibling, stranger]) one.receive(set(id));
     // The second request of the sibling waits, those of another client do not.
     expect(taken()).toEqual(['1:2', '2:2', '3:2', '3:3']);

@@ -21,7 +21,7 @@ describe('events', () => {
   it('reach every stream, framed once', async () => {
     const { connect, coordinator } = await openDoor();
     const clients = [await connect(), await connect({ connect: { batch: true } })];
-    const streams = coordinator.messages.filter(({ type }) => type === 'open');
+    const streams = coordinator.messages.filter((message) => message.type === 'open');
     const answers = streams.map(({ stream }): EventsAnswer => ({
       type: 'events',
       stream,

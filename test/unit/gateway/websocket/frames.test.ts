@@ -1,4 +1,3 @@
-import { Duplex, PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -8,7 +7,6 @@ import {
   pieces,
 } from '../../../../src/gateway/websocket/frames.ts';
 import { quoted, statText } from '../../../../src/gateway/websocket/json.ts';
-import { Outlet } from '../../../../src/gateway/websocket/outlet.ts';
 import { someStat } from '../../../support/fake-stream-coordinator.ts';
 
 /** Takes whole, unmasked text frames apart (RFC 6455, 5.2). */
@@ -81,48 +79,5 @@ describe('JSON by concatenation', () => {
   it('writes a stat as JSON.stringify does', () => {
     const withTtl = { ...someStat, kind: 'ttl', ttlMs: 60_000 } as const;
     for (const stat of [someStat, withTtl]) expect(statText(stat)).toBe(JSON.stringify(stat));
-  });
-});
-
-describe('the way out', () => {
-  it('lets what a full socket does not take wait, in order, and says when it has gone', async () => {
-    const socket = new PassThrough({ highWaterMark: 10 });
-    const told: string[] = [];
-    const owner = {
-      progressed: () => told.push('progressed'),
-      drained: () => told.push('drained'),
-    };
-    const outlet = new Outlet(socket, owner, 20);
-    outlet.send(Buffer.alloc(30, 'a'));
-    expect(outlet.isFull).toBe(true);
-    outlet.send(Buffer.alloc(30, 'b'));
-    outlet.send(Buffer.alloc(5, 'c'));
-    expect(outlet.unreadBytes).toBeGreaterThanOrEqual(35);
-    let text = '';
-    const all = new Promise<void>((resolve) => {
-      socket.on('data', (chunk: Buffer) => {
-        text += chunk.toString();
-        if (text.length === 65) resolve();
-      });
-    });
-    await all;
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(text).toBe('a'.repeat(30) + 'b'.repeat(30) + 'c'.repeat(5));
-    expect(told).toEqual(['progressed', 'progressed', 'drained']);
-    expect(outlet.isFull).toBe(false);
-    expect(outlet.unreadBytes).toBe(0);
-  });
-
-  it('hands everything over at the end', () => {
-    // Its own mark, since the default is not the same in every version of Node.
-    const nothing = (): void => undefined;
-    const socket = new Duplex({ write: nothing, read: nothing, highWaterMark: 16 * 1024 });
-    const owner = { progressed: () => undefined, drained: () => undefined };
-    const outlet = new Outlet(socket, owner, 20);
-    outlet.send(Buffer.alloc(30_000, 'a'));
-    outlet.send(Buffer.alloc(30_000, 'b'));
-    expect(socket.writableLength).toBe(30_000);
-    outlet.flush();
-    expect(socket.writableLength).toBe(60_000);
   });
 });

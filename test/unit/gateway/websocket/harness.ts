@@ -9,6 +9,7 @@ import {
   orderlyMessages,
 } from '../../../../src/gateway/connections/index.ts';
 import { sharesOf } from '../../../../src/gateway/common/shares.ts';
+import { UnreadStreams } from '../../../../src/gateway/common/unread-streams.ts';
 import { CoordinatorRouter } from '../../../../src/gateway/router.ts';
 import type { GatewaySettings } from '../../../../src/gateway/settings.ts';
 import { errorBodyOf, problemOf } from '../../../../src/gateway/common/problems.ts';
@@ -69,7 +70,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     void reply.code(problem.status).send(problem);
   });
   const door = await registerWebSocket(app, {
-    ...{ router, settings },
+    ...{ router, settings, unread: new UnreadStreams(settings.limits) },
     handWebSocketsTo: (upgrades) => connections.handWebSocketsTo(upgrades),
   });
   await app.listen({ host: '127.0.0.1', port: 0 });

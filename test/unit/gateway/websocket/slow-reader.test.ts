@@ -98,6 +98,26 @@ describe('unread answers', () => {
     client.socket.terminate();
   });
 
+  it('of all connections of a client are bounded: the slowest are cut off', async () => {
+    const limits = { unreadStreamsBytesPerClientMax: 20_000_000 };
+    const { connect, coordinator, door } = await openDoor({ limits });
+    // No kernel buffer takes so much.
+    const data = Buffer.alloc(6_000_000, 'x');
+    coordinator.scripts.set('get', () => ({ result: { path, data, stat: someStat } }));
+    const clients = [await connect(), await connect(), await connect(), await connect()];
+    for (const [index, client] of clients.entries()) {
+      client.socket.pause();
+      client.send({ type: 'get', id: 2, path: '/a' });
+      await coordinator.until(() => coordinator.requests('get').length === index + 1);
+    }
+    await expect.poll(() => door.connections).toBe(3);
+    for (const client of clients) client.socket.resume();
+    expect(await clients[0]?.closed).toMatchObject({ code: 1006 });
+    for (const client of clients.slice(1)) {
+      expect(await client.ask({ type: 'ping' })).toMatchObject({ type: 'result' });
+    }
+  });
+
   it('are no fault of a reader that reads, however many it asks for at once', async () => {
     const { connect, coordinator } = await openDoor();
     const data = Buffer.alloc(100_000, 'x');
@@ -127,6 +147,21 @@ describe('requests that nobody answers', () => {
       await coordinator.until(() => coordinator.requests('delete').length > Math.min(28, count));
     }
     expect(await answers).toHaveLength(30);
+  });
+
+  it('count for a number of bytes however small they are, so that their number is bounded', async () => {
+    const limits = { frameBytesPerClientMax: 2560 };
+    const { connect, coordinator } = await openDoor({ limits });
+    coordinator.scripts.set('delete', () => undefined);
+    const clients = [await connect(), await connect()];
+    for (const client of clients) {
+      for (let id = 2; id < 22; id++) client.send({ type: 'delete', id, path: '/a' });
+    }
+    for (const client of clients) client.send({ type: 'get', id: 22, path: '/a' });
+    // Ten fill the share, and behind it each connection still has one under way.
+    await coordinator.until(() => coordinator.requests('delete').length >= 11);
+    expect(coordinator.requests('delete').length).toBeLessThanOrEqual(12);
+    expect(coordinator.requests('get')).toHaveLength(0);
   });
 
   it('hold back others when all of them together are too many bytes', async () => {
