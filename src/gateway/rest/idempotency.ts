@@ -26,6 +26,8 @@ export function idempotencyOf<Q extends QuerySpec>(
   const key = readKey(header, request.context.settings.limits);
   const parts = [
     request.raw.method,
+    // Routes share their paths: the same text may be data under /znodes and a list of rules under /acl.
+    request.route,
     request.pathText,
     Object.entries(request.query).sort(([one], [other]) => (one < other ? -1 : 1)),
     conditionHeaders.map((name) => request.header(name) ?? null),

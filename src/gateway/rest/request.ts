@@ -89,7 +89,8 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
 
   /** The part of the URL before the znode path, `/znodes` for example. */
   get route(): string {
-    const [, name = ''] = (this.raw.url ?? '').split(/[/?]/, 2);
+    const { url = '' } = this.raw;
+    const [, name = ''] = url.replace(originPattern, '').split(/[/?]/, 2);
     return `/${name}`;
   }
 
@@ -267,6 +268,9 @@ export async function waitFor(
     clearTimeout(timer);
   }
 }
+
+/** What an absolute target has before its path (RFC 9112, 3.2.2). */
+const originPattern = /^https?:\/\/[^/?]*/i;
 
 const beyondAscii = /[\u0080-\u00ff]/;
 

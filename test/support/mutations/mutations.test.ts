@@ -2,12 +2,13 @@
 import { describe, expect, test } from 'vitest';
 import { mutants } from '../../simulation/mutants/index.ts';
 import * as original from '../../../src/zab/quorum.ts';
+import { doorMutations } from './doors.ts';
 import { loadMutated } from './load-mutated.ts';
 import { shieldedMutations } from './shielded.ts';
 import { mutatedSources } from './mutation.ts';
 import type { Mutation } from './mutation.ts';
 
-const all: readonly Mutation[] = [...mutants, ...shieldedMutations];
+const all: readonly Mutation[] = [...mutants, ...shieldedMutations, ...doorMutations];
 
 const rule = 'return count >= majority(voters.length);';
 const entry = { url: new URL('../../../src/zab/quorum.ts', import.meta.url), original };

@@ -44,6 +44,108 @@ export const shieldedMutations = [
     ],
   },
   {
+    name: 'streamOutlivesSession',
+    rule: 'On a node without a leader a stream ends when its session may have ended elsewhere.',
+    // Hardly any run isolates a node for longer than a session's timeout, here and below.
+    edits: [
+      {
+        file: 'replica/suspension.ts',
+        find: 'if (untilMs <= nowMs) this.#end(stream);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'doubtBeginsAtTheLoss',
+    rule: 'How long a session surely lives counts from the last sign of life that a leader has counted.',
+    edits: [
+      {
+        file: 'replica/suspension.ts',
+        find: 'nowMs + (lives.expiresInMs(session.id) ?? 0)',
+        replace: 'nowMs + session.timeoutMs',
+      },
+    ],
+  },
+  {
+    name: 'suspensionIsNotSpread',
+    rule: 'Streams without a session hear of a suspension spread over a while.',
+    edits: [
+      {
+        file: 'replica/suspension.ts',
+        find: 'dueMs: nowMs + random() * suspensionSpreadMs',
+        replace: 'dueMs: nowMs',
+      },
+    ],
+  },
+  {
+    name: 'returnIsNotTold',
+    rule: 'Who has heard of a suspension hears of its end.',
+    edits: [
+      {
+        file: 'replica/suspension.ts',
+        find: "core.outbox.push({ type: 'session', stream: stream.id, state: 'connected' });",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'openedInDoubtIsNotTold',
+    rule: 'Who has come during a suspension hears of its end, too.',
+    edits: [
+      {
+        file: 'replica/suspension.ts',
+        find: 'stream.openedInDoubt = this.#isSuspended;',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'touchedSessionIsNotJudged',
+    rule: 'A heartbeat is answered for the session that it is for, also when another one asks.',
+    // Those who ask for others have super rights, and hardly anybody uses them.
+    edits: [
+      {
+        file: 'replica/pipeline.ts',
+        find: '[caller.session, touched].find(',
+        replace: '[caller.session].find(',
+      },
+    ],
+  },
+  {
+    name: 'hangingDiskIsReady',
+    rule: 'A node whose disk hangs is not ready, also one that serves.',
+    edits: [
+      {
+        file: 'replica/status.ts',
+        find: 'if (diskStalledMs > 0) return diskSilenceText(diskStalledMs);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'moreWorkIsProgress',
+    rule: 'A disk that hangs is not taken for one that works because it is given more.',
+    edits: [
+      {
+        file: 'zab/disk-watch.ts',
+        find: 'this.#busySinceMs ??= this.#context.nowMs;',
+        replace: 'this.#busySinceMs = this.#context.nowMs;',
+      },
+    ],
+  },
+  {
+    name: 'newestFileNamedTooLate',
+    rule: 'What stands in a new file of the log counts when the name of the file is noted elsewhere.',
+    // It takes the loss of that very file in the moment between.
+    edits: [
+      {
+        file: 'storage/log-writer.ts',
+        find: 'await onSegment({ path, firstZxid });',
+        replace: 'void onSegment({ path, firstZxid });',
+      },
+    ],
+  },
+  {
     name: 'newestFileIsNotMissed',
     rule: 'A log of which the newest file is missing is damaged, and does not end there.',
     edits: [

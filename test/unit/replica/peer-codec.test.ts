@@ -272,6 +272,39 @@ describe('what no replica may send', () => {
     expect(() => decodeFrame(bytes)).toThrow(PeerFormatError);
   });
 
+  const framed = (json: Uint8Array): Uint8Array => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(json.length);
+    return Buffer.concat([length, json]);
+  };
+
+  it('JSON of more than 32 levels, which is refused before it is parsed', () => {
+    const nested = (levels: number): Uint8Array => framed(Buffer.from('['.repeat(levels)));
+    const tooDeep = 'replica frame: its JSON nests too deep';
+    expect(() => decodeFrame(nested(32))).toThrow(PeerFormatError);
+    expect(() => decodeFrame(nested(32))).not.toThrow(tooDeep);
+    expect(() => decodeFrame(nested(33))).toThrow(tooDeep);
+  });
+
+  it.each([
+    ['a lone continuation', [0x80]],
+    ['an overlong slash', [0xc0, 0xaf]],
+    ['half of a pair', [0xed, 0xa0, 0x80]],
+    ['a sequence that is cut off', [0xe2, 0x82]],
+  ])('a path that is no UTF-8: %s', (_what, bytes) => {
+    const marked = JSON.stringify({
+      ...{ epoch: 1, applied: 0 },
+      messages: [{ ...write, operation: { type: 'delete', path: '/a?' } }],
+    });
+    const [before = '', after = ''] = marked.split('?');
+    const withPath = (name: readonly number[]): Uint8Array =>
+      framed(Buffer.concat([Buffer.from(before), Buffer.from(name), Buffer.from(after)]));
+    expect(decodeFrame(withPath([0xe2, 0x82, 0xac])).messages).toMatchObject([
+      { operation: { path: '/a€' } },
+    ]);
+    expect(() => decodeFrame(withPath(bytes))).toThrow('replica frame: its JSON is no UTF-8');
+  });
+
   it('a prefix is a path only of a sequential create', () => {
     const made = (sequential: boolean): Uint8Array =>
       raw([

@@ -175,6 +175,28 @@ describe('messages as bytes', () => {
     expect(() => decodeMessage(bytes)).toThrow(problem);
   });
 
+  it('refuse JSON of more than 16 levels by its brackets, before it is parsed', () => {
+    const nested = (levels: number): Buffer => Buffer.from(`\0${'['.repeat(levels)}`);
+    expect(() => decodeMessage(nested(16))).toThrow('is no JSON');
+    expect(() => decodeMessage(nested(17))).toThrow('a message nests deeper than any message does');
+    const inText = `\0{"type":"REFUSE","tenure":1,"reason":"${'['.repeat(17)}"}`;
+    expect(decodeMessage(Buffer.from(inText))).toMatchObject({ type: 'REFUSE' });
+  });
+
+  it.each([
+    ['a lone continuation', [0x80]],
+    ['an overlong slash', [0xc0, 0xaf]],
+    ['half of a pair', [0xed, 0xa0, 0x80]],
+    ['a sequence that is cut off', [0xe2, 0x82]],
+  ])('refuse JSON that is no UTF-8: %s', (_, bytes) => {
+    const wired = (reason: readonly number[]): Buffer => {
+      const start = Buffer.from('\0{"type":"REFUSE","tenure":1,"reason":"');
+      return Buffer.concat([start, Buffer.from(reason), Buffer.from('"}')]);
+    };
+    expect(decodeMessage(wired([0xe2, 0x82, 0xac]))).toMatchObject({ reason: '€' });
+    expect(() => decodeMessage(wired(bytes))).toThrow('a message is no JSON');
+  });
+
   const spoken = {
     FOLLOWERINFO: {
       ...{ tenure: 1, featureLevel: 1, recovering: false, last: { epoch: 1, zxid: 1 } },

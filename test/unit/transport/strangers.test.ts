@@ -21,6 +21,9 @@ const hugeLength = Buffer.alloc(frameHeaderBytes + 100);
 hugeLength.writeUInt32LE(0xffff_fff0);
 hugeLength[4] = channels.hello;
 
+/** What a hello of this version begins with. */
+const greeting = 'ZGAT\u0002\u0000';
+
 const spoiltHello = helloFrame();
 spoiltHello[20] = (spoiltHello[20] ?? 0) ^ 1;
 
@@ -33,7 +36,9 @@ describe('bytes of a stranger on the port for members', () => {
     ['a hello with a wrong checksum', spoiltHello],
     ['a message before any hello', frame(channels.zab, Buffer.from([4]))],
     ['a hello of somebody else', frame(channels.hello, 'HELO....')],
-    ['a hello that is no JSON', frame(channels.hello, Buffer.from('ZGAT\u0002\u0000{"id":'))],
+    ['a hello that is no JSON', frame(channels.hello, `${greeting}{"id":`)],
+    ['a hello that nests deeper than any', frame(channels.hello, `${greeting}${'['.repeat(17)}`)],
+    ['a hello that is no UTF-8', frame(channels.hello, Buffer.from(`${greeting}"\xff"`, 'latin1'))],
     ['a hello with a field of the wrong type', helloFrame({ id: '2' as unknown as number })],
     ['a hello with an endless name', helloFrame({ boot: 'x'.repeat(200) })],
   ])('%s ends its connection, is logged once, and disturbs nobody', async (_, bytes) => {

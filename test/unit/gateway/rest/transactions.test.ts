@@ -183,6 +183,7 @@ describe('Idempotency-Key', () => {
     ['another path', 'PUT', '/l', { body: 'x' }],
     ['another query', 'PUT', '/k?parents', { body: 'x' }],
     ['a condition', 'PUT', '/k', { body: 'x', headers: { 'If-Match': '*' } }],
+    ['an ACL', 'PUT', '/k', { body: 'x', headers: { 'Zk-Acl': 'world:anyone:r' } }],
     ['an identity', 'PUT', '/k', { body: 'x', headers: { Authorization: 'Basic YTpi' } }],
     ['another method', 'DELETE', '/k', {}],
   ])('%s under the same key is refused', async (_name, method, path, options) => {
@@ -191,6 +192,17 @@ describe('Idempotency-Key', () => {
     await http('PUT', `/znodes/${base}/k`, keyed(key, { body: 'x' }));
     const answer = await http(method, `/znodes/${base}${path}`, keyed(key, options));
     expect(answer.problem()).toMatchObject({ status: 422, code: 'IDEMPOTENCYCONFLICT' });
+  });
+
+  it('the same text as an ACL and as data are two requests', async () => {
+    const [name, key] = [fresh(), fresh()];
+    await http('PUT', `/znodes/${name}`);
+    const acl = [{ scheme: 'world', id: 'anyone', perms: 'cdrwa' }];
+    const set = await http('PUT', `/acl/${name}`, keyed(key, { body: acl }));
+    expect(set.status).toBe(200);
+    const put = await http('PUT', `/znodes/${name}`, keyed(key, { body: JSON.stringify(acl) }));
+    expect(put.problem()).toMatchObject({ status: 422, code: 'IDEMPOTENCYCONFLICT' });
+    expect((await http('GET', `/znodes/${name}`)).text).toBe('');
   });
 
   it('counts for every write', async () => {

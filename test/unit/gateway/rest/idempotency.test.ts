@@ -1,0 +1,18 @@
+/** Each part of a request alone makes it another request under the same idempotency key. */
+import { expect, it } from 'vitest';
+import { restFingerprints } from '../fingerprints.ts';
+
+const fingerprints = restFingerprints();
+
+it.each(Object.entries(fingerprints.others))('another %s is another request', (_part, changed) => {
+  expect(changed).not.toBe(fingerprints.original);
+});
+
+it('no two of them are the same', () => {
+  const all = [fingerprints.original, ...Object.values(fingerprints.others)];
+  expect(new Set(all).size).toBe(all.length);
+});
+
+it.each(Object.entries(fingerprints.same))('another %s is the same request', (_part, changed) => {
+  expect(changed).toBe(fingerprints.original);
+});
