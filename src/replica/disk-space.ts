@@ -1,4 +1,7 @@
-/** Whether the disk is nearly full: then growth is refused, and deletes and session ends go on. */
+/**
+ * Whether the disk is nearly full: then growth is refused, and deletes and session ends go on. A node that cannot open
+ * the next file of its log for want of descriptors says so instead: its disk has room, and a delete needs that file too.
+ */
 import { CoordinationError } from '../protocol/errors.ts';
 import type { Storage } from '../storage/index.ts';
 import type { Core } from './core.ts';
@@ -6,6 +9,7 @@ import type { Core } from './core.ts';
 export class DiskSpace {
   readonly #storage: Storage;
   readonly #core: Core;
+  #isOutOfFiles = false;
 
   constructor(storage: Storage, core: Core) {
     this.#storage = storage;
@@ -33,6 +37,7 @@ export class DiskSpace {
 
   /** Looks at the disk. */
   async check(): Promise<void> {
+    this.#tellOfFiles();
     const full = await this.#storage.nearlyFull();
     if (full !== this.nearlyFull) {
       const freeBytes = await this.#storage.freeBytes();
@@ -45,5 +50,18 @@ export class DiskSpace {
       );
     }
     this.#core.diskNearlyFull = full;
+  }
+
+  #tellOfFiles(): void {
+    const { outOfFiles } = this.#storage;
+    if ((outOfFiles !== undefined) === this.#isOutOfFiles) return;
+    this.#isOutOfFiles = outOfFiles !== undefined;
+    const problem = 'the next file of the log cannot be opened, and the node ends when it needs it';
+    this.#core.log.warn(
+      {},
+      outOfFiles === undefined
+        ? 'the next file of the log has been made'
+        : `${problem}; ${outOfFiles}`,
+    );
   }
 }

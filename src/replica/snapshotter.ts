@@ -1,7 +1,7 @@
 /** Decides when a snapshot is taken and takes one at a time. */
 import { CoordinationError } from '../protocol/errors.ts';
 import type { SnapshotInfo } from '../protocol/coordination.ts';
-import { isOutOfRoom } from '../storage/errors.ts';
+import { isOutOfRoom, outOfFilesText } from '../storage/errors.ts';
 import type { Storage } from '../storage/index.ts';
 import type { Core } from './core.ts';
 import { StateSnapshot } from './snapshots.ts';
@@ -73,13 +73,21 @@ export class Snapshotter {
       log.info({ ...info, ms: Math.round(counters.snapshotMs) }, 'snapshot taken');
       return info;
     } catch (error) {
-      if (!isOutOfRoom(error)) throw error;
-      const problem = `the disk of node ${this.#core.settings.self} has no room for a snapshot`;
+      const problem = this.#problemOf(error);
+      if (problem === undefined) throw error;
       throw new CoordinationError('QUOTAEXCEEDED', `${problem}; the log is kept`);
     } finally {
       // Also after success: of a zxid that it has a snapshot of already, the storage reads nothing.
       snapshot.abort();
     }
+  }
+
+  /** What this node lacks for a snapshot; undefined where that is not why it has failed. */
+  #problemOf(error: unknown): string | undefined {
+    const node = `node ${this.#core.settings.self}`;
+    if (isOutOfRoom(error)) return `the disk of ${node} has no room for a snapshot`;
+    const files = outOfFilesText(error);
+    return files === undefined ? undefined : `${node} cannot open a file for a snapshot: ${files}`;
   }
 
   /** One slice, then everybody else's turn. */

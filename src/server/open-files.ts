@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import type { Limits } from '../protocol/limits.ts';
+import { moreFiles } from '../storage/errors.ts';
 import { StartError } from './start-error.ts';
 
 /** The soft limit of open files (RLIMIT_NOFILE), which Node raises to the hard one at its start; undefined = none. */
@@ -52,11 +53,10 @@ export function withinFiles(limits: Limits, filesMax: number | undefined): Conne
   const { connectionsMax, connectionsPerClientMax, filesReserved } = limits;
   if (filesMax === undefined || filesMax - filesReserved >= connectionsMax) return { limits };
   const connections = filesMax - filesReserved;
-  const raise = 'raise the limit of open files (ulimit -n; LimitNOFILE in systemd)';
   if (connections < 1) {
     throw new StartError(
       `The process may open ${filesMax} files, of which ${filesReserved} are kept for the disk and the ` +
-        `other members (--limit filesReserved): none is left for clients. To go on, ${raise}.`,
+        `other members (--limit filesReserved): none is left for clients. To go on, ${moreFiles}.`,
     );
   }
   const perClient = Math.min(connectionsPerClientMax, Math.ceil(connections * CLIENT_SHARE));
@@ -68,6 +68,6 @@ export function withinFiles(limits: Limits, filesMax: number | undefined): Conne
   if (connections >= connectionsMax * NOTICEABLE) return { limits: bounded };
   const warning =
     `the process may open ${filesMax} files: clients get ${connections} connections, one client ` +
-    `${perClient}; for ${connectionsMax} connections ${raise} to ${connectionsMax + filesReserved}`;
+    `${perClient}; for ${connectionsMax} connections ${moreFiles} to ${connectionsMax + filesReserved}`;
   return { limits: bounded, warning };
 }

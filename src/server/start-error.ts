@@ -4,6 +4,7 @@ import {
   DirectoryInUseError,
   InconsistentDirectoryError,
   isOutOfRoom,
+  outOfFilesText,
 } from '../storage/errors.ts';
 
 /** The operator can do something about it; everything else is a fault of the program. */
@@ -72,7 +73,7 @@ export function dataDirectoryError(error: unknown, dataDir: string, disk?: DiskF
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string')
     return error;
   const path = 'path' in error && typeof error.path === 'string' ? error.path : dataDir;
-  const problem = problems[error.code]?.(path, disk) ?? error.message;
+  const problem = problems[error.code]?.(path, disk) ?? outOfFilesText(error) ?? error.message;
   return new StartError(
     `the data directory ${dataDir} cannot be used (${error.code}): ${problem}`,
     error,
@@ -86,9 +87,12 @@ export function dataDirectoryError(error: unknown, dataDir: string, disk?: DiskF
 export function diskFailure(error: Error, dataDir: string): Error {
   const code = systemCode(error);
   if (code === undefined) return error;
+  const files = outOfFilesText(error);
   const todo = isOutOfRoom(error)
     ? 'its disk is full: make room there, and start the node again'
-    : 'look after its disk before the node is started again';
+    : files === undefined
+      ? 'look after its disk before the node is started again'
+      : `${files}, and start the node again`;
   return new Error(
     `the data directory ${dataDir} cannot be written to (${error.message}); ${todo}. ` +
       'Nothing has been acknowledged that is not on the disk',

@@ -65,3 +65,16 @@ export function isOutOfRoom(error: unknown): boolean {
   const { code } = errorOf(error) as NodeJS.ErrnoException;
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
+
+/** What gives a process more descriptors. */
+export const moreFiles = 'raise the limit of open files (ulimit -n; LimitNOFILE in systemd)';
+
+const filesTexts: Readonly<Record<string, string>> = {
+  EMFILE: `this process may open no more files: ${moreFiles}, or keep more of them from clients (--limit filesReserved)`,
+  ENFILE: 'this machine may open no more files: raise fs.file-max, or end what holds so many',
+};
+
+/** Why no file can be opened, and what to do; undefined for any other error. The disk itself is well. */
+export function outOfFilesText(error: unknown): string | undefined {
+  return filesTexts[(errorOf(error) as NodeJS.ErrnoException).code ?? ''];
+}

@@ -30,8 +30,14 @@ export type LogJob =
   | { readonly type: 'close'; readonly fd: number };
 
 /** Of the job that has been given. */
-type LogAnswer =
-  { readonly value: number } | { readonly code: string | undefined; readonly message: string };
+type LogAnswer = { readonly value: number } | Failure;
+
+/** What is kept of an error of the file system. */
+interface Failure {
+  readonly code: string | undefined;
+  readonly syscall: string | undefined;
+  readonly message: string;
+}
 
 /** An append with its hint that is longer goes as a message. */
 const SLOT_BYTES = 256 * 1024;
@@ -110,8 +116,8 @@ function program(
       if (hintFailure !== undefined) throw hintFailure;
       port.postMessage({ value: perform(job) });
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      port.postMessage({ code, message });
+      const { code, syscall, message } = error as NodeJS.ErrnoException;
+      port.postMessage({ code, syscall, message });
       return;
     }
     if (job.type !== 'append' || job.hint === undefined) return;
@@ -135,14 +141,16 @@ const source = `
   (${program.toString()})(require('node:fs'), threads, threads.parentPort);
 `;
 
-/** The file system's error code is kept. */
+/** The file system's error code is kept, and its call, by which an error of the system is known. */
 class LogWriteError extends Error {
   readonly code: string | undefined;
+  readonly syscall: string | undefined;
 
-  constructor(answer: { code: string | undefined; message: string }) {
-    super(answer.message);
+  constructor({ code, syscall, message }: Failure) {
+    super(message);
     this.name = 'LogWriteError';
-    this.code = answer.code;
+    this.code = code;
+    this.syscall = syscall;
   }
 }
 

@@ -60,6 +60,11 @@ export class SpareSegment {
     return this.#failure !== undefined;
   }
 
+  /** Why; undefined when it could. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
   /** Removes what is not in use. */
   async discard(): Promise<void> {
     const ready = this.#ready;

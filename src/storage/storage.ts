@@ -20,7 +20,7 @@ import {
   type LogPosition,
   type LogRecord,
 } from '../zab/types.ts';
-import { errorOf } from './errors.ts';
+import { errorOf, isOutOfRoom, outOfFilesText } from './errors.ts';
 import { install } from './install.ts';
 import { LogCursor } from './log-cursor.ts';
 import type { LogEnd } from './log-format.ts';
@@ -326,7 +326,13 @@ export class Storage {
   }
 
   async nearlyFull(): Promise<boolean> {
-    return this.#spare.hasFailed || (await this.freeBytes()) < this.reserveBytes;
+    const isRefused = this.#spare.hasFailed && this.outOfFiles === undefined;
+    return isRefused || (await this.freeBytes()) < this.reserveBytes;
+  }
+
+  /** Why no file can be opened for the next segment, and what to do; undefined where that is not so. */
+  get outOfFiles(): string | undefined {
+    return this.#spare.hasFailed ? outOfFilesText(this.#spare.failure) : undefined;
   }
 
   /** A segment that could not be prepared is tried once more where there is room; to be called every few seconds. */
@@ -378,7 +384,7 @@ export class Storage {
     try {
       await this.#note({ newestSegment: firstZxid });
     } catch (error) {
-      if (!this.#isIdentified || !isFull(error)) throw error;
+      if (!this.#isIdentified || !isOutOfRoom(error)) throw error;
       const { newestSegment: _unnoted, ...identity } = this.#identity;
       this.#identity = { ...identity, ...(before !== undefined && { newestSegment: before }) };
     }
@@ -452,8 +458,4 @@ export class Storage {
       throw error;
     }
   }
-}
-
-function isFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOSPC';
 }

@@ -52,7 +52,7 @@ export class ManualReplica {
           return () => world.timers.delete(task);
         },
       },
-      log: { info: () => undefined, warn: () => undefined },
+      log: { info: () => undefined, warn: (_fields, text) => world.warnings.push(text) },
       randomBytes: (count) => new Uint8Array(count).map(() => world.count() & 255),
       onFatal: (error) => {
         world.fatal = error;
@@ -85,6 +85,11 @@ export class ManualReplica {
     await this.settle();
   }
 
+  /** What it has warned of. */
+  get warnings(): readonly string[] {
+    return this.#world.warnings;
+  }
+
   get fatal(): Error | undefined {
     return this.#world.fatal;
   }
@@ -99,6 +104,7 @@ class World {
   nowMs = 1000;
   readonly deferred: (() => void)[] = [];
   readonly timers = new Set<() => void>();
+  readonly warnings: string[] = [];
   fatal: Error | undefined;
   #counter = 0;
 

@@ -30,6 +30,14 @@ describe('the error of a data directory', () => {
     );
   });
 
+  it.each([
+    ['EMFILE', 'this process may open no more files: raise the limit of open files (ulimit -n;'],
+    ['ENFILE', 'this machine may open no more files: raise fs.file-max'],
+  ])('says which limit of open files is met (%s)', (code, problem) => {
+    const explained = storageStartError(systemError(code), './data/1') as StartError;
+    expect(explained.message).toContain(`./data/1 cannot be used (${code}): ${problem}`);
+  });
+
   it.each(['ENOSPC', 'EDQUOT'])('says what is missing on a full disk (%s)', (code) => {
     const explained = storageStartError(systemError(code), './data/1', {
       freeBytes: 12_700_000,
@@ -64,6 +72,16 @@ describe('the error that ends a node that has served', () => {
         'Nothing has been acknowledged that is not on the disk',
     );
     expect(diskFailure(systemError('EIO'), './data/1').message).toContain('look after its disk');
+  });
+
+  it('names the limit of open files where that is what it has met', () => {
+    expect(diskFailure(systemError('EMFILE'), './data/1').message).toBe(
+      'the data directory ./data/1 cannot be written to (EMFILE: it failed); this process may open ' +
+        'no more files: raise the limit of open files (ulimit -n; LimitNOFILE in systemd), or keep ' +
+        'more of them from clients (--limit filesReserved), and start the node again. ' +
+        'Nothing has been acknowledged that is not on the disk',
+    );
+    expect(diskFailure(systemError('ENFILE'), './data/1').message).toContain('raise fs.file-max');
   });
 
   it('stays what it is otherwise', () => {

@@ -45,14 +45,14 @@ test('appends of all sizes, asked for at once, come into the file in order, each
   expect(Buffer.compare(await readFile(to), expected)).toBe(0);
 });
 
-test('an error has its code, and the jobs behind it are done', async () => {
+test('an error has its code and its call, and the jobs behind it are done', async () => {
   const missing = worker.run({ type: 'open', path: join(folder, 'missing') });
   const there = worker.run({ type: 'open', path });
-  await expect(missing).rejects.toMatchObject({ code: 'ENOENT' });
+  await expect(missing).rejects.toMatchObject({ code: 'ENOENT', syscall: 'open' });
   const fd = await there;
   await worker.run({ type: 'close', fd });
   const closed = { type: 'append', fd, offset: 0, bytes: filled(10, 1), hint: undefined } as const;
-  await expect(worker.run(closed)).rejects.toMatchObject({ code: 'EBADF' });
+  await expect(worker.run(closed)).rejects.toMatchObject({ code: 'EBADF', syscall: 'write' });
 });
 
 test('what waits when the thread ends, and what comes afterwards, fails', async () => {
