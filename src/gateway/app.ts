@@ -19,6 +19,7 @@ import {
   checkRequestLine,
   fallbackAnswer,
   maxHeaderBytes,
+  requestArrivalMs,
 } from './rest/fallback.ts';
 import { registerRest } from './rest/index.ts';
 import { answerFailure } from './rest/runner.ts';
@@ -83,9 +84,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await options.extraRoutes?.(app, { router, webSocket, connections, shares, uploads, unread });
   return app;
 }
-
-/** How long a request may take to arrive, headers and body; it is answered 408 then. */
-const requestArrivalMs = 120_000;
 
 /** In a scope of its own, so that the hooks of its plugin do not run for every request. */
 async function registerWebSocketApart(

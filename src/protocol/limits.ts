@@ -273,11 +273,6 @@ export const derivedLimits: Readonly<Partial<Record<keyof Limits, DerivedLimit>>
   },
 };
 
-/** How a refusal names a limit: its number, and the name that `--limit NAME=VALUE` takes. */
-export function limitText<N extends keyof Limits>(limits: Pick<Limits, N>, name: N): string {
-  return `the limit of ${String(limits[name])} (limit ${name})`;
-}
-
 /** The greatest number a sequential name may carry; beyond it a create is refused, never wrapped. */
 export const sequenceMax = 2_147_483_647;
 

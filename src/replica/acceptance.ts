@@ -4,7 +4,7 @@
  * remembered answer as strong as a success.
  */
 import { CoordinationError } from '../protocol/errors.ts';
-import { limitText } from '../protocol/limits.ts';
+import { limitText, namedLimit } from '../protocol/limit-texts.ts';
 import type { SessionId } from '../protocol/model.ts';
 import type { Operation, WriteOperation } from '../protocol/operations.ts';
 import type { Core } from './core.ts';
@@ -137,9 +137,9 @@ export class Acceptance implements Authority {
 
   get #fullText(): string {
     const { limits } = this.#core.settings;
-    const count = limitText(limits, 'outstandingTransactionsMax');
+    const count = namedLimit(limits, 'outstandingTransactionsMax');
     const bytes = limitText(limits, 'outstandingBytesMax');
-    return `writes that are not committed yet reach ${count} or, in bytes, ${bytes}`;
+    return `writes that are not committed yet reach the limit of ${count} or, in bytes, ${bytes}`;
   }
 
   /** A refusal that the state gave rise to waits until what it was judged against is certain. */

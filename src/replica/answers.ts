@@ -121,11 +121,12 @@ export class Answers {
 
   /** @throws CoordinationError EVENTSGONE when the ring no longer reaches back */
   #watch(operation: WatchOperation, reader: Reader): Result {
-    const { ring, state } = this.#core;
+    const { ring, state, zxid: currentZxid } = this.#core;
     const carries = reader.stream?.carries ?? 0;
     if (carries !== 0 && !state.sessions.has(carries)) throw sessionGone(carries);
     if (operation.from !== undefined && !ring.canResumeFrom(operation.from)) {
-      throw eventsGone(operation.from, ring.oldestResumeZxid, this.#core.zxid);
+      const oldestZxid = ring.oldestResumeZxid;
+      throw eventsGone(operation.from, { oldestZxid, currentZxid });
     }
     return this.#reads.watch(operation, reader);
   }

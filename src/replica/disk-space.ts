@@ -25,8 +25,10 @@ export class DiskSpace {
     if (!this.nearlyFull) return;
     const { self } = this.#core.settings;
     // The client may be connected to another node than the one whose disk it is.
-    const problem = `the disk of node ${self} is nearly full`;
-    throw new CoordinationError('QUOTAEXCEEDED', `${problem}; deletes are still taken`);
+    const kept = `${this.#storage.reserveBytes} bytes of it must be free for deletes and snapshots`;
+    const problem = `the disk of node ${self} is nearly full: ${kept}`;
+    const detail = `${problem}; make room on that disk, deletes are still taken`;
+    throw new CoordinationError('QUOTAEXCEEDED', detail);
   }
 
   /** To be called every few seconds: others write to the disk too, and what has failed there may do now. */

@@ -6,7 +6,7 @@
  */
 import { assert, unreachable } from '../protocol/assert.ts';
 import { CoordinationError } from '../protocol/errors.ts';
-import { limitText } from '../protocol/limits.ts';
+import { limitText } from '../protocol/limit-texts.ts';
 import type { ErrorBody } from '../protocol/errors.ts';
 import { Fifo } from '../protocol/fifo.ts';
 import type { SessionId, Zxid } from '../protocol/model.ts';

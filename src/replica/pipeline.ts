@@ -17,7 +17,7 @@
 import { assert } from '../protocol/assert.ts';
 import type { RequestMessage } from '../protocol/coordination.ts';
 import { CoordinationError } from '../protocol/errors.ts';
-import { limitText } from '../protocol/limits.ts';
+import { limitText } from '../protocol/limit-texts.ts';
 import type { ErrorBody } from '../protocol/errors.ts';
 import { Fifo } from '../protocol/fifo.ts';
 import type { Zxid } from '../protocol/model.ts';
@@ -48,6 +48,7 @@ import {
   behindError,
   behindUncertain,
   overdueError,
+  unreadAnswers,
 } from './requests.ts';
 import { sessionGone } from './reads.ts';
 import { Pending, streamOf } from './stream.ts';
@@ -93,8 +94,7 @@ export class Pipeline {
     this.#authority = parts.acceptance;
     this.#answers = new Answers({
       ...parts,
-      onUnread: (stream) =>
-        this.endStream(stream, throttled('the client does not read its answers')),
+      onUnread: (stream) => this.endStream(stream, unreadAnswers(parts.core.settings.limits)),
     });
   }
 
@@ -180,7 +180,9 @@ export class Pipeline {
     for (const { zxid, pending } of this.#waiters.takeOverdue(nowMs)) {
       this.fail(pending, behindError(this.#core.zxid, zxid));
     }
-    for (const pending of overdue) this.fail(pending, overdueError(pending));
+    for (const pending of overdue) {
+      this.fail(pending, overdueError(pending, this.#core.settings.limits));
+    }
   }
 
   /** The client of a request that stands alone is gone: nobody waits for a zxid any more. */

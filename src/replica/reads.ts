@@ -1,7 +1,7 @@
 /** Reads: answered from the local tree at one zxid, with the watch that some of them leave. */
 import { CoordinationError } from '../protocol/errors.ts';
 import { unreachable } from '../protocol/assert.ts';
-import { limitText } from '../protocol/limits.ts';
+import { limitText } from '../protocol/limit-texts.ts';
 import type { Identity, SessionId, Stat, ZnodePath } from '../protocol/model.ts';
 import type {
   ChildrenOperation,

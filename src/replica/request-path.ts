@@ -7,6 +7,8 @@ import { unreachable } from '../protocol/assert.ts';
 import type { CoordinatorMessage, OpenMessage, RequestMessage } from '../protocol/coordination.ts';
 import { noStream } from '../protocol/coordination.ts';
 import { assert } from '../protocol/assert.ts';
+import { limitText } from '../protocol/limit-texts.ts';
+import type { Limits } from '../protocol/limits.ts';
 import type { Zxid } from '../protocol/model.ts';
 import type { ErrorBody } from '../protocol/errors.ts';
 import { ExpiryQueue } from '../sessions/index.ts';
@@ -29,7 +31,7 @@ import { isLeaderMessage } from './peer-messages.ts';
 import type { MemberView, PeerFrame, StateMark } from './peer-messages.ts';
 import { Pipeline } from './pipeline.ts';
 import { Reads } from './reads.ts';
-import { lostError } from './requests.ts';
+import { lateAcks, lostError, streamEnded, throttled } from './requests.ts';
 import { StateMarks } from './state-marks.ts';
 import { Stream } from './stream.ts';
 import { Suspension } from './suspension.ts';
@@ -352,7 +354,11 @@ export class RequestPath {
       },
       acked: (pending, outcome) => {
         if (outcome === 'confirmed') this.#pipeline.acked(pending);
-        else this.#pipeline.fail(pending, outcome === 'timeout' ? lateAcks : unreachableAcks);
+        else
+          this.#pipeline.fail(
+            pending,
+            outcome === 'timeout' ? lateAcks(this.#core.settings.limits) : unreachableAcks,
+          );
       },
       failed: (pending, error) => {
         this.#pipeline.fail(pending, error);
@@ -466,7 +472,7 @@ export class RequestPath {
       this.#pipeline.accept(message, undefined);
       return;
     }
-    const { streams, outbox, zxid } = this.#core;
+    const { streams, outbox, zxid, settings } = this.#core;
     const stream = streams.get(message.stream);
     if (stream !== undefined) {
       if (message.unprompted !== true) this.#attachments.touch(stream);
@@ -474,8 +480,8 @@ export class RequestPath {
       return;
     }
     const { id } = message;
-    const detail = 'the connection has ended or there are too many';
-    const error = { code: 'THROTTLEDOP', detail } as const;
+    const isFull = streams.size >= settings.limits.streamsMax;
+    const error = isFull ? tooManyStreams(settings.limits) : streamEnded;
     outbox.push({ type: 'error', stream: message.stream, id, zxid, error, ends: true });
   }
 }
@@ -485,12 +491,11 @@ function fraction(bytes: Uint8Array): number {
   return bytes.reduce((sum, byte) => sum * 256 + byte, 0) / 2 ** (8 * bytes.length);
 }
 
+function tooManyStreams(limits: Limits): ErrorBody {
+  return throttled(`open streams of this node reach ${limitText(limits, 'streamsMax')}`);
+}
+
 const unreachableAcks: ErrorBody = {
   code: 'ACKSTIMEOUT',
   detail: 'committed, but fewer voters are alive than acks asks for',
-};
-
-const lateAcks: ErrorBody = {
-  code: 'ACKSTIMEOUT',
-  detail: 'committed, but not confirmed by as many voters in time',
 };

@@ -2,6 +2,8 @@
 import type { RequestMessage } from '../protocol/coordination.ts';
 import { CoordinationError } from '../protocol/errors.ts';
 import type { ErrorBody, ErrorCode } from '../protocol/errors.ts';
+import { limitText } from '../protocol/limit-texts.ts';
+import type { Limits } from '../protocol/limits.ts';
 import type { SessionId, Zxid } from '../protocol/model.ts';
 import type {
   Operation,
@@ -184,22 +186,40 @@ export function throttled(detail: string): ErrorBody {
   return { code: 'THROTTLEDOP', detail };
 }
 
+export function unreadAnswers(limits: Limits): ErrorBody {
+  const allowed = limitText(limits, 'unreadAnswerBytesMax');
+  return throttled(`unread answers of one connection exceed, in bytes, ${allowed}`);
+}
+
 /** The outcome of a request behind an uncertain one. */
 export function behindUncertain(pending: Pending): ErrorBody {
   return pending.proposed
     ? { code: 'OPERATIONTIMEOUT', detail: 'the stream ended before the outcome was known' }
-    : { code: 'CONNECTIONLOSS', detail: 'the stream ended before the request was taken' };
+    : streamEnded;
 }
 
-export function overdueError(pending: Pending): ErrorBody {
-  if (pending.awaitsAcks && pending.applied) {
-    return {
-      code: 'ACKSTIMEOUT',
-      detail: 'committed, but not confirmed by as many voters in time',
-    };
+export const streamEnded: ErrorBody = {
+  code: 'CONNECTIONLOSS',
+  detail: 'the stream ended before the request was taken',
+};
+
+export function overdueError(pending: Pending, limits: Limits): ErrorBody {
+  if (pending.awaitsAcks && pending.applied) return lateAcks(limits);
+  if (pending.proposed) {
+    const instead = 'look whether it was applied, or repeat it with its Idempotency-Key';
+    const detail = `no commit within ${limitText(limits, 'requestTimeoutMs', instead)}`;
+    return { code: 'OPERATIONTIMEOUT', detail };
   }
-  if (pending.proposed) return { code: 'OPERATIONTIMEOUT', detail: 'no commit in time' };
-  return { code: 'CONNECTIONLOSS', detail: 'no quorum confirmed in time', retryAfterMs: 1000 };
+  const detail = `no quorum has confirmed it within ${limitText(limits, 'requestTimeoutMs')}`;
+  return { code: 'CONNECTIONLOSS', detail, retryAfterMs: 1000 };
+}
+
+/** Applied, and that stands; only the confirmation that was asked for is missing. */
+export function lateAcks(limits: Limits): ErrorBody {
+  const instead = 'it is applied all the same';
+  const within = limitText(limits, 'requestTimeoutMs', instead);
+  const detail = `committed, but not confirmed by as many voters as acks asks for within ${within}`;
+  return { code: 'ACKSTIMEOUT', detail };
 }
 
 /** False for reads, which are executed when their turn comes, and for what a session's record leaves to do. */
@@ -212,11 +232,15 @@ export function noWatcher({ path, mode }: UnwatchOperation): CoordinationError {
   return new CoordinationError('NOWATCHER', `there is ${which} on ${path}`, { path });
 }
 
-/** @param oldest the smallest zxid after which events are still kept */
-export function eventsGone(from: Zxid, oldest: Zxid, currentZxid: Zxid): CoordinationError {
+/** `oldestZxid` is the smallest zxid after which events are still kept. */
+export function eventsGone(
+  from: Zxid,
+  { oldestZxid, currentZxid }: { readonly oldestZxid: Zxid; readonly currentZxid: Zxid },
+): CoordinationError {
   return new CoordinationError(
     'EVENTSGONE',
-    `from: events after ${String(from)} are no longer kept, only those after ${String(oldest)}`,
-    { oldestZxid: oldest, currentZxid },
+    `from: events after ${String(from)} are no longer kept, only those after ${String(oldestZxid)} ` +
+      '(limits ringTransactionsMax, ringBytesMax); read the state anew, and watch from there',
+    { oldestZxid, currentZxid },
   );
 }

@@ -1,11 +1,13 @@
 /** What a client may give as an ACL (`PrepRequestProcessor.fixupACL`). */
 import { CoordinationError } from '../protocol/errors.ts';
+import { limitText } from '../protocol/limit-texts.ts';
+import type { Limits } from '../protocol/limits.ts';
 import { Perms, type Acl, type AclEntry, type Identity } from '../protocol/model.ts';
 import { isIpRange } from './ip.ts';
 
 export interface AclRules {
   readonly identities: readonly Identity[];
-  readonly entriesMax: number;
+  readonly limits: Pick<Limits, 'aclEntriesMax'>;
 }
 
 /**
@@ -14,7 +16,7 @@ export interface AclRules {
  */
 export function fixAcl(acl: Acl, rules: AclRules): Acl {
   if (acl.length === 0) throw invalid('it must not be empty');
-  if (acl.length > rules.entriesMax) throw tooMany(rules.entriesMax);
+  if (acl.length > rules.limits.aclEntriesMax) throw tooMany(acl, rules);
   const fixed: AclEntry[] = [];
   const seen = new Set<string>();
   for (const [index, entry] of acl.entries()) {
@@ -25,7 +27,7 @@ export function fixAcl(acl: Acl, rules: AclRules): Acl {
       fixed.push(expanded);
     }
   }
-  if (fixed.length > rules.entriesMax) throw tooMany(rules.entriesMax);
+  if (fixed.length > rules.limits.aclEntriesMax) throw tooMany(fixed, rules);
   return fixed;
 }
 
@@ -79,8 +81,8 @@ function idProblem(scheme: string, id: string): string | undefined {
   }
 }
 
-function tooMany(entriesMax: number): CoordinationError {
-  return invalid(`it has more than ${String(entriesMax)} entries (limit aclEntriesMax)`);
+function tooMany({ length }: Acl, { limits }: AclRules): CoordinationError {
+  return invalid(`${String(length)} entries exceed ${limitText(limits, 'aclEntriesMax')}`);
 }
 
 function invalid(problem: string): CoordinationError {

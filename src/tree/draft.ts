@@ -3,6 +3,7 @@
  * when anything is refused, so that a refusal leaves no trace: no sequence number, no ACL, nothing.
  */
 import { CoordinationError } from '../protocol/errors.ts';
+import { limitText } from '../protocol/limit-texts.ts';
 import type { Limits } from '../protocol/limits.ts';
 import {
   Perms,
@@ -117,7 +118,7 @@ export class Draft implements Effects {
     }
     throw new CoordinationError(
       'QUOTAEXCEEDED',
-      `session ${this.session} has as many ephemeral znodes as one may have, ${sessionEphemeralsMax} (limit sessionEphemeralsMax)`,
+      `the ephemeral znodes of session ${this.session} reach ${limitText(this.limits, 'sessionEphemeralsMax')}`,
     );
   }
 
@@ -131,7 +132,7 @@ export class Draft implements Effects {
 
   /** The ACL as it will be stored. @throws CoordinationError INVALIDACL */
   fixAcl(acl: Acl): Acl {
-    return fixAcl(acl, { identities: this.identities, entriesMax: this.limits.aclEntriesMax });
+    return fixAcl(acl, { identities: this.identities, limits: this.limits });
   }
 
   /**
@@ -145,7 +146,7 @@ export class Draft implements Effects {
     if (this.outstanding.aclCount + this.newAclsById.size >= this.limits.aclsMax) {
       throw new CoordinationError(
         'QUOTAEXCEEDED',
-        `there are already ${String(this.limits.aclsMax)} distinct ACLs (limit aclsMax)`,
+        `distinct ACLs reach ${limitText(this.limits, 'aclsMax')}`,
       );
     }
     const id = this.outstanding.freeAclId((taken) => this.newAclsById.has(taken));
@@ -187,10 +188,11 @@ export class Draft implements Effects {
   checkSize(): void {
     const { transactionPathsMax, transactionBytesMax } = this.limits;
     if (this.paths > transactionPathsMax) {
-      throw tooLarge('paths', transactionPathsMax, 'transactionPathsMax');
+      throw tooLarge('the paths', limitText(this.limits, 'transactionPathsMax'));
     }
     if (this.bytes > transactionBytesMax) {
-      throw tooLarge('bytes of paths and data', transactionBytesMax, 'transactionBytesMax');
+      const allowed = limitText(this.limits, 'transactionBytesMax');
+      throw tooLarge('the bytes of paths and data', allowed);
     }
   }
 
@@ -215,7 +217,7 @@ export class Draft implements Effects {
     if (this.outstanding.nodeCount + this.nodesAdded <= treeNodesMax) return;
     throw new CoordinationError(
       'QUOTAEXCEEDED',
-      `the tree would have more than ${String(treeNodesMax)} znodes (limit treeNodesMax)`,
+      `the znodes of the tree would exceed ${limitText(this.limits, 'treeNodesMax')}`,
     );
   }
 
@@ -224,7 +226,7 @@ export class Draft implements Effects {
     if (this.outstanding.byteCount + this.bytesAdded <= treeBytesMax) return;
     throw new CoordinationError(
       'QUOTAEXCEEDED',
-      `the tree would have more than ${String(treeBytesMax)} bytes (limit treeBytesMax)`,
+      `the bytes of the tree would exceed ${limitText(this.limits, 'treeBytesMax')}`,
     );
   }
 }
@@ -234,11 +236,8 @@ export function nodeBytes(name: string, dataLength: number): number {
   return nodeOverheadBytes + textBytes(name) + dataLength;
 }
 
-function tooLarge(what: string, limit: number, name: string): CoordinationError {
-  return new CoordinationError(
-    'TOOLARGE',
-    `the transaction has more than ${String(limit)} ${what} (limit ${name})`,
-  );
+function tooLarge(what: string, allowed: string): CoordinationError {
+  return new CoordinationError('TOOLARGE', `${what} of the transaction exceed ${allowed}`);
 }
 
 const permissionNames = [

@@ -1,5 +1,7 @@
 /** Everything that takes znodes away: delete, recursive delete, the end of a session, housekeeping. */
 import { CoordinationError } from '../protocol/errors.ts';
+import { limitText } from '../protocol/limit-texts.ts';
+import type { Limits } from '../protocol/limits.ts';
 import { Perms, type ZnodePath } from '../protocol/model.ts';
 import type { DeleteOperation, ReapOperation } from '../protocol/operations.ts';
 import { childPath, nameOf, parentPath, reservedPaths } from '../protocol/path.ts';
@@ -82,21 +84,21 @@ function descendants(draft: Draft, top: Znode): ZnodePath[] {
     const children = tree.children(parent.id);
     for (let id = children.next(); id !== noNode; id = children.next()) {
       visited += 1;
-      if (visited > visitedMax) throw tooMany(top.path, transactionPathsMax);
+      if (visited > visitedMax) throw tooMany(top.path, draft.limits);
       const path = childPath(parent.path, tree.name(id));
       if (!touched.has(path)) paths.push(path);
       if (tree.numChildren(id) > 0) pending.push({ id, path });
     }
   }
-  if (paths.length >= transactionPathsMax) throw tooMany(top.path, transactionPathsMax);
+  if (paths.length >= transactionPathsMax) throw tooMany(top.path, draft.limits);
   return paths;
 }
 
-function tooMany(path: ZnodePath, limit: number): CoordinationError {
+function tooMany(path: ZnodePath, limits: Pick<Limits, 'transactionPathsMax'>): CoordinationError {
+  const instead = 'delete the subtrees below it one by one first';
   return new CoordinationError(
     'TOOLARGE',
-    `${path} and what is below it are more than ${String(limit)} znodes (limit transactionPathsMax), ` +
-      'which is the most that one transaction deletes; delete the subtrees below it one by one first',
+    `the znodes of ${path} and below it exceed ${limitText(limits, 'transactionPathsMax', instead)}`,
     { path },
   );
 }

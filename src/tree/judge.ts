@@ -3,7 +3,9 @@
  * (`PrepRequestProcessor.pRequest2Txn`).
  */
 import { CoordinationError } from '../protocol/errors.ts';
+import { limitText } from '../protocol/limit-texts.ts';
 import { sequenceMax } from '../protocol/limits.ts';
+import type { Limits } from '../protocol/limits.ts';
 import { Perms, type ZnodePath } from '../protocol/model.ts';
 import type {
   CheckOperation,
@@ -324,13 +326,16 @@ function nextSequence(parent: Znode | undefined): number {
 function finalPath(draft: Draft, given: string, sequence: number | undefined): ZnodePath {
   if (sequence === undefined) return given as ZnodePath;
   const path = `${given}${String(sequence).padStart(10, '0')}`;
-  const problem = pathProblem(path) ?? lengthProblem(path, draft.limits.pathLengthMax);
+  const problem = pathProblem(path) ?? lengthProblem(path, draft.limits);
   if (problem !== undefined) throw new CoordinationError('BADARGUMENTS', `path: ${problem}`);
   return path as ZnodePath;
 }
 
 /** What is wrong with the length of a path, or undefined. */
-export function lengthProblem(path: string, pathLengthMax: number): string | undefined {
-  if (path.length <= pathLengthMax) return undefined;
-  return `has ${String(path.length)} characters, more than ${String(pathLengthMax)} (limit pathLengthMax)`;
+export function lengthProblem(
+  path: string,
+  limits: Pick<Limits, 'pathLengthMax'>,
+): string | undefined {
+  if (path.length <= limits.pathLengthMax) return undefined;
+  return `${String(path.length)} characters exceed ${limitText(limits, 'pathLengthMax')}`;
 }

@@ -3,6 +3,7 @@
  * one after another, each against the effects of all before it, applied or not.
  */
 import { CoordinationError, type FailedMultiResult } from '../protocol/errors.ts';
+import { limitText } from '../protocol/limit-texts.ts';
 import { ttlMaxMs, type Limits } from '../protocol/limits.ts';
 import type { Acl, Identity, SessionId, Zxid } from '../protocol/model.ts';
 import type {
@@ -143,7 +144,7 @@ export class Prep {
     if (this.options.sessions.size + this.outstanding.sessionsAdded >= sessionsMax) {
       throw new CoordinationError(
         'QUOTAEXCEEDED',
-        `there are already ${String(sessionsMax)} sessions (limit sessionsMax)`,
+        `sessions reach ${limitText(this.options.limits, 'sessionsMax')}`,
       );
     }
     draft.changes.push({ type: 'createSession', timeoutMs, secretHash });
@@ -190,7 +191,7 @@ export class Prep {
     if (operations.length > multiOperationsMax) {
       throw new CoordinationError(
         'TOOLARGE',
-        `operations: more than ${String(multiOperationsMax)} (limit multiOperationsMax)`,
+        `operations: ${String(operations.length)} operations exceed ${limitText(this.options.limits, 'multiOperationsMax')}`,
       );
     }
     let bytes = 0;
@@ -200,7 +201,7 @@ export class Prep {
     if (bytes > transactionBytesMax) {
       throw new CoordinationError(
         'TOOLARGE',
-        `operations: more than ${String(transactionBytesMax)} bytes (limit transactionBytesMax)`,
+        `operations: ${String(bytes)} bytes of data and paths exceed ${limitText(this.options.limits, 'transactionBytesMax')}`,
       );
     }
     for (const [index, operation] of operations.entries()) {
@@ -222,14 +223,14 @@ export class Prep {
     if (operation.acl !== undefined && operation.inheritAcl === true) {
       throw new CoordinationError('BADARGUMENTS', 'acl and inheritAcl exclude one another');
     }
-    const { pathLengthMax, znodeDataBytesMax } = this.options.limits;
-    const problem = lengthProblem(operation.path, pathLengthMax);
+    const { limits } = this.options;
+    const problem = lengthProblem(operation.path, limits);
     if (problem !== undefined) throw new CoordinationError('BADARGUMENTS', `path: ${problem}`);
     const { data } = operation;
-    if (data === undefined || data.length <= znodeDataBytesMax) return;
+    if (data === undefined || data.length <= limits.znodeDataBytesMax) return;
     throw new CoordinationError(
       'TOOLARGE',
-      `data: ${String(data.length)} bytes, more than ${String(znodeDataBytesMax)} (limit znodeDataBytesMax)`,
+      `data: ${String(data.length)} bytes exceed ${limitText(limits, 'znodeDataBytesMax')}`,
     );
   }
 

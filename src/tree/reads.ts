@@ -4,6 +4,7 @@
  */
 import { unreachable } from '../protocol/assert.ts';
 import { CoordinationError } from '../protocol/errors.ts';
+import { limitText } from '../protocol/limit-texts.ts';
 import type { Limits } from '../protocol/limits.ts';
 import { Perms, type Acl, type ZnodePath } from '../protocol/model.ts';
 import type {
@@ -75,7 +76,7 @@ export function readChildren(
   const { childrenUnpagedMax, answerBytesMax } = reader.limits;
   if (operation.limit === undefined && available > childrenUnpagedMax) {
     throw tooLarge(
-      `${path} has more than ${String(childrenUnpagedMax)} children (limit childrenUnpagedMax); ask for pages with limit`,
+      `the ${String(available)} children of ${path} exceed ${limitText(reader.limits, 'childrenUnpagedMax')}`,
       path,
     );
   }
@@ -90,7 +91,7 @@ export function readChildren(
     if (bytes > answerBytesMax) {
       if (operation.limit !== undefined && children.length > 0) break;
       throw tooLarge(
-        `the answer has more than ${String(answerBytesMax)} bytes (limit answerBytesMax); ask for pages with limit`,
+        `the bytes of the answer exceed ${limitText(reader.limits, 'answerBytesMax')}`,
         path,
       );
     }
@@ -113,7 +114,7 @@ export function readMulti(
   if (operation.operations.length > multiOperationsMax) {
     throw new CoordinationError(
       'TOOLARGE',
-      `operations: more than ${String(multiOperationsMax)} (limit multiOperationsMax)`,
+      `operations: ${String(operation.operations.length)} operations exceed ${limitText(reader.limits, 'multiOperationsMax')}`,
     );
   }
   const results: MultiReadMemberResult[] = [];
@@ -125,7 +126,7 @@ export function readMulti(
     if (bytes > answerBytesMax) {
       throw new CoordinationError(
         'TOOLARGE',
-        `the answer has more than ${String(answerBytesMax)} bytes (limit answerBytesMax)`,
+        `the bytes of the answer exceed ${limitText(reader.limits, 'answerBytesMax', 'divide it into several requests')}`,
       );
     }
   }
@@ -140,12 +141,12 @@ export function readable(tree: Tree, path: ZnodePath, reader: Who): NodeId {
 }
 
 /** @throws CoordinationError BADARGUMENTS */
-export function checkPage(limit: number | undefined, { pageEntriesMax }: Limits): void {
+export function checkPage(limit: number | undefined, limits: Limits): void {
   if (limit === undefined) return;
-  if (Number.isInteger(limit) && limit >= 1 && limit <= pageEntriesMax) return;
+  if (Number.isInteger(limit) && limit >= 1 && limit <= limits.pageEntriesMax) return;
   throw new CoordinationError(
     'BADARGUMENTS',
-    `limit: must be a whole number from 1 to ${String(pageEntriesMax)} (limit pageEntriesMax)`,
+    `limit: ${String(limit)} is not a whole number from 1 to ${limitText(limits, 'pageEntriesMax')}`,
   );
 }
 

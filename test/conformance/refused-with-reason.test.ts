@@ -238,7 +238,7 @@ describeThroughEveryDoor(
       const whole = await refusalOf(client.delete(place, { recursive: true }));
       expect(whole.problem).toMatchObject({ status: 413, code: 'TOOLARGE' });
       expect(whole.problem.detail).toMatch(
-        /more than 4 znodes \(limit transactionPathsMax\).*; delete the subtrees below it one by one first$/,
+        /exceed the limit of 4 \(limit transactionPathsMax\); delete the subtrees below it one by one first$/,
       );
       const refused = await refusalOf(client.delete(place));
       expect(refused.problem.detail).toMatch(/ has children; .*recursive.* deletes them too$/);

@@ -3,7 +3,7 @@
  * form. Which schemes and ids exist is judged by the tree, in ZooKeeper's order.
  */
 import { CoordinationError } from '../../protocol/errors.ts';
-import { limitText } from '../../protocol/limits.ts';
+import { limitText } from '../../protocol/limit-texts.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { Perms } from '../../protocol/model.ts';
 import type { Acl, AclEntry } from '../../protocol/model.ts';

@@ -1,7 +1,7 @@
 /** Znode data inside JSON: text where it is text, else base64. */
 import { isUtf8 } from 'node:buffer';
 import { CoordinationError } from '../../protocol/errors.ts';
-import { limitText } from '../../protocol/limits.ts';
+import { limitText } from '../../protocol/limit-texts.ts';
 import type { Limits } from '../../protocol/limits.ts';
 
 export type DataEncoding = 'utf8' | 'base64';

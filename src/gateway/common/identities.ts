@@ -5,6 +5,8 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { CoordinationError } from '../../protocol/errors.ts';
+import { limitText } from '../../protocol/limit-texts.ts';
+import type { Limits } from '../../protocol/limits.ts';
 import type { Identity } from '../../protocol/model.ts';
 
 const authorizationPattern = /^([A-Za-z][A-Za-z0-9_-]*) +(\S+) *$/;
@@ -48,16 +50,16 @@ function addressIdentities(address: string | undefined): readonly Identity[] {
 export function joinIdentities(
   known: readonly Identity[],
   added: readonly Identity[],
-  most: number,
+  limits: Pick<Limits, 'identitiesMax'>,
 ): readonly Identity[] {
   const all = [...known];
   for (const identity of added) {
     const { scheme, id } = identity;
     if (all.some((other) => other.scheme === scheme && other.id === id)) continue;
-    if (all.length >= most) {
+    if (all.length >= limits.identitiesMax) {
       throw new CoordinationError(
         'QUOTAEXCEEDED',
-        `a connection has at most ${most} identities (limit identitiesMax)`,
+        `the identities of one connection reach ${limitText(limits, 'identitiesMax')}`,
       );
     }
     all.push(identity);

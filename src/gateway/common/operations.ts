@@ -1,7 +1,8 @@
 /** Operations out of their JSON form, the same for bodies of REST and messages of a WebSocket. */
 import type { Static } from '@sinclair/typebox';
 import { CoordinationError } from '../../protocol/errors.ts';
-import { limitText, ttlMaxMs } from '../../protocol/limits.ts';
+import { limitText } from '../../protocol/limit-texts.ts';
+import { ttlMaxMs } from '../../protocol/limits.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { NodeKind, ZnodePath } from '../../protocol/model.ts';
 import type {

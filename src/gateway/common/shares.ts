@@ -5,16 +5,20 @@
  */
 import { assert } from '../../protocol/assert.ts';
 import { CoordinationError } from '../../protocol/errors.ts';
+import { limitWithAdvice } from '../../protocol/limit-texts.ts';
+import type { RefusingLimit } from '../../protocol/limit-texts.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { Client } from './clients.ts';
 
 export interface ShareOptions {
   /** What is counted, in the plural: `open streams`. */
   readonly what: string;
-  readonly max: number;
-  readonly maxName: keyof Limits;
-  readonly clientMax: number;
-  readonly clientMaxName: keyof Limits;
+  readonly limits: Limits;
+  /** Of all clients together. */
+  readonly max: RefusingLimit;
+  readonly clientMax: RefusingLimit;
+  /** The part of `max` that some takers leave to the others. */
+  readonly reserve?: keyof Limits;
 }
 
 export class Share {
@@ -48,20 +52,28 @@ export class Share {
 
   /**
    * Takes `amount` for a caller who is all of `clients`; where none is given only the sum is bounded.
+   * @param leavesReserve what is taken must leave the reserve to others
    * @returns the refusal, THROTTLEDOP, where it is too much; nothing is taken then
    */
   take(
     clients: readonly Client[],
     amount = 1,
-    max = this.#options.max,
+    leavesReserve = false,
   ): CoordinationError | undefined {
+    const { limits, max, clientMax } = this.#options;
     for (const client of clients) {
-      if (this.heldBy(client) + amount > this.#options.clientMax) return this.#refuseOne(client);
+      if (this.heldBy(client) + amount > limits[clientMax]) return this.#refuseOne(client);
     }
-    if (this.#total + amount > max) return this.#refuseAll(max);
+    const kept = leavesReserve ? this.#reserved : 0;
+    if (this.#total + amount > limits[max] - kept) return this.#refuseAll(kept);
     this.#total += amount;
     for (const client of clients) this.#held.set(client, this.heldBy(client) + amount);
     return undefined;
+  }
+
+  get #reserved(): number {
+    const { limits, reserve } = this.#options;
+    return reserve === undefined ? 0 : limits[reserve];
   }
 
   /** What has been taken is given back, by the same clients. */
@@ -77,17 +89,20 @@ export class Share {
 
   #refuseOne(client: Client): CoordinationError {
     this.#refused++;
-    const { what, clientMax, clientMaxName } = this.#options;
+    const { what, limits, clientMax } = this.#options;
     // The hash of a password is shown to nobody, not even to its sender.
     const shown = client.startsWith('digest:') ? 'this identity' : client;
-    const detail = `${shown} has ${this.heldBy(client)} ${what}, the limit of one client is ${clientMax} (limit ${clientMaxName})`;
+    const allowed = limitWithAdvice(limits, clientMax);
+    const detail = `${shown} has ${this.heldBy(client)} ${what}, the limit of one client is ${allowed}`;
     return new CoordinationError('THROTTLEDOP', detail);
   }
 
-  #refuseAll(max: number): CoordinationError {
+  #refuseAll(kept: number): CoordinationError {
     this.#refused++;
-    const { what, maxName } = this.#options;
-    const detail = `this node has ${this.#total} ${what}, the limit is ${max} (limit ${maxName})`;
+    const { what, limits, max, reserve = '' } = this.#options;
+    const others = kept === 0 ? '' : ` (${kept} more are kept for small ones, limit ${reserve})`;
+    const allowed = limitWithAdvice(limits, max);
+    const detail = `this node has ${this.#total} ${what}${others}, the limit is ${allowed}`;
     return new CoordinationError('THROTTLEDOP', detail);
   }
 }
@@ -101,14 +116,18 @@ export interface Shares {
 }
 
 export function sharesOf(limits: Limits): Shares {
-  const share = (what: string, maxName: keyof Limits, clientMaxName: keyof Limits): Share => {
-    const [max, clientMax] = [limits[maxName], limits[clientMaxName]];
-    return new Share({ what, max, maxName, clientMax, clientMaxName });
-  };
+  const share = (options: Omit<ShareOptions, 'limits'>): Share => new Share({ limits, ...options });
   return {
-    connections: share('connections', 'connectionsMax', 'connectionsPerClientMax'),
-    streams: share('open streams', 'streamsMax', 'streamsPerClientMax'),
-    uploads: share('bodies under way', 'uploadsMax', 'uploadsPerClientMax'),
-    uploadBytes: share('bytes of bodies under way', 'uploadBytesMax', 'uploadBytesPerClientMax'),
+    connections: share({
+      ...{ what: 'connections', max: 'connectionsMax', clientMax: 'connectionsPerClientMax' },
+    }),
+    streams: share({ what: 'open streams', max: 'streamsMax', clientMax: 'streamsPerClientMax' }),
+    uploads: share({
+      ...{ what: 'bodies under way', max: 'uploadsMax', clientMax: 'uploadsPerClientMax' },
+    }),
+    uploadBytes: share({
+      ...{ what: 'bytes of bodies under way', reserve: 'uploadReserveBytes' },
+      ...{ max: 'uploadBytesMax', clientMax: 'uploadBytesPerClientMax' },
+    }),
   };
 }

@@ -4,6 +4,8 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { CoordinationError } from '../../protocol/errors.ts';
+import { limitText } from '../../protocol/limit-texts.ts';
+import type { RefusingLimit } from '../../protocol/limit-texts.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { Client } from '../common/clients.ts';
 import { JsonFault, parseJsonBytes } from '../common/json-bytes.ts';
@@ -24,6 +26,34 @@ export interface BodyRequest {
   readonly clients: readonly Client[];
 }
 
+/** How large a body may be, and how a refusal says it. */
+export interface BodyLimit {
+  readonly bytesMax: number;
+  readonly text: () => string;
+}
+
+/** Of a body that is what the limit counts. */
+export function rawLimit<N extends RefusingLimit>(
+  limits: Pick<Limits, N>,
+  name: N,
+  instead?: string,
+): BodyLimit {
+  return { bytesMax: limits[name], text: () => limitText(limits, name, instead) };
+}
+
+/** Of a JSON body, which may take `factor` times the bytes of what it carries and `extra` beside. */
+export function jsonLimit<N extends RefusingLimit>(
+  limits: Pick<Limits, N>,
+  name: N,
+  { factor, extra = 0 }: { readonly factor: number; readonly extra?: number },
+): BodyLimit {
+  const bytesMax = limits[name] * factor + extra;
+  return {
+    bytesMax,
+    text: () => `the ${bytesMax} bytes of JSON that go with ${limitText(limits, name)}`,
+  };
+}
+
 /**
  * The whole body.
  * @throws CoordinationError TOOLARGE, THROTTLEDOP, UNSUPPORTEDMEDIATYPE for an encoded body; also by rejection,
@@ -31,7 +61,7 @@ export interface BodyRequest {
  */
 export function readBody(
   { raw: request, context, clients }: BodyRequest,
-  bytesMax: number,
+  bodyLimit: BodyLimit,
 ): Promise<Buffer> | Buffer {
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
@@ -45,16 +75,18 @@ export function readBody(
   }
   const declared = declaredLength(request);
   if (declared === 0) return nothing;
-  if (declared !== undefined && declared > bytesMax) throw tooLarge(String(declared), bytesMax);
-  return collect(request, bytesMax, { uploads: context.uploads, clients, declared });
+  if (declared !== undefined && declared > bodyLimit.bytesMax) {
+    throw tooLarge(String(declared), bodyLimit);
+  }
+  return collect(request, bodyLimit, { uploads: context.uploads, clients, declared });
 }
 
 /**
  * A JSON body, decoded; undefined when there is none, which `null` is not.
  * @throws CoordinationError UNSUPPORTEDMEDIATYPE, TOOLARGE, BADARGUMENTS when it is no JSON, no UTF-8 or too deep
  */
-export async function readJson(request: BodyRequest, bytesMax: number): Promise<unknown> {
-  const bytes = await readBody(request, bytesMax);
+export async function readJson(request: BodyRequest, bodyLimit: BodyLimit): Promise<unknown> {
+  const bytes = await readBody(request, bodyLimit);
   const type = request.raw.headers['content-type'];
   if (bytes.length === 0 && type === undefined) return undefined;
   checkJsonType(type, request.raw);
@@ -77,7 +109,7 @@ interface Collecting {
 
 function collect(
   request: IncomingMessage,
-  bytesMax: number,
+  bodyLimit: BodyLimit,
   { uploads, clients, declared }: Collecting,
 ): Promise<Buffer> {
   const connection = connectionOf(request.socket);
@@ -102,8 +134,8 @@ function collect(
       bytes += chunk.length;
       // What is whole with the first read of its socket is in memory anyway, and leaves it at once.
       const isWhole = bytes === declared && chunks.length === 0;
-      if (bytes > bytesMax) {
-        refuse(tooLarge(`at least ${bytes}`, bytesMax));
+      if (bytes > bodyLimit.bytesMax) {
+        refuse(tooLarge(`at least ${bytes}`, bodyLimit));
         return;
       }
       const refusal = isWhole ? undefined : uploads.grow(upload, chunk.length);
@@ -181,8 +213,8 @@ function checkCharset(type: string): void {
   throw new CoordinationError('UNSUPPORTEDMEDIATYPE', detail);
 }
 
-function tooLarge(bytes: string, bytesMax: number): CoordinationError {
-  const detail = `a body of ${bytes} bytes exceeds the limit of ${bytesMax} bytes`;
+function tooLarge(bytes: string, { text }: BodyLimit): CoordinationError {
+  const detail = `a body of ${bytes} bytes exceeds ${text()}`;
   return new CoordinationError('TOOLARGE', detail);
 }
 

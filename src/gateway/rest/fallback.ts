@@ -201,7 +201,9 @@ function malformed(error: NodeJS.ErrnoException): Malformed {
       return {
         status: 431,
         code: 'HEADERSTOOLARGE',
-        detail: `the request line and headers exceed ${maxHeaderBytes} bytes, which no setting changes`,
+        detail:
+          `the request line and headers exceed ${maxHeaderBytes} bytes, which no setting changes; ` +
+          'shorten the path, the query or the headers',
       };
     case 'NO_TUNNEL':
       return {
@@ -213,12 +215,17 @@ function malformed(error: NodeJS.ErrnoException): Malformed {
       return {
         status: 408,
         code: 'MARSHALLINGERROR',
-        detail: 'the request did not arrive in time',
+        detail:
+          `the request did not arrive within ${requestArrivalMs} ms, which no setting changes; ` +
+          'send it without a pause',
       };
     default:
       return { status: 400, code: 'MARSHALLINGERROR', detail: 'this is no readable HTTP request' };
   }
 }
+
+/** How long a request may take to arrive, headers and body; it is answered 408 then. */
+export const requestArrivalMs = 120_000;
 
 /** A path of the longest kind, percent-encoded, and an ACL fit in. */
 export const maxHeaderBytes = 64 * 1024;

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { CoordinationError } from '../../protocol/errors.ts';
+import { limitText } from '../../protocol/limit-texts.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { QuerySpec } from '../../protocol/rest/query.ts';
 import type { Idempotency } from '../coordinator.ts';
@@ -46,13 +47,15 @@ function isRepeated({ rawHeaders }: IncomingMessage, name: string): boolean {
 }
 
 /** A structured string as the draft standard has it, or the same without its quotes. */
-function readKey(header: string, { idempotencyKeyLengthMax: lengthMax }: Limits): string {
+function readKey(header: string, limits: Limits): string {
   const [, quoted] = /^"([\x20\x21\x23-\x5b\x5d-\x7e]*)"$/.exec(header) ?? [];
   const key = quoted ?? header;
-  if (key.length === 0 || key.length > lengthMax) {
+  if (key.length === 0 || key.length > limits.idempotencyKeyLengthMax) {
+    const allowed = limitText(limits, 'idempotencyKeyLengthMax');
     const detail =
-      `Idempotency-Key: a length of ${key.length} is not between 1 and ${lengthMax} ` +
-      '(limit idempotencyKeyLengthMax)';
+      key === ''
+        ? 'Idempotency-Key: is empty, give it a text of your own for each write'
+        : `Idempotency-Key: ${key.length} characters exceed ${allowed}`;
     throw new CoordinationError('BADARGUMENTS', detail);
   }
   return key;

@@ -19,7 +19,11 @@ import type { RestRequest } from './request.ts';
 type SessionRouteId =
   'createSession' | 'getSession' | 'deleteSession' | 'heartbeatSession' | 'getEphemerals';
 
-const bodyBytesMax = 64 * 1024;
+/** Room for one number and its name. */
+const bodyLimit = {
+  bytesMax: 64 * 1024,
+  text: () => '65536 bytes, which no setting changes; send {"timeoutMs": NUMBER}',
+};
 
 /** Heartbeats in one timeout: two may get lost. */
 const heartbeatsPerTimeout = 3;
@@ -29,7 +33,7 @@ const checkNewSession = validatorOf(NewSessionBodySchema);
 export const sessionHandlers: Handlers<SessionRouteId> = {
   createSession: async (request) => {
     const { settings, router } = request.context;
-    const json = await readJson(request, bodyBytesMax);
+    const json = await readJson(request, bodyLimit);
     const { timeoutMs } = checkNewSession(json === undefined ? {} : json);
     const operation = {
       type: 'newSession' as const,

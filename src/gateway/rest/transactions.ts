@@ -8,7 +8,7 @@ import { multiOperation, multiReadOperation } from '../common/operations.ts';
 import { wireMultiReadResults, wireMultiResults } from '../common/results.ts';
 import { validatorOf } from '../common/validation.ts';
 import { prefersMinimal } from './accept.ts';
-import { readJson } from './body.ts';
+import { jsonLimit, rawLimit, readJson } from './body.ts';
 import type { Handlers } from './handler.ts';
 import { idempotencyOf } from './idempotency.ts';
 import { envelopeHeaders, jsonAnswer, minimalAnswer } from './representations.ts';
@@ -23,12 +23,15 @@ const checkMultiRead = validatorOf(
 );
 
 /** Base64 and field names at most double what a transaction carries. */
-const jsonExpansion = 2;
+const jsonOfMembers = { factor: 2 };
 
 export const transactionHandlers: Handlers<TransactionId> = {
   multi: async (request) => {
     const { settings } = request.context;
-    const json = await readJson(request, settings.limits.transactionBytesMax * jsonExpansion);
+    const json = await readJson(
+      request,
+      jsonLimit(settings.limits, 'transactionBytesMax', jsonOfMembers),
+    );
     const body = checkMulti(json);
     const operation = multiOperation(body.operations, settings.limits);
     const ephemeral = operation.operations.some(
@@ -47,7 +50,7 @@ export const transactionHandlers: Handlers<TransactionId> = {
 
   multiRead: async (request) => {
     const { settings } = request.context;
-    const json = await readJson(request, settings.limits.transactionBytesMax);
+    const json = await readJson(request, rawLimit(settings.limits, 'transactionBytesMax'));
     const body = checkMultiRead(json);
     if (body.consistency !== undefined && request.query.consistency !== undefined) {
       throw new CoordinationError('BADARGUMENTS', 'consistency: is given in the query too');

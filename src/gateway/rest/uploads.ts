@@ -4,6 +4,7 @@
  * trickle, is given up.
  */
 import { CoordinationError } from '../../protocol/errors.ts';
+import { limitText } from '../../protocol/limit-texts.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { Client } from '../common/clients.ts';
 import type { Shares } from '../common/shares.ts';
@@ -22,17 +23,17 @@ export class UploadTooSlow extends CoordinationError {
 
 export class Upload {
   readonly clients: readonly Client[];
-  /** Bytes that large bodies may hold together, or all where this is a small one. */
-  readonly bytesMax: number;
+  /** Small ones may take the reserve too. */
+  readonly isSmall: boolean;
   readonly begunMs: number;
   readonly giveUp: (error: UploadTooSlow) => void;
   /** What has come, and is held. */
   bytes = 0;
   movedMs: number;
 
-  constructor(fields: Pick<Upload, 'clients' | 'bytesMax' | 'begunMs' | 'giveUp'>) {
+  constructor(fields: Pick<Upload, 'clients' | 'isSmall' | 'begunMs' | 'giveUp'>) {
     this.clients = fields.clients;
-    this.bytesMax = fields.bytesMax;
+    this.isSmall = fields.isSmall;
     this.begunMs = fields.begunMs;
     this.giveUp = fields.giveUp;
     this.movedMs = fields.begunMs;
@@ -71,10 +72,8 @@ export class Uploads {
   begin({ clients, declared, giveUp }: UploadStart): Upload {
     const refusal = this.#shares.uploads.take(clients);
     if (refusal !== undefined) throw refusal;
-    const { uploadBytesMax, uploadReserveBytes, uploadSmallBytesMax } = this.#limits;
-    const isSmall = declared !== undefined && declared <= uploadSmallBytesMax;
-    const bytesMax = isSmall ? uploadBytesMax : uploadBytesMax - uploadReserveBytes;
-    const upload = new Upload({ clients, bytesMax, begunMs: this.#now(), giveUp });
+    const isSmall = declared !== undefined && declared <= this.#limits.uploadSmallBytesMax;
+    const upload = new Upload({ clients, isSmall, begunMs: this.#now(), giveUp });
     this.#all.add(upload);
     this.#look();
     return upload;
@@ -82,8 +81,8 @@ export class Uploads {
 
   /** More of it has come. @returns the refusal where that is too much; nothing is taken then */
   grow(upload: Upload, bytes: number): CoordinationError | undefined {
-    const { clients, bytesMax } = upload;
-    const refusal = this.#shares.uploadBytes.take(clients, bytes, bytesMax);
+    const { clients, isSmall } = upload;
+    const refusal = this.#shares.uploadBytes.take(clients, bytes, !isSmall);
     if (refusal !== undefined) return refusal;
     upload.bytes += bytes;
     upload.movedMs = this.#now();
@@ -112,12 +111,14 @@ export class Uploads {
   #problemOf({ bytes, begunMs, movedMs }: Upload, now: number): string | undefined {
     const { uploadStallMs, uploadBytesPerSecondMin } = this.#limits;
     if (now - movedMs >= uploadStallMs) {
-      return `nothing of the body has come for ${Math.round(now - movedMs)} ms, the limit is ${uploadStallMs} ms`;
+      const allowed = limitText(this.#limits, 'uploadStallMs');
+      return `nothing of the body has come for ${Math.round(now - movedMs)} ms, beyond ${allowed}`;
     }
     const elapsedMs = now - begunMs;
     const rate = Math.floor((bytes * 1000) / elapsedMs);
     if (elapsedMs < uploadStallMs || rate >= uploadBytesPerSecondMin) return undefined;
-    return `the body comes with ${rate} bytes a second, the limit is at least ${uploadBytesPerSecondMin}`;
+    const allowed = limitText(this.#limits, 'uploadBytesPerSecondMin');
+    return `the body comes with ${rate} bytes a second, below ${allowed}`;
   }
 
   /** One timer for all; it runs on while there was something to look at. */

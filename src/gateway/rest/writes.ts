@@ -14,7 +14,7 @@ import { aclTag, statHeader } from '../common/stat.ts';
 import { validatorOf } from '../common/validation.ts';
 import { prefersMinimal } from './accept.ts';
 import type { Answer } from './answer.ts';
-import { readBody, readJson } from './body.ts';
+import { jsonLimit, rawLimit, readBody, readJson } from './body.ts';
 import type { Handlers, QueryOf } from './handler.ts';
 import { idempotencyOf } from './idempotency.ts';
 import { envelopeHeaders, jsonAnswer, minimalAnswer, writtenAnswer } from './representations.ts';
@@ -23,8 +23,7 @@ import type { RestRequest } from './request.ts';
 type WriteId = 'putZnode' | 'createZnode' | 'deleteZnode' | 'putAcl';
 
 /** JSON text may take up to six bytes for one of the data (`\u0000`). */
-const jsonExpansion = 6;
-const jsonOverheadBytes = 64 * 1024;
+const jsonOfData = { factor: 6, extra: 64 * 1024 };
 
 const checkCreateBody = validatorOf(CreateBodySchema);
 const checkAclBody = validatorOf(AclSchema);
@@ -32,7 +31,10 @@ const checkAclBody = validatorOf(AclSchema);
 export const writeHandlers: Handlers<WriteId> = {
   putZnode: async (request) => {
     const plan = planPut(request);
-    const data = await readBody(request, request.context.settings.limits.znodeDataBytesMax);
+    const data = await readBody(
+      request,
+      rawLimit(request.context.settings.limits, 'znodeDataBytesMax'),
+    );
     return write(request, plan(data), data);
   },
 
@@ -40,8 +42,7 @@ export const writeHandlers: Handlers<WriteId> = {
     const { limits } = request.context.settings;
     checkCreateOnly(request);
     const acl = request.aclHeader();
-    const bytesMax = limits.znodeDataBytesMax * jsonExpansion + jsonOverheadBytes;
-    const json = await readJson(request, bytesMax);
+    const json = await readJson(request, jsonLimit(limits, 'znodeDataBytesMax', jsonOfData));
     const body = checkCreateBody(json === undefined ? {} : json);
     if (acl !== undefined && body.acl !== undefined) {
       throw new CoordinationError('BADARGUMENTS', 'acl: is given in Zk-Acl too');
@@ -73,7 +74,8 @@ export const writeHandlers: Handlers<WriteId> = {
     const path = request.path();
     const condition = writeCondition(request, 'acl');
     if (condition === undefined) refuseRoot(path, '/acl');
-    const entries = checkAclBody(await readJson(request, settings.limits.znodeDataBytesMax));
+    const bodyLimit = rawLimit(settings.limits, 'znodeDataBytesMax', 'use fewer entries');
+    const entries = checkAclBody(await readJson(request, bodyLimit));
     const acl = fromWireAcl(entries, settings.limits);
     const operation = {
       ...{ type: 'setAcl' as const, path, acl },

@@ -1,6 +1,6 @@
 /** The first message of a connection, into what attaches its stream to a session. */
 import { CoordinationError } from '../../protocol/errors.ts';
-import { limitText } from '../../protocol/limits.ts';
+import { limitText } from '../../protocol/limit-texts.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { Identity, WatchMode, Zxid } from '../../protocol/model.ts';
 import type { AttachOperation } from '../../protocol/operations.ts';

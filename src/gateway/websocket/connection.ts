@@ -4,6 +4,8 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Identity } from '../../protocol/model.ts';
+import { namedLimit } from '../../protocol/limit-texts.ts';
+import type { Limits } from '../../protocol/limits.ts';
 import { closeCodes, closeReasons } from '../../protocol/websocket/server.ts';
 import type { CloseCode } from '../../protocol/websocket/server.ts';
 import { clientsOf } from '../common/clients.ts';
@@ -187,7 +189,8 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
 
   due(): void {
     if (this.#closed) return;
-    if (this.#conversation.isFresh) this.#finish(closeCodes.timeout);
+    if (this.#conversation.isFresh)
+      this.#finish(closeCodes.timeout, [], noConnect(this.#hub.settings.limits));
     // How long a connect may take is the coordinator's affair; its answer sets the pace of the pulses.
     else if (this.#pulseMs > 0) this.#pulse();
   }
@@ -198,7 +201,7 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
 
   giveUp(): void {
     this.#outlet.drop();
-    this.#finish(closeCodes.tooMuch);
+    this.#finish(closeCodes.tooMuch, [], unreadText(this.#hub.settings.limits));
   }
 
   goAway(retryAfterMs: number): void {
@@ -331,12 +334,12 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
 
   // The end.
 
-  #finish(code: CloseCode, texts: readonly string[] = []): void {
+  #finish(code: CloseCode, texts: readonly string[] = [], reason = closeReasons[code]): void {
     if (this.#closed) return;
     this.#sendTexts(texts);
     this.#leave();
     this.#outlet.flush();
-    this.#webSocket.close(code, closeReasons[code]);
+    this.#webSocket.close(code, reason);
     // The client's own close frame must be read.
     if (!this.#reading) this.#webSocket.resume();
   }
@@ -350,6 +353,16 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
     this.#inbox = undefined;
     this.#conversation.end();
   }
+}
+
+/** The reason of a close frame is short, at most 123 bytes. */
+function noConnect(limits: Limits): string {
+  return `${closeReasons[closeCodes.timeout]}: no connect within ${namedLimit(limits, 'connectTimeoutMs')}`;
+}
+
+function unreadText(limits: Limits): string {
+  const allowed = namedLimit(limits, 'unreadAnswerBytesMax');
+  return `${closeReasons[closeCodes.tooMuch]}: unread answers exceed, in bytes, ${allowed}`;
 }
 
 /** So many of the largest answers may wait for a reader that moves. */

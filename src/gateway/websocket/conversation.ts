@@ -237,7 +237,7 @@ export class Conversation {
   }
 
   #identitiesWith(added: readonly Identity[]): readonly Identity[] {
-    return joinIdentities(this.#identities, added, this.#hub.settings.limits.identitiesMax);
+    return joinIdentities(this.#identities, added, this.#hub.settings.limits);
   }
 
   /** The hot path: a request that the coordinator does. */

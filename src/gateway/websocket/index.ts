@@ -4,6 +4,7 @@ import type { EventEmitter } from 'node:events';
 import websocket from '@fastify/websocket';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CoordinationError } from '../../protocol/errors.ts';
+import { limitText } from '../../protocol/limit-texts.ts';
 import type { Identity } from '../../protocol/model.ts';
 import { subprotocol } from '../../protocol/websocket/client.ts';
 import { identitiesOf } from '../common/identities.ts';
@@ -118,9 +119,9 @@ function admit(request: FastifyRequest, hub: Hub): void {
   if (hub.isDraining) {
     throw new CoordinationError('CONNECTIONLOSS', 'this node is shutting down, ask another one');
   }
-  const { streamsMax } = hub.settings.limits;
-  if (hub.size >= streamsMax) {
-    const detail = `this node has ${hub.size} WebSockets, the limit is ${streamsMax} (limit streamsMax)`;
+  const { limits } = hub.settings;
+  if (hub.size >= limits.streamsMax) {
+    const detail = `the WebSockets of this node reach ${limitText(limits, 'streamsMax')}`;
     throw new CoordinationError('THROTTLEDOP', detail);
   }
   if (!versions.has(headers['sec-websocket-version'])) {

@@ -1,5 +1,6 @@
 /** Frames of a client into messages that have not been looked at yet. */
 import type { ErrorBody } from '../../protocol/errors.ts';
+import { limitText } from '../../protocol/limit-texts.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import { JsonFault, parseJsonBytes } from '../common/json-bytes.ts';
 
@@ -38,8 +39,7 @@ function messagesOf(data: Buffer, limits: Limits): readonly unknown[] {
     return [new Fault(`the frame: ${error.message}`)];
   }
   if (!Array.isArray(value)) return [value];
-  const { frameMessagesMax } = limits;
-  if (value.length <= frameMessagesMax) return value as unknown[];
-  const allowed = `the limit is ${frameMessagesMax} (limit frameMessagesMax)`;
-  return [new Fault(`the frame holds ${value.length} messages, ${allowed}`)];
+  if (value.length <= limits.frameMessagesMax) return value as unknown[];
+  const allowed = limitText(limits, 'frameMessagesMax');
+  return [new Fault(`the frame: ${value.length} messages exceed ${allowed}`)];
 }

@@ -10,7 +10,7 @@ import type { Access, RequestSpec, RequestType } from '../../protocol/websocket/
 import { assert } from '../../protocol/assert.ts';
 import { rootPath } from '../../protocol/path.ts';
 import { CoordinationError } from '../../protocol/errors.ts';
-import { limitText } from '../../protocol/limits.ts';
+import { limitText } from '../../protocol/limit-texts.ts';
 import type { Limits } from '../../protocol/limits.ts';
 import type { Acl, Identity, SessionId, WatchMode } from '../../protocol/model.ts';
 import type {

@@ -133,7 +133,11 @@ describe('the answers that wait behind the events of a lagging stream', () => {
     const first = node.take().find(({ type }) => type === 'error');
     expect(first).toMatchObject({
       ...{ stream: reader, id: 0, ends: true },
-      error: { code: 'THROTTLEDOP', detail: 'the client does not read its answers' },
+      error: {
+        code: 'THROTTLEDOP',
+        detail:
+          'unread answers of one connection exceed, in bytes, the limit of 2000 (limit unreadAnswerBytesMax); read the answers as they come',
+      },
     });
   });
 

@@ -27,7 +27,7 @@ async function node(limits: object): Promise<{
 }
 
 const refused =
-  'QUOTAEXCEEDED watch: this client has 2 watches, beyond the limit of 2 (limit watchesPerClientMax)';
+  'QUOTAEXCEEDED watch: this client has 2 watches, beyond the limit of 2 (limit watchesPerClientMax); remove some of them first';
 
 it('streams of one client share its limit, those of others do not', async () => {
   const { replica, open, watch } = await node({ watchesPerClientMax: 2 });

@@ -76,7 +76,8 @@ describe('data in JSON', () => {
     expect(() => checkDataSize(bytes(1, 2, 3, 4), { znodeDataBytesMax: 3 })).toThrow(
       expect.objectContaining({
         code: 'TOOLARGE',
-        message: 'data: 4 bytes exceed the limit of 3 (limit znodeDataBytesMax)',
+        message:
+          'data: 4 bytes exceed the limit of 3 (limit znodeDataBytesMax); divide it among several znodes',
       }),
     );
   });

@@ -2,12 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { clientOf, clientsOf } from '../../../../src/gateway/common/clients.ts';
+import { defaultLimits } from '../../../../src/protocol/limits.ts';
 import { Share } from '../../../../src/gateway/common/shares.ts';
 
 const share = (max: number, clientMax: number): Share =>
   new Share({
-    ...{ what: 'open streams', max, maxName: 'streamsMax' },
-    ...{ clientMax, clientMaxName: 'streamsPerClientMax' },
+    limits: { ...defaultLimits, streamsMax: max, streamsPerClientMax: clientMax },
+    ...{ what: 'open streams', max: 'streamsMax', clientMax: 'streamsPerClientMax' },
   });
 
 describe('one client', () => {
@@ -42,11 +43,12 @@ describe('a share', () => {
     expect(streams.take(['a'])).toBeUndefined();
     expect(streams.take(['a'])).toMatchObject({
       code: 'THROTTLEDOP',
-      message: 'a has 2 open streams, the limit of one client is 2 (limit streamsPerClientMax)',
+      message:
+        'a has 2 open streams, the limit of one client is 2 (limit streamsPerClientMax); end some of them first',
     });
     expect(streams.take(['b'])).toBeUndefined();
     expect(streams.take(['c'])?.message).toBe(
-      'this node has 3 open streams, the limit is 3 (limit streamsMax)',
+      'this node has 3 open streams, the limit is 3 (limit streamsMax); repeat the request later, or ask another node',
     );
     expect(streams.refused).toBe(2);
   });

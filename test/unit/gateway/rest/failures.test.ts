@@ -257,6 +257,9 @@ describe('text that is no readable HTTP', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
     expect(answer).toContain('Connection: close');
     expect(problemIn(answer)).toMatchObject({ status: 408, retryable: false });
+    expect(problemIn(answer)).toMatchObject({
+      detail: expect.stringContaining('within 120000 ms, which no setting changes') as unknown,
+    });
   });
 
   it('an escape that is none', async () => {
@@ -362,7 +365,7 @@ describe('JSON bodies', () => {
     const body = '['.repeat(65) + ']'.repeat(65);
     const answer = await http('POST', '/multi', { body, headers });
     expect(answer.problem()).toMatchObject({ status: 400, code: 'BADARGUMENTS' });
-    expect(answer.problem().detail).toContain('limit of 64 levels');
+    expect(answer.problem().detail).toContain('the limit of 64 (limit jsonDepthMax)');
   });
 
   it.each([
@@ -384,7 +387,7 @@ describe('JSON bodies', () => {
     const answer = await http('POST', '/multi', { body, headers });
     expect(answer.problem()).toMatchObject({ status: 413, code: 'TOOLARGE' });
     expect(answer.problem().detail).toContain(
-      `a body of ${body.length} bytes exceeds the limit of`,
+      `a body of ${body.length} bytes exceeds the 16777216 bytes of JSON that go with the limit of 8388608 (limit transactionBytesMax)`,
     );
   });
 });

@@ -193,7 +193,8 @@ describe('paths', () => {
     const longer = await http('GET', `/znodes/${encodeURIComponent(`${long}ä`)}`);
     expect(longer.problem()).toMatchObject({
       ...{ status: 400, code: 'BADARGUMENTS' },
-      detail: 'path: 4097 characters exceed the limit of 4096 (limit pathLengthMax)',
+      detail:
+        'path: 4097 characters exceed the limit of 4096 (limit pathLengthMax); use shorter names',
     });
   });
 });

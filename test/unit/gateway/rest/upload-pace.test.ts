@@ -33,7 +33,8 @@ describe('small bodies', () => {
     expect(uploads.grow(begin('a', 400), 400)).toBeUndefined();
     expect(uploads.grow(begin('b', 500), 500)).toBeUndefined();
     expect(uploads.grow(begin('c', 51), 1)?.message).toBe(
-      'this node has 900 bytes of bodies under way, the limit is 900 (limit uploadBytesMax)',
+      'this node has 900 bytes of bodies under way (100 more are kept for small ones, limit ' +
+        'uploadReserveBytes), the limit is 1000 (limit uploadBytesMax); repeat the request later, or ask another node',
     );
     expect(uploads.grow(begin('c'), 1)?.code).toBe('THROTTLEDOP');
     expect(uploads.grow(begin('c', 50), 50)).toBeUndefined();
@@ -68,7 +69,9 @@ describe('a body', () => {
     wait(9999);
     expect(refusals).toEqual([]);
     wait(1);
-    expect(refusals).toEqual(['nothing of the body has come for 10000 ms, the limit is 10000 ms']);
+    expect(refusals).toEqual([
+      'nothing of the body has come for 10000 ms, beyond the limit of 10000 ms (limit uploadStallMs); send the body without a pause',
+    ]);
     expect(uploads.givenUp).toBe(1);
     expect([shares.uploads.total, shares.uploadBytes.total]).toEqual([0, 0]);
   });
@@ -81,6 +84,8 @@ describe('a body', () => {
       if (refusals.length === 0) uploads.grow(slow, 9);
       wait(1000);
     }
-    expect(refusals).toEqual(['the body comes with 9 bytes a second, the limit is at least 10']);
+    expect(refusals).toEqual([
+      'the body comes with 9 bytes a second, below the limit of 10 (limit uploadBytesPerSecondMin); send the body faster',
+    ]);
   });
 });

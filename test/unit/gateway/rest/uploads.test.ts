@@ -102,7 +102,7 @@ describe('a body that comes too slowly', () => {
     await once(socket, 'close');
     expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
     expect(answer).toContain('Connection: close');
-    expect(answer).toContain('the limit is 20 ms');
+    expect(answer).toContain('the limit of 20 ms (limit uploadStallMs)');
     expect((await httpClient(slow.url)('GET', '/znodes/slow')).status).toBe(404);
     await slow.close();
   });

@@ -62,7 +62,8 @@ describe('PUT /znodes', () => {
     const more = await http('PUT', `/znodes/${name}`, { body: 'x'.repeat(1001) });
     expect(more.problem()).toMatchObject({
       ...{ status: 413, code: 'TOOLARGE' },
-      detail: 'a body of 1001 bytes exceeds the limit of 1000 bytes',
+      detail:
+        'a body of 1001 bytes exceeds the limit of 1000 (limit znodeDataBytesMax); divide it among several znodes',
     });
     const chunked = await http('PUT', `/znodes/${name}`, {
       body: 'x'.repeat(1001),
@@ -316,7 +317,8 @@ describe('POST /znodes', () => {
     expect(answer.problem()).toMatchObject({
       ...{
         status: 413,
-        detail: 'data: 1001 bytes exceed the limit of 1000 (limit znodeDataBytesMax)',
+        detail:
+          'data: 1001 bytes exceed the limit of 1000 (limit znodeDataBytesMax); divide it among several znodes',
       },
     });
   });

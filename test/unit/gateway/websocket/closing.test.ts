@@ -290,7 +290,9 @@ describe('close code 4408: silence', () => {
   it('closes a connection whose client does not say connect in time', async () => {
     const { connect } = await openDoor({ limits: { connectTimeoutMs: 100 } });
     const client = await connect({ connect: false });
-    expect(await client.closed).toMatchObject({ code: 4408 });
+    expect(await client.closed).toEqual({
+      ...{ code: 4408, reason: 'timeout: no connect within 100 ms (limit connectTimeoutMs)' },
+    });
   });
 
   it('gives up a client without a session that answers no ping', async () => {

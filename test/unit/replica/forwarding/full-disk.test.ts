@@ -1,5 +1,6 @@
 /** Growth is refused by the leader: whose disk it is must be told on every node. */
 import { afterEach, describe, expect, it } from 'vitest';
+import type { ErrorBody } from '../../../../src/protocol/errors.ts';
 import { parsePath } from '../../../../src/protocol/path.ts';
 import { InProcessEnsemble } from '../../../support/in-process-ensemble.ts';
 import type { EnsembleNode } from '../../../support/in-process-ensemble.ts';
@@ -38,10 +39,11 @@ describe('the nearly full disk of the leader', () => {
     const text = `the disk of node ${id}, the leader, is nearly full, so it refuses what grows`;
     for (const node of ensemble.learners) {
       expect(node.status.warnings).toEqual([text]);
-      expect(await put(node)).toMatchObject({
-        code: 'QUOTAEXCEEDED',
-        detail: `the disk of node ${id} is nearly full; deletes are still taken`,
-      });
+      const refused = await put(node);
+      expect(refused).toMatchObject({ code: 'QUOTAEXCEEDED' });
+      expect((refused as ErrorBody).detail).toMatch(
+        new RegExp(`^the disk of node ${id} is nearly full: \\d+ bytes of it must be free for .*;`),
+      );
     }
     const own = `the disk of node ${id}, this one, is nearly full`;
     expect(ensemble.theLeader.status.warnings).toEqual([own]);
