@@ -105,8 +105,8 @@ export const doorMutations = [
     edits: [
       {
         file: 'gateway/common/json-bytes.ts',
-        find: 'if (nestsDeeper(bytes, jsonDepthMax)) {',
-        replace: 'if (false) {',
+        find: 'if (nestsDeeper(',
+        replace: 'if (false && nestsDeeper(',
       },
     ],
   },
@@ -121,8 +121,8 @@ export const doorMutations = [
     edits: [
       {
         file: 'transport/fields.ts',
-        find: 'if (nestsDeeper(bytes, DEPTH_MAX))',
-        replace: 'if (false)',
+        find: 'if (nestsDeeper(',
+        replace: 'if (false && nestsDeeper(',
       },
     ],
   },
@@ -137,8 +137,8 @@ export const doorMutations = [
     edits: [
       {
         file: 'replica/peer-codec.ts',
-        find: 'if (nestsDeeper(json, DEPTH_MAX))',
-        replace: 'if (false)',
+        find: 'if (nestsDeeper(',
+        replace: 'if (false && nestsDeeper(',
       },
     ],
   },

@@ -80,7 +80,10 @@ export const checks: Checks = {
   messageKeyForgetsIdentity: another(websocket, 'identity'),
   messageKeyRemembersAddress: theSame(websocket, 'address'),
   bytesOfBodyAreText: refused(() => parseJsonBytes(noText, { jsonDepthMax: 8 }), /not UTF-8/),
-  deepBodyIsParsed: refused(() => parseJsonBytes(brackets(9), { jsonDepthMax: 8 }), /nest deeper/),
+  deepBodyIsParsed: refused(
+    () => parseJsonBytes(brackets(9), { jsonDepthMax: 8 }),
+    /arrays and objects nest/,
+  ),
   bytesOfMessageAreText: refused(() => decodeMessage(reasonOf(0xff)), /is no JSON/),
   deepMessageIsParsed: refused(() => decodeMessage(message(brackets(17))), /nests deeper/),
   bytesOfFrameAreText: refused(() => decodeFrame(frame(noText)), /no UTF-8/),
