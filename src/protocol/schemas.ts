@@ -202,13 +202,16 @@ export const createFields = {
   ),
 };
 
+/** Where data is written: its encoding says nothing without it, and is refused. */
+export const encodingNeedsData = { dependentRequired: { encoding: ['data'] } };
+
 export const CreateMemberSchema = Exactly(
   { op: StringEnum(['create']), path, ...createFields },
-  { $id: 'CreateMember' },
+  { $id: 'CreateMember', ...encodingNeedsData },
 );
 export const SetMemberSchema = Exactly(
   { op: StringEnum(['set']), path, data, encoding, version, ifMatch },
-  { $id: 'SetMember' },
+  { $id: 'SetMember', ...encodingNeedsData },
 );
 export const DeleteMemberSchema = Exactly(
   { op: StringEnum(['delete']), path, version, ifMatch },

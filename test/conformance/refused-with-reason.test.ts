@@ -8,7 +8,7 @@ import { jsonOf } from './http.ts';
 import type { HttpRequest } from './http.ts';
 import { refusalOf } from './refusal.ts';
 import type { ProblemBody } from './refusal.ts';
-import { ask } from './websocket-client.ts';
+import { ask, connectTo } from './websocket-client.ts';
 
 describeOverRest('What is asked for has an effect or is refused', (door) => {
   const json = { 'content-type': 'application/json' };
@@ -54,9 +54,26 @@ describeOverRest('What is asked for has an effect or is refused', (door) => {
     ]) {
       expect(await refusal({ target })).toMatch(/^400 query parameter "encoding": has no effect/);
     }
+    for (const [target, value] of [
+      [`/znodes${place}/none`, { encoding: 'utf8' }],
+      ['/multi', { operations: [{ op: 'set', path: place, encoding: 'base64' }] }],
+      ['/multi', { operations: [{ op: 'create', path: '/x', encoding: 'utf8' }] }],
+    ] as const) {
+      const request = { method: 'POST', target, headers: json, body: JSON.stringify(value) };
+      expect(await refusal(request)).toMatch(
+        /^400 (operations\[0\]\.)?encoding: has no effect without data/,
+      );
+    }
     const body = JSON.stringify({ operations: [{ op: 'exists', path: place, encoding: 'utf8' }] });
     const reads = { method: 'POST', target: '/multi-read', headers: json, body };
     expect(await refusal(reads)).toMatch(/^400 operations\[0\]\.encoding: has no effect on exists/);
+  });
+
+  test('an event stream of children has no data to add, but its first state has', async () => {
+    const target = `/watch${await door.fresh()}?mode=children&with=data`;
+    expect(await refusal({ target })).toMatch(/^400 query parameter "with": adds to NodeCreated/);
+    const head = await door.http({ method: 'HEAD', target: `${target}&initial` });
+    expect(head.status).toBe(200);
   });
 
   test('a condition, ACL or key that a route has no use for is refused', async () => {
@@ -206,6 +223,18 @@ describeOverWebSocket('What is asked for has an effect or is refused', (door) =>
     const path = await door.fresh();
     for (const [request, reason] of [
       [{ type: 'children', path, encoding: 'utf8' }, /^encoding: has no effect without data/],
+      [
+        { type: 'set', path, encoding: 'utf8' },
+        /^encoding: has no effect without data, give both$/,
+      ],
+      [
+        { type: 'put', path: `${path}/a`, encoding: 'utf8' },
+        /^encoding: has no effect without data/,
+      ],
+      [
+        { type: 'create', path: `${path}/a`, encoding: 'base64' },
+        /^encoding: has no effect without data/,
+      ],
       [{ type: 'tree', path, count: true, limit: 1 }, /^count: excludes depth, limit and after/],
       [{ type: 'put', path: '/', data: 'x' }, /^path: put does not write to the root .* use set$/],
       [{ type: 'get', path: 'x/' }, /did you mean "\/x"\?$/],
@@ -215,6 +244,11 @@ describeOverWebSocket('What is asked for has an effect or is refused', (door) =>
       expect(answer.problem.detail).toMatch(reason);
     }
     await ask(client.raw, { type: 'set', path: '/', data: '' });
+  });
+
+  test('a timeout needs a session that it is the timeout of', async () => {
+    const { problem } = await refusalOf(connectTo(door.url, { timeoutMs: 5000 }));
+    expect(problem.detail).toMatch(/^timeoutMs: has no effect without a session, ask for one/);
   });
 
   test('an ACL is guarded by ifMatch too', async () => {

@@ -29,9 +29,13 @@ export interface DataFields {
 
 /**
  * @param field what to call the value in an error, for example `operations[3].data`
- * @throws CoordinationError BADARGUMENTS when the text is not what its encoding says
+ * @throws CoordinationError BADARGUMENTS when the text is not what its encoding says, or there is no text for it
  */
-export function decodeData({ data, encoding = 'utf8' }: DataFields, field = 'data'): Uint8Array {
+export function decodeData({ data, encoding }: DataFields, field = 'data'): Uint8Array {
+  if (data === undefined && encoding !== undefined) {
+    const name = field.replace(/data$/, 'encoding');
+    throw new CoordinationError('BADARGUMENTS', `${name}: has no effect without data, give both`);
+  }
   if (data === undefined || data === '') return nothing;
   if (encoding === 'base64') {
     if (isBase64(data)) return Buffer.from(data, 'base64');

@@ -1,6 +1,7 @@
 /** The door of Server-Sent Events: `GET /watch/{path}`. */
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
+import { CoordinationError } from '../../protocol/errors.ts';
 import type { WatchMode, Zxid } from '../../protocol/model.ts';
 import { connectionOf } from '../connections/index.ts';
 import { servedRoutes } from '../../protocol/rest/routes.ts';
@@ -68,6 +69,7 @@ async function watch(request: WatchRequest, streams: OpenStreams): Promise<Answe
   const path = request.path();
   checkEncodingUse(query.encoding, query.with);
   const mode: WatchMode = query.mode ?? 'persistent-recursive';
+  if (mode === 'children') refuseAdditions(query);
   const lastEventId = request.header('last-event-id');
   const position = streamPosition(lastEventId, query.from);
   const minZxid = request.minZxid(position.from);
@@ -119,6 +121,15 @@ async function touch(
     ...(minZxid !== undefined && { minZxid }),
     ...(request.waitMs !== undefined && { minZxidWaitMs: request.waitMs }),
   });
+}
+
+/** No event of this mode is of data or of the znode's own stat; only the state at the beginning could have them. */
+function refuseAdditions({ with: added, initial }: WatchRequest['query']): void {
+  if (added === undefined || initial === true) return;
+  const detail =
+    'query parameter "with": adds to NodeCreated and NodeDataChanged, which mode=children never sends; ' +
+    'leave it out, or give "initial" too';
+  throw new CoordinationError('BADARGUMENTS', detail);
 }
 
 function isOneShot(mode: WatchMode): boolean {

@@ -32,6 +32,10 @@ export interface ConnectContext {
 export function attachOperation(message: ConnectMessage, context: ConnectContext): AttachOperation {
   const { session, timeoutMs, auth = [], watches = [], resumeFrom } = message;
   const { limits, superIdentity } = context;
+  if (timeoutMs !== undefined && session === undefined) {
+    const detail = 'timeoutMs: has no effect without a session, ask for one with "session": "new"';
+    throw new CoordinationError('BADARGUMENTS', detail);
+  }
   if (auth.length > limits.identitiesMax) {
     const detail = `auth: ${auth.length} credentials exceed ${limitText(limits, 'identitiesMax')}`;
     throw new CoordinationError('QUOTAEXCEEDED', detail);

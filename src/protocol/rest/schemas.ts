@@ -2,6 +2,7 @@
 import { Type } from '@sinclair/typebox';
 import {
   AclSchema,
+  encodingNeedsData,
   ChildSchema,
   EncodingSchema,
   Exactly,
@@ -40,7 +41,7 @@ export const CreateBodySchema = Exactly(
       Type.Boolean({ description: 'Makes missing parents in the same transaction.' }),
     ),
   },
-  { $id: 'CreateBody' },
+  { $id: 'CreateBody', ...encodingNeedsData },
 );
 
 export const WrittenSchema = Exactly(

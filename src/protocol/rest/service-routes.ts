@@ -42,7 +42,10 @@ export const watchRoutes = {
         maximum: Number.MAX_SAFE_INTEGER,
       }),
       initial: flag('Sends the present state first; on a resumed stream only after `gone`.'),
-      with: word(['stat', 'data'], 'Adds stat, or stat and data, as of the event.'),
+      with: word(
+        ['stat', 'data'],
+        'Adds stat, or stat and data, as of the event. With `mode=children` only `initial` has any.',
+      ),
       encoding: word(['base64', 'utf8'], 'How `data` is written; `utf8` where it can be.'),
       wait: duration('Bounds the waiting for `Zk-Min-Zxid` and `from`.', '2s'),
     },

@@ -24,6 +24,7 @@ import {
   WatchModeSchema,
   ZxidSchema,
   createFields,
+  encodingNeedsData,
 } from '../schemas.ts';
 
 /** The subprotocol, also when a client asks for none. */
@@ -40,6 +41,8 @@ export interface RequestSpec {
   readonly summary: string;
   /** Beside `type`, `id` and what `access` adds. */
   readonly fields: Fields;
+  /** Further keywords of the schema of the message. */
+  readonly keywords?: Readonly<Record<string, unknown>>;
   /** Of its `result`, beside `type`, `id` and `zxid`. */
   readonly result: Fields;
 }
@@ -113,19 +116,23 @@ export const requestTable = {
       session: Type.Optional(
         Type.String({ description: '`new`, or a token to resume; absent is none.' }),
       ),
-      timeoutMs: Type.Optional(positive('Session timeout asked for, milliseconds.')),
+      timeoutMs: Type.Optional(
+        positive('Session timeout asked for, milliseconds; refused without `session`.'),
+      ),
       auth: Type.Optional(Type.Array(CredentialSchema)),
       watches: Type.Optional(Type.Array(WatchSchema)),
       resumeFrom: Type.Optional(ZxidSchema),
       minZxid: Type.Optional(ZxidSchema),
       batch: flag('The server may send arrays of messages.'),
     },
+    keywords: { dependentRequired: { timeoutMs: ['session'] } },
     result: {},
   },
   create: {
     access: 'write',
     summary: 'Creates a znode; an existing one is NODEEXISTS.',
     fields: { path, ...createFields, parents: flag('Makes missing parents too.') },
+    keywords: encodingNeedsData,
     result: {
       path,
       name: Type.String(),
@@ -138,12 +145,14 @@ export const requestTable = {
     access: 'write',
     summary: 'Creates or replaces, decided in one transaction. Not the root: that takes a set.',
     fields: { path, data, encoding },
+    keywords: encodingNeedsData,
     result: { path, created: Type.Boolean(), stat: StatSchema },
   },
   set: {
     access: 'write',
     summary: 'Replaces the data of a znode.',
     fields: { path, data, encoding, ...condition },
+    keywords: encodingNeedsData,
     result: pathAndStat,
   },
   delete: {
@@ -282,10 +291,10 @@ export const requestTypes = Object.keys(requestTable) as readonly RequestType[];
 
 /** The whole message of a type. */
 export function requestSchema(type: RequestType) {
-  const { access, fields, summary }: RequestSpec = requestTable[type];
+  const { access, fields, keywords, summary }: RequestSpec = requestTable[type];
   return Exactly(
     { type: StringEnum([type]), id: MessageIdSchema, ...fields, ...addedFields[access] },
-    { $id: `${capitalised(type)}Request`, description: summary },
+    { $id: `${capitalised(type)}Request`, description: summary, ...keywords },
   );
 }
 
