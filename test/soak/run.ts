@@ -61,10 +61,15 @@ async function compare(cluster: Cluster, options: SoakOptions): Promise<SoakRepo
     const before = await standing(cluster);
     const calm = await measure(cluster, good, options.calmMinutes * 60);
     const ports = cluster.ids.map((id) => cluster.node(id).running.port);
-    const abuse = await startChild('../soak/abuse.ts', { ports } satisfies AbuseInput);
+    const abuse = await startChild('../soak/abuse.ts', {
+      ports,
+      only: options.only,
+    } satisfies AbuseInput);
     try {
+      await eventLoopDelays(cluster);
       const abused = await measure(cluster, good, options.minutes * 60);
-      return judge({ before, after: await standing(cluster), calm, abused });
+      const delays = await eventLoopDelays(cluster);
+      return judge({ before, after: await standing(cluster), calm, abused, delays });
     } finally {
       await abuse.stop();
     }
@@ -90,6 +95,20 @@ async function measure(
   return { good: (await good.next()) as GoodReport, residentMax };
 }
 
+/** Of each node since the last call: what tells a slow node from a busy machine. */
+async function eventLoopDelays(cluster: Cluster): Promise<readonly string[]> {
+  return Promise.all(
+    cluster.ids.map(async (id) => {
+      const { text } = await cluster.node(id).http('GET', '/metrics');
+      const [p99, max] = ['p99', 'max'].map((what) => {
+        const name = new RegExp(`^zoogate_event_loop_delay_${what}_seconds ([0-9.e-]+)$`, 'm');
+        return Math.round(Number(name.exec(text)?.[1]) * 1000);
+      });
+      return `event loop of node ${id}: p99 ${p99} ms, longest ${max} ms`;
+    }),
+  );
+}
+
 /** Who leads in which epoch: the same before and after when nothing has been elected. */
 async function standing(cluster: Cluster): Promise<string> {
   const leader = await cluster.newLeader();
@@ -102,12 +121,13 @@ interface Comparison {
   readonly after: string;
   readonly calm: Stretch;
   readonly abused: Stretch;
+  readonly delays: readonly string[];
 }
 
 const mebibytes = (bytes: number): number => Math.round(bytes / (1 << 20));
 
-function judge({ before, after, calm, abused }: Comparison): SoakReport {
-  const lines: string[] = [];
+function judge({ before, after, calm, abused, delays }: Comparison): SoakReport {
+  const lines = [...delays];
   const violations: string[] = [];
   const claim = (holds: boolean, text: string): void => {
     lines.push(text);

@@ -32,6 +32,18 @@ export interface GateOptions {
 export function guardConnections(server: Server, { share, settings, refuse }: GateOptions): void {
   // A connection may be announced once more, to be read anew.
   const known = new WeakSet<Incoming>();
+  // Counted apart from what is let in: those who are refused must not fill the places of all.
+  let refusals = 0;
+  const turnAway = (refusal: CoordinationError, socket: Incoming): void => {
+    if (refusals >= REFUSALS_MAX) {
+      socket.destroy();
+      return;
+    }
+    refusals++;
+    socket.once('close', () => refusals--);
+    refuse(refusal, socket);
+    linger(socket);
+  };
   const listeners = server.listeners('connection');
   server.removeAllListeners('connection');
   server.on('connection', (socket: Incoming) => {
@@ -40,8 +52,7 @@ export function guardConnections(server: Server, { share, settings, refuse }: Ga
       const clients = settings.trustProxy ? [] : [clientOf(socket.remoteAddress)];
       const refusal = share.take(clients);
       if (refusal !== undefined) {
-        refuse(refusal, socket);
-        linger(socket);
+        turnAway(refusal, socket);
         return;
       }
       known.add(socket);

@@ -65,6 +65,26 @@ describe('a connection too many', () => {
     expectTooMany(answer, 'this node has 2 connections, the limit is 2');
   });
 
+  it('takes no place of others, however many come and whatever they do then', async () => {
+    const running = await start({ connectionsMax: 10, connectionsPerClientMax: 5 });
+    const port = Number(new URL(running.url).port);
+    const ended: Promise<unknown>[] = [];
+    const pushy = Array.from({ length: 60 }, () => {
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+      sockets.push(socket);
+      ended.push(new Promise((resolve) => socket.once('end', resolve).once('error', resolve)));
+      return socket;
+    });
+    // Five are let in, and 55 are at their end, read or not: in the node they are refused by then.
+    for (const socket of pushy) socket.resume();
+    let ends = 0;
+    for (const end of ended) void end.then(() => ends++);
+    await expect.poll(() => ends).toBe(55);
+    for (let count = 0; count < 5; count++) {
+      expect((await open(running, { from: '127.0.0.2' })).answer).toContain('200 OK');
+    }
+  });
+
   it('never has its requests executed', async () => {
     const running = await start({ connectionsPerClientMax: 1 });
     const kept = await open(running);
