@@ -85,6 +85,9 @@ export class Attachments {
     const others = this.#core.carriers.get(carries);
     if (others === undefined) this.#core.carriers.set(carries, new Set([stream]));
     else others.add(stream);
+    // It was judged by the request before; it may have ended since, and no other end will be told.
+    const { sessions } = this.#core.state;
+    if (carries <= this.#core.zxid && !sessions.has(carries)) this.#tellEndSoon(stream);
   }
 
   /** A sign of life of the stream's session. */
@@ -214,6 +217,15 @@ export class Attachments {
     // The news does not wait behind events that a slow reader has left in the ring.
     this.#core.outbox.push({ type: 'session', stream: stream.id, state: 'expired' });
     this.#hooks?.abandon(stream);
+  }
+
+  /** Not before whoever opens the stream has got it. */
+  #tellEndSoon(stream: Stream): void {
+    this.#core.scheduler.defer(() => {
+      if (stream.ended) return;
+      this.#tellEnd(stream);
+      this.#core.outbox.flush();
+    });
   }
 
   streamClosed(stream: Stream): void {

@@ -112,6 +112,50 @@ export const shieldedMutations = [
     ],
   },
   {
+    name: 'carriersAreNotTold',
+    rule: 'A stream whose request has brought a session ends with that session.',
+    edits: [
+      {
+        file: 'replica/attachments.ts',
+        find: 'for (const carrier of this.#core.carriers.get(id) ?? []) this.#tellEnd(carrier);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'lateCarriersAreNotTold',
+    rule: 'A stream that opens with a session that has just ended hears of that, too.',
+    edits: [
+      {
+        file: 'replica/attachments.ts',
+        find: 'this.#tellEndSoon(stream);',
+        replace: 'void stream;',
+      },
+    ],
+  },
+  {
+    name: 'learnerKnowsLifeItself',
+    rule: 'Only the leader knows how long a session lives that is asked about.',
+    edits: [
+      {
+        file: 'replica/pipeline.ts',
+        find: "if (operation.type === 'sessionInfo' && this.#authority === this.#forwarder) {",
+        replace: 'if (false && this.#authority === this.#forwarder) {',
+      },
+    ],
+  },
+  {
+    name: 'outOfFilesIsFull',
+    rule: 'A node that can open no more files is not taken for one with a full disk.',
+    edits: [
+      {
+        file: 'storage/storage.ts',
+        find: 'this.#spare.hasFailed && this.outOfFiles === undefined',
+        replace: 'this.#spare.hasFailed',
+      },
+    ],
+  },
+  {
     name: 'hangingDiskIsReady',
     rule: 'A node whose disk hangs is not ready, also one that serves.',
     edits: [

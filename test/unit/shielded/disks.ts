@@ -80,7 +80,29 @@ async function newestFileIsNotMissed(): Promise<void> {
   strictEqual(outcome.includes(`${newest} is damaged`), true, 'a lost file is missed');
 }
 
+/** The next file of the log cannot be opened, on a disk that has room. */
+async function outOfFilesIsFull(): Promise<void> {
+  let isOut = false;
+  const disk = new MemoryDisk({
+    fault: ({ kind, path }) =>
+      isOut && kind === 'create' && path === 'log/spare'
+        ? { type: 'error', code: 'EMFILE' }
+        : undefined,
+  });
+  const { storage } = await openStorage(disk, { segmentBytes: 1024 });
+  await storage.writePromise(somePromise);
+  const history = new History();
+  isOut = true;
+  while (storage.outOfFiles === undefined && history.end.position.zxid < 100) {
+    await appendDurably(storage, history.many(4));
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+  match(storage.outOfFiles ?? '', /may open no more files/);
+  strictEqual(await storage.nearlyFull(), false, 'its disk has room');
+}
+
 export const checks: Checks = {
+  outOfFilesIsFull,
   hangingDiskIsReady,
   moreWorkIsProgress,
   newestFileNamedTooLate,

@@ -132,6 +132,31 @@ describe('a session whose end is in the log and not committed', () => {
   });
 });
 
+it('a stream that carries a session hears of its end, also of one that came before it', async () => {
+  ensemble = await InProcessEnsemble.start({ settings });
+  const { theLeader } = ensemble;
+  const { id: session, secret } = await newSession(theLeader);
+  const caller = { identities: [], session: { id: session, secret } };
+  await ensemble.untilEqual();
+  const [early, late] = [1, 2];
+  for (const node of ensemble.nodes) {
+    node.submit({ type: 'open', stream: early, identities: [], session });
+    expect(node.take()).toEqual([]);
+  }
+  await theLeader.request({ type: 'closeSession', session }, { caller });
+  await ensemble.untilEqual();
+  for (const node of ensemble.nodes) {
+    expect(node.take()).toEqual([{ type: 'session', stream: early, state: 'expired' }]);
+    node.submit({ type: 'open', stream: late, identities: [], session });
+    const operation = { type: 'watch', path: a, mode: 'persistent' } as const;
+    node.submit({ type: 'request', stream: late, id: 1, operation });
+    await ensemble.settle();
+    const told = node.take();
+    expect(told.at(-1)).toEqual({ type: 'session', stream: late, state: 'expired' });
+    expect(told.slice(0, -1), 'not before the opener can have it').toMatchObject([{ id: 1 }]);
+  }
+});
+
 it('a learner says how long the session that is asked about lives, in every answer', async () => {
   ensemble = await InProcessEnsemble.start({ settings });
   const session = await newSession(ensemble.theLeader);
