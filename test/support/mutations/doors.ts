@@ -89,6 +89,46 @@ export const doorMutations = [
     edits: websocket(".filter(({ scheme }) => scheme !== 'ip')", ''),
   },
   {
+    name: 'expiredIsWaitedOut',
+    rule: 'The end of its session ends a long poll at once.',
+    edits: [
+      {
+        file: 'gateway/common/sessions.ts',
+        find: "return new CoordinationError('SESSIONEXPIRED',",
+        replace: "return undefined; new CoordinationError('SESSIONEXPIRED',",
+      },
+    ],
+  },
+  {
+    name: 'suspendedIsWaitedOut',
+    rule: 'A node without a leader ends the long polls that wait there.',
+    edits: [
+      {
+        file: 'gateway/common/sessions.ts',
+        find: "return new CoordinationError('CONNECTIONLOSS',",
+        replace: "return undefined; new CoordinationError('CONNECTIONLOSS',",
+      },
+    ],
+  },
+  {
+    name: 'listingsAreCompared',
+    rule: 'A wait for a listing that has no ETag is refused, and not ignored.',
+    edits: [
+      { file: 'gateway/rest/reads.ts', find: 'if (!tagged) refuseTag(request);', replace: '' },
+    ],
+  },
+  {
+    name: 'waitForNothing',
+    rule: 'A wait that waits for nothing is refused, and not ignored.',
+    edits: [
+      {
+        file: 'gateway/rest/request.ts',
+        find: 'if (wait !== undefined && asked === undefined && ',
+        replace: 'if (false && ',
+      },
+    ],
+  },
+  {
     name: 'bytesOfBodyAreText',
     rule: 'JSON of a client that is no UTF-8 is refused.',
     edits: [

@@ -7,13 +7,14 @@ import * as doors from './doors.ts';
 import * as roles from './roles.ts';
 import * as sessions from './sessions.ts';
 import * as suspension from './suspension.ts';
+import * as waits from './waits.ts';
 
 export type CheckedMutationName = ShieldedMutationName | DoorMutationName;
 
 /** Each throws an AssertionError where the rule of its mutant is broken. */
 export type Checks = Readonly<Partial<Record<CheckedMutationName, () => void | Promise<void>>>>;
 
-const modules = { disks, doors, roles, sessions, suspension };
+const modules = { disks, doors, roles, sessions, suspension, waits };
 
 /** The module that has the check of a mutant. @throws Error where there is none */
 export function entryOf(name: CheckedMutationName): Entry<{ readonly checks: Checks }> {
