@@ -24,8 +24,12 @@ export interface ConnectionOwner {
   readonly heldBytesMax: number;
 }
 
-/** How long the rest of what a client sends is read, so that the end of the connection destroys no answer. */
+/**
+ * At the end of a connection the rest of what the client sends is read, so that the system destroys no answer for
+ * bytes that nobody took: until nothing has come for so long, milliseconds, and at most for so many times that.
+ */
 const LINGER_MS = 1000;
+const LINGERS_MAX = 30;
 
 export class HttpConnection {
   readonly socket: Socket;
@@ -53,6 +57,8 @@ export class HttpConnection {
   constructor(socket: Socket, owner: ConnectionOwner) {
     this.socket = socket;
     this.#owner = owner;
+    // What Node does behind a last answer: bytes that are still to come would destroy it.
+    socket.destroySoon = () => this.linger();
   }
 
   /** What stands behind the head of the last request cannot be read, nor the rest of its body. */
@@ -136,8 +142,6 @@ export class HttpConnection {
     this.#drop();
     const response = this.#current;
     if (response !== undefined && !response.headersSent) response.shouldKeepAlive = false;
-    // Node would end the connection with bytes unread, upon which the system may destroy the answer too.
-    this.socket.destroySoon = () => this.linger();
   }
 
   /**
@@ -166,8 +170,13 @@ export class HttpConnection {
     if (socket.destroyed || this.#lingers) return;
     this.#lingers = true;
     socket.end();
-    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-    socket.once('close', () => clearTimeout(timer));
+    let { bytesRead } = socket;
+    let looks = 0;
+    const timer = setInterval(() => {
+      if (socket.bytesRead === bytesRead || ++looks === LINGERS_MAX) socket.destroy();
+      ({ bytesRead } = socket);
+    }, LINGER_MS);
+    socket.once('close', () => clearInterval(timer));
     // Without a listener what comes is thrown away.
     socket.resume();
   }

@@ -124,6 +124,28 @@ describe('bytes that are no request', () => {
   });
 });
 
+describe('a refusal before the body has come', () => {
+  it.each([
+    ['PUT /znodes/a', [], 413],
+    ['PUT /nowhere', [], 404],
+    ['PUT /znodes/a', ['If-Match: x'], 400],
+    ['DELETE /znodes/a', [], 404],
+    ['POST /multi', [], 413],
+  ] as const)(
+    'reaches a client that sends all of it first: %s %j',
+    async (line, headers, status) => {
+      const body = 'x'.repeat(20_000_000);
+      const client = await openRaw(node.url);
+      client.socket.pause();
+      const request = requestText(line, ['Connection: close', ...headers], body);
+      await new Promise((resolve) => client.socket.write(request, 'latin1', resolve));
+      client.socket.resume();
+      expect(statusesIn(await client.closed)).toEqual([status]);
+      expect(client.received).toMatch(/\}$/);
+    },
+  );
+});
+
 describe('what stands in the header', () => {
   const answerTo = async (line: string, headers: readonly string[], body = '') => {
     const all = ['Connection: close', ...headers];
