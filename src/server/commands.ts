@@ -3,6 +3,7 @@
  * the parts of a node take half a second.
  */
 import process from 'node:process';
+import { didYouMean } from '../protocol/nearest.ts';
 import { ConfigError, configText, loadConfig, mistakesText, settingsHelp } from './config/index.ts';
 import type { ResolvedConfig } from './config/index.ts';
 import { ExitStatus } from './exit-status.ts';
@@ -19,6 +20,7 @@ Commands:
   log list|verify|print      show the log of a stopped node
   snapshot list|verify|print show the snapshots of a stopped node, or one that was downloaded
   hash-password              make the value of --super-digest from a password
+  help COMMAND               show the options of a command
 
 Options:
   -h, --help                 show this text, or that of a command
@@ -53,14 +55,38 @@ const commands: Readonly<Record<string, Command>> = {
 /** Runs what the arguments ask for; resolves with the exit status of the process. */
 export async function runCommand(args: readonly string[]): Promise<ExitStatus> {
   const [name, ...rest] = args;
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help')
-    return print(help);
+  if (name === undefined || name === '--help' || name === '-h') return print(help);
   if (name === '--version') return print(`${productVersion()}\n`);
+  const [topic] = rest;
+  if (name === 'help') return topic === undefined ? print(help) : runNamed(topic, ['--help']);
+  return runNamed(name, rest);
+}
+
+async function runNamed(name: string, args: readonly string[]): Promise<ExitStatus> {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command !== undefined) return command(rest);
-  const hint = name.startsWith('-') ? '; options of a node stand behind `zoogate serve`' : '';
-  process.stderr.write(`zoogate: ${name} is not a command${hint}\n\n${help}`);
+  if (command !== undefined) return command(args);
+  // The error stands alone: behind the whole help it would have scrolled away.
+  const hint = name.startsWith('-') ? optionHint(name) : commandHint(name);
+  process.stderr.write(`zoogate: ${name} is not a command${hint}\n\`zoogate help\` lists them.\n`);
   return ExitStatus.USAGE;
+}
+
+function optionHint(name: string): string {
+  if (/^--?v/i.test(name)) return '; did you mean --version?';
+  return `; options of a node stand behind \`serve\`: zoogate serve ${name} …`;
+}
+
+/** Words that other programs have for the same. */
+const otherWords: Readonly<Partial<Record<string, string>>> = {
+  ...{ start: 'serve', run: 'serve', server: 'serve', cluster: 'ensemble' },
+  ...{ status: 'health', version: '--version' },
+};
+
+function commandHint(name: string): string {
+  const other = Object.hasOwn(otherWords, name) ? otherWords[name] : undefined;
+  return other === undefined
+    ? didYouMean(name, [...Object.keys(commands), 'help'])
+    : `; did you mean ${other}?`;
 }
 
 async function serveCommand(args: readonly string[]): Promise<ExitStatus> {
@@ -71,7 +97,7 @@ async function serveCommand(args: readonly string[]): Promise<ExitStatus> {
     resolved = resolve();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(mistakesText(error.mistakes));
+    process.stderr.write(mistakesText(error.mistakes, 'serve'));
     return ExitStatus.USAGE;
   }
   if (flags.printConfig) return print(configText(resolved));

@@ -1,8 +1,8 @@
 /** `zoogate hash-password`: from a password to the text that `--super-digest` and ACLs have of it. */
 import { createHash } from 'node:crypto';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
 import { ExitStatus } from './exit-status.ts';
+import { ArgumentError, parseStrictly } from './strict-arguments.ts';
 
 const help = `Usage: zoogate hash-password --super USER
 
@@ -32,14 +32,15 @@ export async function hashPasswordCommand(args: readonly string[]): Promise<Exit
   let user: string | undefined;
   try {
     const options = { super: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const;
-    const { values } = parseArgs({ args: [...args], options });
+    const { values } = parseStrictly({ args: [...args], options });
     if (values.help === true) {
       process.stdout.write(help);
       return ExitStatus.OK;
     }
     user = values.super;
   } catch (error) {
-    return misused((error as Error).message);
+    if (!(error instanceof ArgumentError)) throw error;
+    return misused(error.message);
   }
   if (user === undefined) return misused('needs --super USER');
   if (!/^[^:\s]+$/.test(user)) return misused('--super must be a name without colons and spaces');

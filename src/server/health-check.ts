@@ -13,7 +13,8 @@ import { portFileName } from './run-files.ts';
 const help = `Usage: zoogate health [--ready] [settings of serve]
 
 Asks the node that runs with these settings, from the environment too, whether its process works; with
---ready, whether it serves clients in a quorum. Ends with status 0 if so, else with 1.
+--ready, whether it serves clients in a quorum. Ends with status 0 if so, else with 1. The settings are those
+of \`zoogate help serve\`.
 `;
 
 /** A node that takes longer is not well either, milliseconds. */
@@ -33,7 +34,7 @@ export async function healthCommand(args: readonly string[]): Promise<ExitStatus
     return await ask(resolve().config, path);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(mistakesText(error.mistakes));
+    process.stderr.write(mistakesText(error.mistakes, 'health'));
     return ExitStatus.USAGE;
   }
 }

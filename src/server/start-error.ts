@@ -49,7 +49,8 @@ const noRoom: Problem = (path, disk) => `there is no room at ${path}${factsText(
 const problems: Readonly<Record<string, Problem>> = {
   EACCES: notAllowed,
   EPERM: notAllowed,
-  ENOENT: (path) => `${path} cannot be made there; ${advice}`,
+  ENOENT: (path) =>
+    `the file system there takes no new directories, as /proc and /sys do not, so ${path} cannot be made; ${advice}`,
   ENOTDIR: (path) => `${path} is not a directory, or not below one; ${advice}`,
   EROFS: (path) => `the file system of ${path} is read-only; ${advice}`,
   ENOSPC: noRoom,

@@ -19,11 +19,13 @@ describe('the command line', () => {
     expect(help).toMatchObject({ code: 0, stderr: '' });
     expect(help.stdout).toMatch(/^Usage: zoogate <command>/m);
     expect((await runZoogate(['--help'])).stdout).toBe(help.stdout);
+    expect((await runZoogate(['help'])).stdout).toBe(help.stdout);
   });
 
   it('shows the settings as the help of serve', async () => {
     const help = await runZoogate(['serve', '--help']);
     expect(help).toMatchObject({ code: 0, stderr: '' });
+    expect((await runZoogate(['help', 'serve'])).stdout).toBe(help.stdout);
     expect(help.stdout).toContain('--data-dir DIR');
     expect(help.stdout).toContain('[default 8180 + <id>; ZOOGATE_PORT]');
   });
@@ -34,14 +36,22 @@ describe('the command line', () => {
   });
 
   it.each([
-    [['start'], 'start is not a command'],
-    [['--port', '1'], 'options of a node stand behind `zoogate serve`'],
+    [['start'], 'start is not a command; did you mean serve?\n`zoogate help` lists them.\n'],
+    [['serv'], 'serv is not a command; did you mean serve?'],
+    [['help', 'ensembel'], 'ensembel is not a command; did you mean ensemble?'],
+    [['-V'], '-V is not a command; did you mean --version?'],
+    [['--port', '1'], 'options of a node stand behind `serve`: zoogate serve --port …'],
     [['constructor'], 'constructor is not a command'],
     [['log'], 'needs one of list, verify, print'],
     [['log', 'print', '--from', 'x'], '--from must be a zxid'],
-    [['log', 'print', '--zxid', '1'], "Unknown option '--zxid'"],
+    [['log', 'print', '--zxid', '1'], '--zxid is not an option'],
     [['snapshot', 'list', 'more'], 'more is not expected here: list takes no file'],
-    [['snapshot', 'show'], 'needs one of list, verify, print'],
+    [['snapshot', 'show'], 'show is none of list, verify, print'],
+    [['log', 'lsit'], 'lsit is none of list, verify, print; did you mean list?'],
+    [['log', 'print', '--form', '1'], '--form is not an option; did you mean --from?'],
+    [['log', 'print', '--from'], '--from needs a value'],
+    [['serve', '--data-dirr', 'x'], '--data-dirr is not a setting; did you mean --data-dir?'],
+    [['serve', '--id', '300'], '--id must be from 1 to 255, not 300'],
   ])('refuses %j with status 2', async (args, problem) => {
     const result = await runZoogate(args);
     expect(result).toMatchObject({ code: 2, stdout: '' });

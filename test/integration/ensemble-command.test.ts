@@ -164,14 +164,15 @@ describe('an ensemble is refused', () => {
       [
         'zoogate: the configuration has 3 mistakes:',
         '  --nodes must be a whole number',
-        '  --observers must be at most 16',
+        '  --observers must be from 0 to 16, not 99',
         '  --peer-port-base is too near to --port-base: 3 nodes need 3 ports of each kind',
+        '`zoogate help ensemble` shows what there is.',
         '',
       ].join('\n'),
     );
     const unknown = await runZoogate(['ensemble', '--node', '3']);
     expect(unknown).toMatchObject({ code: 2, stdout: '' });
-    expect(unknown.stderr).toContain("Unknown option '--node'");
+    expect(unknown.stderr).toContain('  --node is not an option; did you mean --nodes?\n');
   });
 
   it('shows its help', async () => {

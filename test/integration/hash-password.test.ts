@@ -40,8 +40,8 @@ describe('zoogate hash-password', () => {
   it.each([
     [[], 'needs --super USER'],
     [['--super', 'a:b'], '--super must be a name without colons and spaces'],
-    [['--super', 'admin', 'secret'], "Unexpected argument 'secret'"],
-    [['--password', 'secret'], "Unknown option '--password'"],
+    [['--super', 'admin', 'secret'], 'secret is not expected here'],
+    [['--password', 'secret'], '--password is not an option'],
   ])('refuses the arguments %j, and shows how it is used', (args, problem) => {
     const { status, stderr } = run(args, 'secret');
     expect(status).toBe(2);

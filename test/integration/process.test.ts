@@ -218,6 +218,7 @@ describe('a node does not start', () => {
         '  --port must be a whole number',
         '  --super-digest must be user:HASH, where HASH is base64(sha1("user:password"))',
         '  ZOOGATE_TICK_MS must be a duration such as 500ms, 30s, 5m, 2h or 1d',
+        '`zoogate help serve` shows what there is.',
         '',
       ].join('\n'),
     );

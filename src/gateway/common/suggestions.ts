@@ -1,4 +1,5 @@
 /** What a newcomer may have meant by a path that is none: the slip that was made shows in the text. */
+import { nearest } from '../../protocol/nearest.ts';
 import { pathProblem } from '../../protocol/path.ts';
 import { describedRoutes } from '../../protocol/rest/routes.ts';
 
@@ -26,7 +27,8 @@ export function suggestedRoute(url: string, isRoute: (url: string) => boolean): 
   if (cleaned === '/') return undefined;
   if (isRoute(cleaned)) return cleaned;
   const [, first = '', ...rest] = cleaned.split('/');
-  const similar = routeNames.find((name) => isSlipOf(name, first.toLowerCase()));
+  const given = first.toLowerCase();
+  const similar = routeNames.find((name) => isSlipOf(name, given)) ?? nearest(given, routeNames, 2);
   const meant = ['', similar, ...rest].join('/');
   if (similar !== undefined && isRoute(meant)) return meant;
   return pathProblem(cleaned) === undefined ? `/znodes${cleaned}` : undefined;

@@ -56,6 +56,11 @@ export const memberKind: ValueKind<string> = {
 
 /** @throws ValueError */
 function parseMember(text: string, role: Member['role']): Member {
+  if (text.includes(',')) {
+    throw new ValueError(
+      'names one member: give the flag once for each; commas stand between them in ZOOGATE_MEMBER and ZOOGATE_OBSERVER only',
+    );
+  }
   const match = /^([0-9]{1,9})=(\[[^[\]]*\]|[^:[\]=]+):([0-9]{1,9})$/.exec(text);
   if (match === null) throw new ValueError(form);
   const [, idText = '', hostText = '', portText = ''] = match;

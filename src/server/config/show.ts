@@ -105,9 +105,16 @@ function wrap(text: string): string {
   return [...lines, line].map((each) => ' '.repeat(INDENT) + each).join('\n');
 }
 
-/** One line a mistake, for standard error. */
-export function mistakesText(mistakes: readonly { key: string; problem: string }[]): string {
+/**
+ * One line a mistake, for standard error.
+ * @param command whose help lists what there is
+ */
+export function mistakesText(
+  mistakes: readonly { key: string; problem: string }[],
+  command: string,
+): string {
   const lines = mistakes.map(({ key, problem }) => `  ${key} ${problem}`);
   const count = lines.length === 1 ? 'a mistake' : `${lines.length} mistakes`;
-  return `zoogate: the configuration has ${count}:\n${lines.join('\n')}\n`;
+  const help = `\`zoogate help ${command}\` shows what there is.`;
+  return `zoogate: the configuration has ${count}:\n${lines.join('\n')}\n${help}\n`;
 }

@@ -1,6 +1,7 @@
 /** The three places where settings are given, each read into the same form; nothing is judged here but names. */
 import { parseArgs } from 'node:util';
 import { parseDocument } from 'yaml';
+import { didYouMean, nearest } from '../../protocol/nearest.ts';
 import type { Mistake } from './mistake.ts';
 import {
   flagOf,
@@ -68,7 +69,8 @@ class Collector implements SourceReading {
   limit(name: string, given: Given): void {
     const known = limitNames.find((candidate) => candidate === name);
     if (known === undefined) {
-      this.mistake(given.origin, `is not a limit${suggestion(name, limitNames)}`);
+      const meant = didYouMean(name, limitNames);
+      this.mistake(given.origin, `is not a limit${meant || `; ${whereLimitsAre}`}`);
     } else if (this.source.limits.has(known)) {
       this.mistake(given.origin, 'is given twice');
     } else {
@@ -103,8 +105,15 @@ export function readFlags(
   const collector = new Collector();
   const flags = { help: false, printConfig: false, config: undefined as string | undefined };
   let misread = false;
+  let bundle: number | undefined;
   for (const token of tokens) {
-    if (token.kind === 'positional') {
+    const whole = args[token.index] ?? '';
+    if (token.kind === 'option' && /^-[A-Za-z]{2}/.test(whole)) {
+      // `-port`: each letter of it is a token.
+      if (token.index !== bundle) readBundle(collector, whole);
+      bundle = token.index;
+      misread = true;
+    } else if (token.kind === 'positional') {
       // Behind a flag that nobody knows stands its value; one mistake is enough for both.
       if (!misread) collector.mistake(token.value, 'is not expected here');
       misread = false;
@@ -125,6 +134,18 @@ export function readFlags(
   return { source, mistakes, flags };
 }
 
+/** What is written with one dash, or with one letter where that is no flag. */
+function readBundle(collector: Collector, whole: string): void {
+  const [name = ''] = whole.slice(1).split('=', 1);
+  const flags = knownFlags();
+  const meant = flags.includes(name) ? `; did you mean --${name}?` : didYouMean(name, flags, '--');
+  collector.mistake(`-${name}`, `is not a setting: they begin with two dashes${meant}`);
+}
+
+function knownFlags(): readonly string[] {
+  return [...byFlag.keys(), ...Object.keys(commandOptions)];
+}
+
 interface Flag {
   readonly name: string;
   readonly rawName: string;
@@ -140,8 +161,7 @@ function readFlag(collector: Collector, flag: Flag): void {
     return;
   }
   if (setting === undefined && name !== 'config' && name !== 'limit') {
-    const flags = [...byFlag.keys(), ...Object.keys(commandOptions)];
-    collector.mistake(rawName, `is not a setting${suggestion(name, flags, '--')}`);
+    collector.mistake(rawName, `is not a setting${meantBy(flag)}`);
     return;
   }
   if (!hasValue(flag)) {
@@ -152,10 +172,27 @@ function readFlag(collector: Collector, flag: Flag): void {
   else if (name === 'limit') readLimitFlag(collector, flag.value);
 }
 
+/** Of a single letter, the first flag that begins with it may be meant: `-p` is `--port`. */
+function meantBy({ name, rawName }: Flag): string {
+  const flags = knownFlags();
+  if (rawName.startsWith('--')) return didYouMean(name, flags, '--');
+  const first = flags.find((flag) => flag.startsWith(name));
+  return first === undefined
+    ? ': they begin with two dashes'
+    : `: they begin with two dashes; did you mean --${first}?`;
+}
+
+const whereLimitsAre = '`zoogate help serve` lists all names and defaults';
+
 function readLimitFlag(collector: Collector, text: string): void {
   const equals = text.indexOf('=');
   if (equals < 1) {
-    collector.mistake('--limit', 'must be NAME=VALUE, such as znodeDataBytesMax=4MiB');
+    const known = limitNames.find((name) => name === text);
+    const form =
+      known === undefined
+        ? `must be NAME=VALUE, such as znodeDataBytesMax=4MiB, not ${JSON.stringify(text.slice(0, 40))}`
+        : `must be ${known}=VALUE`;
+    collector.mistake('--limit', `${form}; ${whereLimitsAre}`);
     return;
   }
   const name = text.slice(0, equals);
@@ -240,7 +277,7 @@ function readFileEntry(
     return;
   }
   if (key !== 'limit') {
-    collector.mistake(origin, `is not a setting${suggestion(key, [...byFlag.keys(), 'limit'])}`);
+    collector.mistake(origin, `is not a setting${didYouMean(key, [...byFlag.keys(), 'limit'])}`);
     return;
   }
   if (!isMapping(value)) {
@@ -275,39 +312,4 @@ export function isList(name: SettingName): boolean {
 
 function isSwitch(name: SettingName): boolean {
   return settings[name].kind.placeholder === '';
-}
-
-function suggestion(given: string, known: readonly string[], prefix = ''): string {
-  const near = nearest(given, known, 3);
-  return near === undefined ? '' : `; did you mean ${prefix}${near}?`;
-}
-
-/** The known name that takes the fewest edits to reach, at most `editsMax`. */
-function nearest(given: string, known: readonly string[], editsMax: number): string | undefined {
-  const plain = (name: string): string => name.toLowerCase().replace(/[-_]/g, '');
-  const distances = known.map((name) => ({ name, edits: editDistance(plain(given), plain(name)) }));
-  const [best] = distances.sort((one, other) => one.edits - other.edits);
-  // Of a short name nearly everything is a few edits away.
-  const limit = Math.min(editsMax, Math.floor(plain(given).length / 3));
-  return best !== undefined && best.edits <= limit ? best.name : undefined;
-}
-
-/** Characters to insert, remove, replace or exchange with their neighbour (optimal string alignment). */
-function editDistance(one: string, other: string): number {
-  let before: number[] = [];
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= one.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= other.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
-      const exchanged =
-        one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1]
-          ? (before[j - 2] ?? Infinity) + 1
-          : Infinity;
-      next.push(Math.min(replaced, exchanged, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    before = row;
-    row = next;
-  }
-  return row.at(-1) ?? 0;
 }

@@ -145,7 +145,6 @@ function largestUnit(value: number, units: Readonly<Record<string, number>>): st
 }
 
 function within(value: number, { min, max }: Range, show: (value: number) => string): number {
-  if (value < min) throw new ValueError(`must be at least ${show(min)}`);
-  if (value > max) throw new ValueError(`must be at most ${show(max)}`);
-  return value;
+  if (value >= min && value <= max) return value;
+  throw new ValueError(`must be from ${show(min)} to ${show(max)}, not ${show(value)}`);
 }

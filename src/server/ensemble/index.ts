@@ -22,7 +22,7 @@ export async function ensembleCommand(args: readonly string[]): Promise<ExitStat
     return ExitStatus.OK;
   }
   if (!('nodes' in options)) {
-    process.stderr.write(mistakesText(options));
+    process.stderr.write(mistakesText(options, 'ensemble'));
     return ExitStatus.USAGE;
   }
   try {

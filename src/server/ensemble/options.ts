@@ -1,8 +1,8 @@
 /** What `zoogate ensemble` is asked for. */
-import { parseArgs } from 'node:util';
 import { integer, ValueError } from '../config/values.ts';
 import { votersMax } from '../config/members.ts';
 import type { Mistake } from '../config/mistake.ts';
+import { ArgumentError, parseStrictly } from '../strict-arguments.ts';
 
 export interface EnsembleOptions {
   /** Members with a vote: ids 1 to this. */
@@ -97,7 +97,7 @@ type FlagValues = { readonly help?: boolean; readonly 'data-dir'?: string } & Re
 
 function parseFlags(args: readonly string[], mistakes: Mistake[]): FlagValues {
   try {
-    return parseArgs({
+    return parseStrictly({
       args: [...args],
       options: {
         nodes: { type: 'string' },
@@ -109,8 +109,9 @@ function parseFlags(args: readonly string[], mistakes: Mistake[]): FlagValues {
       },
     }).values;
   } catch (error) {
-    // Node's text names the flag and what is wrong with it.
-    mistakes.push({ key: 'zoogate ensemble:', problem: (error as Error).message });
+    if (!(error instanceof ArgumentError)) throw error;
+    const [key = '', ...problem] = error.message.split(' ');
+    mistakes.push({ key, problem: problem.join(' ') });
     return {};
   }
 }

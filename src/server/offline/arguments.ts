@@ -1,5 +1,6 @@
 /** The arguments of the commands that look into the data directory of a node that does not run. */
-import { parseArgs } from 'node:util';
+import { didYouMean } from '../../protocol/nearest.ts';
+import { ArgumentError, parseStrictly } from '../strict-arguments.ts';
 
 export interface OfflineArguments {
   readonly action: string;
@@ -12,14 +13,6 @@ export interface OfflineArguments {
   readonly file?: string;
 }
 
-/** What is wrong with the arguments; a half sentence. */
-export class UsageError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'UsageError';
-  }
-}
-
 export interface ArgumentRules {
   readonly actions: readonly string[];
   /** Flags beside `--data-dir`, each with a zxid. */
@@ -30,7 +23,7 @@ export interface ArgumentRules {
 
 /**
  * @returns undefined when help is asked for
- * @throws UsageError
+ * @throws ArgumentError
  */
 export function parseOfflineArguments(
   args: readonly string[],
@@ -41,7 +34,7 @@ export function parseOfflineArguments(
   const { action, file } = wordsOf(positionals, { actions, ofFiles });
   const extra = ['data-dir', ...zxids].find((name) => values[name] !== undefined);
   if (file !== undefined && extra !== undefined) {
-    throw new UsageError(`--${extra} is not expected beside ${file}: one file is looked at`);
+    throw new ArgumentError(`--${extra} is not expected beside ${file}: one file is looked at`);
   }
   const dataDir = values['data-dir'] ?? process.env['ZOOGATE_DATA_DIR'] ?? './data/1';
   const numbers = zxids.flatMap((name) => {
@@ -62,14 +55,16 @@ function wordsOf(
   }: { readonly actions: readonly string[]; readonly ofFiles: readonly string[] },
 ): { action: string; file: string | undefined } {
   const [action, file, more] = positionals;
-  if (action === undefined || !actions.includes(action)) {
-    throw new UsageError(`needs one of ${actions.join(', ')}`);
+  if (action === undefined) throw new ArgumentError(`needs one of ${actions.join(', ')}`);
+  if (!actions.includes(action)) {
+    const meant = didYouMean(action, actions);
+    throw new ArgumentError(`${action} is none of ${actions.join(', ')}${meant}`);
   }
   if (file !== undefined && !ofFiles.includes(action)) {
-    throw new UsageError(`${file} is not expected here: ${action} takes no file`);
+    throw new ArgumentError(`${file} is not expected here: ${action} takes no file`);
   }
   if (more !== undefined) {
-    throw new UsageError(`${more} is not expected here: one file is looked at`);
+    throw new ArgumentError(`${more} is not expected here: one file is looked at`);
   }
   return { action, file };
 }
@@ -81,23 +76,19 @@ function parsed(
   values: Readonly<Record<string, string | boolean | undefined>>;
   positionals: readonly string[];
 } {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        ...Object.fromEntries(zxids.map((name) => [name, { type: 'string' }] as const)),
-        'data-dir': { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+  return parseStrictly({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      ...Object.fromEntries(zxids.map((name) => [name, { type: 'string' }] as const)),
+      'data-dir': { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
 }
 
 function zxidOf(name: string, text: string): number {
   const zxid = Number(text);
   if (/^[0-9]{1,16}$/.test(text) && Number.isSafeInteger(zxid)) return zxid;
-  throw new UsageError(`--${name} must be a zxid, a whole number`);
+  throw new ArgumentError(`--${name} must be a zxid, a whole number`);
 }

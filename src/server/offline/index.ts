@@ -25,7 +25,8 @@ import type { Inspection } from '../../storage/inspect.ts';
 import { readSnapshotFile, SnapshotDamagedError } from '../../storage/snapshot-file.ts';
 import { readTree } from '../../tree/index.ts';
 import { ExitStatus } from '../exit-status.ts';
-import { parseOfflineArguments, UsageError } from './arguments.ts';
+import { ArgumentError } from '../strict-arguments.ts';
+import { parseOfflineArguments } from './arguments.ts';
 import type { ArgumentRules, OfflineArguments } from './arguments.ts';
 import { describePayload } from './describe.ts';
 
@@ -177,7 +178,7 @@ async function runOffline(
 }
 
 function explain(error: unknown, help: string): ExitStatus {
-  if (error instanceof UsageError) {
+  if (error instanceof ArgumentError) {
     process.stderr.write(`zoogate: ${error.message}\n\n${help}`);
     return ExitStatus.USAGE;
   }

@@ -22,7 +22,8 @@ describe('a data directory', () => {
   it.runIf(process.platform === 'linux')('is refused where none can be made', async () => {
     expect(await problemOf('/proc/none/data')).toBe(
       'the data directory /proc/none/data cannot be used (ENOENT): ' +
-        '/proc/none cannot be made there; choose another --data-dir',
+        'the file system there takes no new directories, as /proc and /sys do not, so /proc/none ' +
+        'cannot be made; choose another --data-dir',
     );
   });
 

@@ -128,11 +128,11 @@ describe('mistakes', () => {
     expect(mistakes).toEqual([
       `colour in ${config} is not a setting`,
       'ZOOGATE_ID must be a whole number',
-      '--port must be at most 65535',
+      '--port must be from 0 to 65535, not 70000',
       `tick-ms in ${config} must be a duration such as 500ms, 30s, 5m, 2h or 1d`,
       expect.stringMatching(/^--log-level must be one of trace, /),
       expect.stringMatching(/^ZOOGATE_LOG_LEVEL must be one of trace, /),
-      '--limit sessionsMax must be at least 1',
+      '--limit sessionsMax must be from 1 to 2147483647, not -1',
     ]);
   });
 
@@ -145,7 +145,7 @@ describe('mistakes', () => {
   it('include a file that cannot be read', () => {
     expect(mistakesOf(['--config', join(directory, 'none.yaml'), '--id', '0'])).toEqual([
       `${join(directory, 'none.yaml')} cannot be read (ENOENT): there is no such file; look at --config or ZOOGATE_CONFIG`,
-      '--id must be at least 1',
+      '--id must be from 1 to 255, not 0',
     ]);
   });
 

@@ -62,6 +62,7 @@ describe('the list of members', () => {
 
   it.each([
     ['1', 'must be ID=HOST:PEERPORT, such as'],
+    ['1=a:1,2=b:2', 'names one member: give the flag once for each'],
     ['1=a', 'must be ID=HOST:PEERPORT'],
     ['a=b:1', 'must be ID=HOST:PEERPORT'],
     ['1=a:b', 'must be ID=HOST:PEERPORT'],

@@ -55,16 +55,21 @@ describe('flags', () => {
   it('report every mistake, with the likely intention', () => {
     const reading = readFlags([
       ...['--prot', '8181', '--colour', 'blue', '--host', '--id', '3', '--id', '4'],
-      ...['--limit', 'sessionMax=1', '--limit', 'nonsense', 'extra', '-p', '--config'],
+      ...['--limit', 'sessionMax=1', '--limit', 'nonsense', 'extra', '-p', '-x', '-port', '8181'],
+      ...['-data_dir=x', '--limit', 'aclsMax', '--config'],
     ]);
     expect(problemsOf(reading)).toEqual([
       '--prot is not a setting; did you mean --port?',
       '--colour is not a setting',
       '--host needs a value',
       '--limit sessionMax is not a limit; did you mean sessionsMax?',
-      '--limit must be NAME=VALUE, such as znodeDataBytesMax=4MiB',
+      '--limit must be NAME=VALUE, such as znodeDataBytesMax=4MiB, not "nonsense"; `zoogate help serve` lists all names and defaults',
       'extra is not expected here',
-      '-p is not a setting',
+      '-p is not a setting: they begin with two dashes; did you mean --port?',
+      '-x is not a setting: they begin with two dashes',
+      '-port is not a setting: they begin with two dashes; did you mean --port?',
+      '-data_dir is not a setting: they begin with two dashes; did you mean --data-dir?',
+      '--limit must be aclsMax=VALUE; `zoogate help serve` lists all names and defaults',
       '--config needs a value',
     ]);
   });
@@ -186,7 +191,7 @@ describe('the file', () => {
       'host in zoogate.yaml must be one value',
       'port in zoogate.yaml must be one value',
       'allowed-host in zoogate.yaml must be one value or a list of them',
-      'limit.nonsense in zoogate.yaml is not a limit',
+      'limit.nonsense in zoogate.yaml is not a limit; `zoogate help serve` lists all names and defaults',
       'limit.sessionsMax in zoogate.yaml must be one value',
       'dataDir in zoogate.yaml is not a setting; did you mean data-dir?',
     ]);

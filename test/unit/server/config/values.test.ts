@@ -47,8 +47,8 @@ describe('a duration', () => {
 
   it('says its bounds with their units', () => {
     const kind = duration({ min: 10, max: 60_000 });
-    expect(() => kind.parse('5')).toThrow('must be at least 10ms');
-    expect(() => kind.parse('61s')).toThrow('must be at most 1m');
+    expect(() => kind.parse('5')).toThrow('must be from 10ms to 1m, not 5ms');
+    expect(() => kind.parse('61s')).toThrow('must be from 10ms to 1m, not 61s');
   });
 
   it('is read again as it was shown', () => {
@@ -89,8 +89,8 @@ describe('the other kinds', () => {
   it('reads whole numbers within their bounds only', () => {
     const kind = integer({ min: 1, max: 255 });
     expect(kind.parse('255')).toBe(255);
-    expect(() => kind.parse('0')).toThrow('must be at least 1');
-    expect(() => kind.parse('256')).toThrow('must be at most 255');
+    expect(() => kind.parse('0')).toThrow('must be from 1 to 255, not 0');
+    expect(() => kind.parse('256')).toThrow('must be from 1 to 255, not 256');
     for (const given of ['', '1.0', '1e2', ' 1', 'one']) {
       expect(() => kind.parse(given)).toThrow('must be a whole number');
     }
