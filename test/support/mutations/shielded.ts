@@ -1,7 +1,7 @@
 /**
  * Faults that change nothing which anybody sees as long as all the rest is as it should be: another rule stands behind
- * each, or it takes a loss that is rare. So runs of an ensemble do not find them, and each has a check of its own
- * (`test/unit/shielded`), which speaks to one node alone.
+ * each, or it takes a loss or a moment that is rare. So runs of an ensemble do not find them, or seldom, and each has a
+ * check of its own (`test/unit/shielded`).
  */
 import type { Mutation } from './mutation.ts';
 
@@ -141,6 +141,39 @@ export const shieldedMutations = [
         file: 'replica/pipeline.ts',
         find: "if (operation.type === 'sessionInfo' && this.#authority === this.#forwarder) {",
         replace: 'if (false && this.#authority === this.#forwarder) {',
+      },
+    ],
+  },
+  {
+    name: 'formerAclsAreNotKept',
+    rule: 'An event is judged by the ACL of its time, also when no znode has it any more.',
+    edits: [
+      {
+        file: 'replica/state-machine.ts',
+        find: 'this.#formerAcls.add({ id, acl, until: record.zxid });',
+        replace: 'void [id, acl];',
+      },
+    ],
+  },
+  {
+    name: 'formerAclsAreForgottenEarly',
+    rule: 'The ACL of an event is kept as long as the event is.',
+    edits: [
+      {
+        file: 'replica/drive.ts',
+        find: 'forgetUntil(this.#core.ring.oldestResumeZxid)',
+        replace: 'forgetUntil(record.zxid)',
+      },
+    ],
+  },
+  {
+    name: 'formerAclsLostInSnapshot',
+    rule: 'A snapshot holds the ACLs by which events before it are judged.',
+    edits: [
+      {
+        file: 'replica/snapshots.ts',
+        find: 'slices(this.#formerAcls,',
+        replace: 'slices(this.#formerAcls.slice(0, 0),',
       },
     ],
   },

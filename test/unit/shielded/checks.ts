@@ -4,6 +4,7 @@ import type { Entry } from '../../support/mutations/load-mutated.ts';
 import type { ShieldedMutationName } from '../../support/mutations/shielded.ts';
 import * as disks from './disks.ts';
 import * as doors from './doors.ts';
+import * as formerAcls from './former-acls.ts';
 import * as roles from './roles.ts';
 import * as sessions from './sessions.ts';
 import * as suspension from './suspension.ts';
@@ -14,7 +15,7 @@ export type CheckedMutationName = ShieldedMutationName | DoorMutationName;
 /** Each throws an AssertionError where the rule of its mutant is broken. */
 export type Checks = Readonly<Partial<Record<CheckedMutationName, () => void | Promise<void>>>>;
 
-const modules = { disks, doors, roles, sessions, suspension, waits };
+const modules = { disks, doors, 'former-acls': formerAcls, roles, sessions, suspension, waits };
 
 /** The module that has the check of a mutant. @throws Error where there is none */
 export function entryOf(name: CheckedMutationName): Entry<{ readonly checks: Checks }> {
