@@ -52,7 +52,10 @@ export interface Limits {
   readonly sessionsMax: number;
   /** Connections of clients to one node; fewer where the process may not open as many files. */
   readonly connectionsMax: number;
-  /** Connections of one client; not counted where `--trust-proxy` makes one address of all. */
+  /**
+   * Connections of one client; not counted where `--trust-proxy` makes one address of all. Where the files of the
+   * process make connections fewer, at most three quarters of those.
+   */
   readonly connectionsPerClientMax: number;
   /** Files that the process may open and that no connection of a client takes: the disk, the other members. */
   readonly filesReserved: number;
@@ -253,11 +256,15 @@ function halfOf(from: keyof Limits, atLeast?: keyof Limits): DerivedLimit {
     const half = Math.ceil(limits[from] / 2);
     return atLeast === undefined ? half : Math.max(half, limits[atLeast]);
   };
-  return { from, text: `half of ${from}`, value };
+  const text = `half of ${from}${atLeast === undefined ? '' : `, at least ${atLeast}`}`;
+  return { from, text, value };
 }
 
 export const derivedLimits: Readonly<Partial<Record<keyof Limits, DerivedLimit>>> = {
-  connectionsPerClientMax: halfOf('connectionsMax'),
+  connectionsPerClientMax: {
+    ...halfOf('connectionsMax'),
+    text: 'half of connectionsMax; where files are few, 3/4 of these',
+  },
   streamsPerClientMax: halfOf('streamsMax'),
   watchesPerClientMax: halfOf('watchesMax'),
   uploadsPerClientMax: halfOf('uploadsMax'),

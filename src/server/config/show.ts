@@ -44,7 +44,8 @@ function defaultNotes(setting: AnySetting): string[] {
 function limitsHelp(): string {
   const text =
     'Sets a limit; a request beyond one is refused with a clear error. ' +
-    '[repeatable; ZOOGATE_LIMIT_…, such as ZOOGATE_LIMIT_ZNODE_DATA_BYTES_MAX; `limit:` in a file]';
+    '[repeatable; ZOOGATE_LIMIT_…, such as ZOOGATE_LIMIT_ZNODE_DATA_BYTES_MAX; `limit:` in a file] ' +
+    'Clients get connectionsMax connections, or fewer where the process may open fewer files than that and filesReserved together.';
   const rows = limitNames.map((name) => {
     const setting = limitSetting(name);
     const usual =

@@ -16,6 +16,7 @@ interface Service {
   readonly cap_drop: readonly string[];
   readonly security_opt: readonly string[];
   readonly stop_grace_period: string;
+  readonly ulimits: { readonly nofile: number };
   readonly privileged?: boolean;
   readonly command?: unknown;
 }
@@ -102,6 +103,13 @@ describe('the composition', () => {
           ...{ id, role: 'participant', host: name, port: peerPort },
         })),
       );
+    }
+  });
+
+  it('gives each node the files for all connections and for itself', () => {
+    for (const { service, config } of nodes) {
+      const { connectionsMax, filesReserved } = config.limits;
+      expect(service.ulimits.nofile).toBeGreaterThanOrEqual(connectionsMax + filesReserved);
     }
   });
 

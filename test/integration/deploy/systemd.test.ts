@@ -30,6 +30,10 @@ describe('the unit', () => {
     const [stop = ''] = valuesOf('TimeoutStopSec');
     expect(stop).toMatch(/^\d+s$/);
     expect(Number.parseInt(stop) * 1000).toBeGreaterThan(config.shutdownTimeout);
+    const { connectionsMax, filesReserved } = config.limits;
+    expect(Number(valuesOf('LimitNOFILE')[0])).toBeGreaterThanOrEqual(
+      connectionsMax + filesReserved,
+    );
   });
 
   it('gives the node no rights', () => {
