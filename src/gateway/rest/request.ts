@@ -161,6 +161,14 @@ export class RestRequest<Q extends QuerySpec = QuerySpec> {
     return session === undefined ? { identities } : { identities, session };
   }
 
+  /**
+   * How the session is judged of a request that reads nothing by itself: as of now, since it may have ended on
+   * another node. Only a node that serves reads without a leader takes its own word for it.
+   */
+  get sessionConsistency(): Consistency {
+    return this.hasSession && !this.context.router.status().readOnly ? 'linearizable' : 'local';
+  }
+
   /** Who asks, by nothing but its address and session: to judge a session before an identity. */
   addressCaller(): Caller {
     const session = this.session();

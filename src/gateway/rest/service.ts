@@ -65,15 +65,15 @@ function document(text: string): Answer {
 }
 
 /**
- * A request that the coordinator does not see still keeps its session alive, and fails without it; and it
- * waits for the zxid that it names.
+ * A request that the coordinator does not see still keeps its session alive, and fails when that has ended, on
+ * whichever node; and it waits for the zxid that it names.
  */
 async function touch<Q extends QuerySpec>(
   request: RestRequest<Q>,
 ): Promise<ResultAnswer | undefined> {
   const caller = request.caller();
   if (caller.session === undefined && request.askedMinZxid === undefined) return undefined;
-  return request.read({ type: 'whoami' }, 'local');
+  return request.read({ type: 'whoami' }, request.sessionConsistency);
 }
 
 /** @throws CoordinationError NOAUTH */

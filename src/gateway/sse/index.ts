@@ -106,18 +106,17 @@ async function watch(request: WatchRequest, streams: OpenStreams): Promise<Answe
 
 /**
  * The session of the request is judged and kept alive at the arrival. The stream keeps nothing alive, and ends
- * with its session. Only a node that serves reads without a leader takes its own word for it.
+ * with its session.
  */
 async function touch(
   request: WatchRequest,
   minZxid: Zxid | undefined,
 ): Promise<ResultAnswer | undefined> {
   if (!request.hasSession) return undefined;
-  const { router } = request.context;
   return waitFor(request.context, request.response, {
     operation: { type: 'whoami' },
     caller: request.caller(),
-    consistency: router.status().readOnly ? 'local' : 'linearizable',
+    consistency: request.sessionConsistency,
     ...(minZxid !== undefined && { minZxid }),
     ...(request.waitMs !== undefined && { minZxidWaitMs: request.waitMs }),
   });

@@ -68,6 +68,9 @@ export const ensembleRoutes = {
     path: '/ensemble',
     tag: 'ensemble',
     summary: 'Tell the members of the ensemble and their roles',
+    description:
+      'Answered without a leader too. With `Zk-Session` it is as any other request of the session: 410 once that has ' +
+      'ended, on whichever node, and 503 while there is no leader to ask.',
     query: {},
     headers: positioned,
     responses: {

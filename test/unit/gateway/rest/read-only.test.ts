@@ -58,6 +58,17 @@ const childrenOfRoot = {
   },
 };
 
+describe('the session of a request that reads nothing', () => {
+  it('is judged by what this node knows, since there is no leader to ask', async () => {
+    const headers = { 'Zk-Session': '7:AAAAAAAAAAAAAAAAAAAAAA' };
+    for (const path of ['/ensemble', '/watch/a']) {
+      await fetch(url + path, { headers });
+      const asked = coordinator.messages.findLast(({ type }) => type === 'request');
+      expect(asked).toMatchObject({ operation: { type: 'whoami' }, consistency: 'local' });
+    }
+  });
+});
+
 describe('Zk-Read-Only', () => {
   it('stands on the answer of a read', async () => {
     const answer = await fetch(`${url}/children/?consistency=local`);

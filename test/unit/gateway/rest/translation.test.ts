@@ -70,6 +70,23 @@ const none = Buffer.alloc(0);
 const x = Buffer.from('x');
 const ip = { scheme: 'ip', id: '127.0.0.1' };
 
+describe('the session of a request that reads nothing', () => {
+  it.each(['GET /ensemble', 'POST /admin/snapshots', 'HEAD /watch/a'])(
+    'is judged as of now by %s, since it may have ended elsewhere',
+    async (route) => {
+      const [method = '', path = ''] = route.split(' ');
+      const asked: unknown[] = [];
+      coordinator.script = (message) => {
+        asked.push([message.operation.type, message.consistency]);
+        return new CoordinationError('SESSIONEXPIRED', 'ended on another node');
+      };
+      const headers = { 'Zk-Session': '7:AAAAAAAAAAAAAAAAAAAAAA' };
+      expect((await http(method, path, { headers })).status).toBe(410);
+      expect(asked).toEqual([['whoami', 'linearizable']]);
+    },
+  );
+});
+
 describe('requests become operations', () => {
   it.each<[string, string, HttpRequestOptions, object]>([
     ['GET', '/znodes/a', {}, { type: 'get', path: '/a' }],
