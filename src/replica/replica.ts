@@ -140,6 +140,11 @@ export class Replica implements DriveHooks {
     });
   }
 
+  /** For how long the disk has completed nothing, milliseconds; 0 while it does not hang. */
+  get diskStalledMs(): number {
+    return this.#zab.diskStalledMs;
+  }
+
   takeSnapshot(): Promise<SnapshotInfo> {
     return this.#snapshotter.take();
   }

@@ -20,16 +20,20 @@ export async function runProcess({
 }: Pick<ResolvedConfig, 'config' | 'warnings'>): Promise<ExitStatus> {
   const log = await openLog({ level: config.logLevel, format: config.logFormat });
   for (const warning of warnings) log.logger.warn(warning);
-  const onFatal = (error: unknown): never => exitFatally(log, error);
+  let running: RunningNode | undefined;
+  const end = (status: ExitStatus): never => endNow(log, status, running);
+  const onFatal = (error: unknown): never => exitFatally(log, error, end);
   process.on('uncaughtException', onFatal);
   process.on('unhandledRejection', onFatal);
-  const signal = nextSignal(() => process.exit(ExitStatus.FAILED));
+  const signal = nextSignal(() => end(ExitStatus.FAILED));
   try {
     const node = await Promise.race([start(config, log, onFatal), signal]);
     // A signal during recovery: nothing has been acknowledged, and recovery may be cut short anywhere.
     if (typeof node === 'string') return ExitStatus.OK;
+    running = node;
     log.logger.info({ signal: await signal }, 'stopping');
-    return await stopInTime(node, config, log);
+    const status = await stopInTime(node, config, log);
+    return status === ExitStatus.OK ? status : end(status);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     process.stderr.write(`zoogate: ${error.message}\n`);
@@ -72,11 +76,32 @@ export async function stopInTime(
  * Ends the process where it stands: a node that is wrong about its own state, or whose disk has failed,
  * acknowledges nothing more. What is on the disk is what counts, and the next start reads it.
  */
-function exitFatally({ logger, flush }: ProcessLog, error: unknown): never {
+function exitFatally(
+  { logger, flush }: ProcessLog,
+  error: unknown,
+  end: (status: ExitStatus) => never,
+): never {
   try {
     logger.fatal({ err: error }, 'fatal, ending the process at once');
     flush();
   } finally {
-    process.exit(ExitStatus.FATAL);
+    end(ExitStatus.FATAL);
+  }
+}
+
+/**
+ * Ends the process without waiting for the rest of it. `process.exit` waits for the other threads, and one that waits
+ * for a disk that hangs ends no sooner than that disk goes on: there only SIGKILL ends the process, and no status is told.
+ */
+function endNow({ logger, flush }: ProcessLog, status: ExitStatus, node?: RunningNode): never {
+  const silentMs = node?.replica.diskStalledMs ?? 0;
+  try {
+    if (silentMs > 0) {
+      logger.error({ silentMs }, 'the disk hangs, and the process would wait for it: SIGKILL');
+    }
+    flush();
+  } finally {
+    if (silentMs > 0) process.kill(process.pid, 'SIGKILL');
+    process.exit(status);
   }
 }

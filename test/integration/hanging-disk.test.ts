@@ -8,37 +8,52 @@ import { TracedPlace } from '../support/disk-trace/preload.ts';
 import { describeTraced } from '../support/disk-trace/run.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
 import { startServer } from '../support/server-process.ts';
+import type { ServerProcess } from '../support/server-process.ts';
 import { until } from '../support/waiting.ts';
 
 /** Beyond the syncs of a start: those behind it are of writes. */
 const SYNC = 60;
 
+/** Serves, and its disk hangs later. */
+function startHanging(place: TracedPlace, args: readonly string[] = []): Promise<ServerProcess> {
+  return startServer({
+    dataDir: place.dataDir(),
+    env: place.environment({ kind: 'hang', class: 'sync', at: SYNC }),
+    args: ['--segment-size', '1MiB', '--peer-timeout', '300ms', ...args],
+  });
+}
+
+function hangs(place: TracedPlace): boolean {
+  return place.events().some(({ isFault }) => isFault);
+}
+
+/** One after another, each of which takes a sync of its own. @returns the one that is not answered */
+async function writeUntilItHangs(
+  { url }: ServerProcess,
+  place: TracedPlace,
+): Promise<{ readonly last: Promise<Response> }> {
+  expect(hangs(place), `a start takes fewer than ${SYNC} syncs`).toBe(false);
+  const hung = until('the call that hangs', () => hangs(place) || undefined);
+  for (;;) {
+    const last = fetch(`${url}/znodes/a`, { method: 'PUT', body: 'x' });
+    last.catch(() => 'whoever waits for it is told');
+    if ((await Promise.race([last, hung])) === true) return { last };
+    await (await last).arrayBuffer();
+  }
+}
+
 describeTraced('a process whose disk hangs', () => {
   test('is not ready, says so in its log and metrics, and goes on when the disk does', async () => {
     const place = new TracedPlace();
-    const node = await startServer({
-      dataDir: place.dataDir(),
-      env: place.environment({ kind: 'hang', class: 'sync', at: SYNC }),
-      args: ['--segment-size', '1MiB', '--peer-timeout', '300ms'],
-    });
+    const node = await startHanging(place);
     const stalledSeconds = async (): Promise<number> => {
       const text = await (await fetch(`${node.url}/metrics`)).text();
       return Number(/^zoogate_disk_stalled_seconds (\S+)$/m.exec(text)?.[1]);
     };
     const ready = (): Promise<Response> => fetch(`${node.url}/health/ready`);
-    const hangs = (): boolean => place.events().some(({ isFault }) => isFault);
-    expect(hangs(), `a start takes fewer than ${SYNC} syncs`).toBe(false);
     expect((await ready()).status).toBe(200);
     expect(await stalledSeconds()).toBe(0);
-    const hung = until('the call that hangs', () => hangs() || undefined);
-    const write = (): Promise<Response> =>
-      fetch(`${node.url}/znodes/a`, { method: 'PUT', body: 'x' });
-    let last = write();
-    // Each takes a sync of its own, until one is not answered.
-    while ((await Promise.race([last, hung])) !== true) {
-      await (await last).arrayBuffer();
-      last = write();
-    }
+    const { last } = await writeUntilItHangs(node, place);
     const refused = await until('a node that is not ready', async () => {
       const response = await ready();
       return response.status === 503 ? response : undefined;
@@ -59,6 +74,17 @@ describeTraced('a process whose disk hangs', () => {
     expect((await node.stop()).code).toBe(0);
     expect(node.stdout()).toContain('the disk completes writes again');
     expect(judge(place.events(), { quorum: 1 }).findings).toEqual([]);
+  });
+});
+
+describeTraced('a process whose disk hangs for ever', () => {
+  test('ends all the same when the time for its stop is over', async () => {
+    const place = new TracedPlace();
+    const node = await startHanging(place, ['--shutdown-timeout', '2s']);
+    await writeUntilItHangs(node, place);
+    expect(await node.stop()).toEqual({ code: null, signal: 'SIGKILL' });
+    expect(node.stdout()).toContain('not stopped in time');
+    expect(node.stdout()).toContain('the disk hangs, and the process would wait for it: SIGKILL');
   });
 });
 

@@ -102,7 +102,8 @@ export const settings = {
     group: 'node',
     kind: duration({ min: 100, max: 10 * MINUTE }),
     default: 10 * SECOND,
-    description: 'Time for an orderly stop, after which the process ends with status 1.',
+    description:
+      'Time for an orderly stop, after which the process ends with status 1, or by SIGKILL where its disk hangs.',
   },
   allowedHost: {
     group: 'doors',
