@@ -1,6 +1,7 @@
 /**
  * Turns TypeBox schemas into the JSON Schema of the generated documents: named schemas become references,
- * and some keywords are added that code generators need and a validator does not.
+ * and some keywords are added that code generators need and a validator does not. Those of the option `documented`
+ * are for the documents alone: a parser behind the validator says better what is wrong, or the limit's name.
  */
 import type { TSchema } from '@sinclair/typebox';
 import { assert } from './assert.ts';
@@ -49,7 +50,8 @@ export class SchemaComponents {
     this.#schemas.set(name, schema);
   }
 
-  #convertSchema({ discriminator, ...schema }: Json): Json {
+  #convertSchema({ discriminator, documented, ...validated }: Json): Json {
+    const schema = { ...validated, ...(documented as Json | undefined) };
     if (typeof discriminator === 'string') return this.#exclusive(schema, discriminator);
     const fields = this.#convertFields(schema);
     return schema['type'] === 'integer' ? { ...fields, format: integerFormat(schema) } : fields;

@@ -5,6 +5,8 @@
 import { Kind, Type, TypeRegistry } from '@sinclair/typebox';
 import type { Static, TSchema, TUnion, TUnsafe } from '@sinclair/typebox';
 import { errorCodes } from './errors.ts';
+import { forms } from './forms.ts';
+import { ttlMaxMs } from './limits.ts';
 import { watchModes } from './model.ts';
 
 // A union of literals would come out as `anyOf` of `const`: bad error texts, bad enums in generated clients.
@@ -52,7 +54,6 @@ export const ZxidSchema = Type.Integer({
   minimum: 0,
   maximum: positionMax,
   description: 'Position of a transaction in the replicated log, below 2^53.',
-  examples: [117],
 });
 
 export const SessionIdSchema = Type.Integer({
@@ -76,6 +77,7 @@ export const VersionSchema = Type.Integer({
 export const PathSchema = Type.String({
   $id: 'ZnodePath',
   description: 'A znode path with its leading slash, by the rules of `PathUtils.validatePath`.',
+  documented: { pattern: forms.absolutePath },
   examples: ['/config/db'],
 });
 
@@ -109,14 +111,21 @@ export const StatSchema = Exactly(
 
 export const AclEntrySchema = Exactly(
   {
-    scheme: Type.String({ examples: ['digest'] }),
+    scheme: Type.String({
+      documented: { enum: ['world', 'auth', 'digest', 'ip'] },
+      examples: ['digest'],
+    }),
     id: Type.String({ examples: ['ann:nGLc7VUmLqIWoUD0FS85yzCvoEE='] }),
-    perms: Type.String({ description: 'Letters out of `cdrwa`.', examples: ['cdrwa'] }),
+    perms: Type.String({
+      description: 'Letters out of `cdrwa`.',
+      documented: { pattern: forms.perms },
+      examples: ['cdrwa'],
+    }),
   },
   { $id: 'AclEntry' },
 );
 
-export const AclSchema = Type.Array(AclEntrySchema, { $id: 'Acl' });
+export const AclSchema = Type.Array(AclEntrySchema, { $id: 'Acl', documented: { minItems: 1 } });
 
 export const IdentitySchema = Exactly(
   { scheme: Type.String({ examples: ['ip'] }), id: Type.String({ examples: ['127.0.0.1'] }) },
@@ -180,6 +189,7 @@ const path = PathSchema;
 const version = Type.Optional(VersionSchema);
 const ifMatch = Type.Optional(
   Type.String({
+    documented: { pattern: forms.entityTags },
     description: 'In place of `version`: version and czxid, sound on a re-created path.',
     examples: ['3.117'],
   }),
@@ -192,7 +202,13 @@ export const createFields = {
   ephemeral: Type.Optional(Type.Boolean()),
   sequential: Type.Optional(Type.Boolean()),
   container: Type.Optional(Type.Boolean()),
-  ttlMs: Type.Optional(Type.Integer({ description: 'Milliseconds.', examples: [60_000] })),
+  ttlMs: Type.Optional(
+    Type.Integer({
+      description: 'Milliseconds.',
+      documented: { minimum: 1, maximum: ttlMaxMs },
+      examples: [60_000],
+    }),
+  ),
   acl: Type.Optional(AclSchema),
   inheritAcl: Type.Optional(
     Type.Boolean({

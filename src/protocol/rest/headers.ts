@@ -1,6 +1,7 @@
 /** The headers of requests and answers that have a meaning of their own here, for the document. */
 import { Type } from '@sinclair/typebox';
 import type { TSchema } from '@sinclair/typebox';
+import { forms } from '../forms.ts';
 import { StringEnum, ZxidSchema } from '../schemas.ts';
 import type { RequestHeader, ResponseHeader } from './route.ts';
 
@@ -19,21 +20,23 @@ export const requestHeaders: Readonly<Record<RequestHeader, HeaderSpec>> = {
       'Binds the request to a session and keeps it alive: the `token` of `POST /sessions`, ' +
       '`<id>:<secret>`. Judged when the request comes and again when it is answered: 410 once the session ' +
       'has ended.',
-    schema: Type.String(),
+    schema: Type.String({ pattern: forms.token }),
   },
   'Zk-Min-Zxid': {
     description: 'Answer only from a state at or after this zxid; waits up to `wait`, else 5 s.',
     schema: ZxidSchema,
+    // Any node has come as far as this; one that has not costs whoever tries it seconds.
+    example: 1,
   },
   'If-Match': {
     description:
       'The ETag (`"3.117"`), or its version alone (`"3"` or `3`: ZooKeeper\'s version check), a list, ' +
       'or `*` (the znode must exist). What can never match, a weak tag for example, is a 400.',
-    schema: Type.String(),
+    schema: Type.String({ pattern: forms.entityTags }),
   },
   'If-None-Match': {
     description: 'The ETag already known (`"3.117"`): the answer is a 304 while it is the same.',
-    schema: Type.String(),
+    schema: Type.String({ pattern: forms.entityTags }),
   },
   CreateOnly: {
     name: 'If-None-Match',
@@ -54,13 +57,12 @@ export const requestHeaders: Readonly<Record<RequestHeader, HeaderSpec>> = {
       'address) has used 50,000 others (limit idempotencyKeysPerOwnerMax), or until all owners together ' +
       'have more than 100,000 (idempotencyKeysMax) and its owner takes the most room of them.',
     schema: Type.String({ minLength: 1, maxLength: 255 }),
-    example: '8e03978e-40d5-43dd-bc93-6894a57f9324',
   },
   'Zk-Acl': {
     description:
       'ACL of a new znode: `scheme:id:perms`, separated by commas, for example ' +
       '`world:anyone:r, auth::cdrwa`.',
-    schema: Type.String(),
+    schema: Type.String({ pattern: forms.acl }),
     example: 'world:anyone:cdrwa',
   },
   'Last-Event-ID': {

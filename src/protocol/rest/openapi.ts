@@ -3,6 +3,7 @@ import type { TSchema } from '@sinclair/typebox';
 import { errorCodes, errorTable } from '../errors.ts';
 import { ProblemSchema } from '../schemas.ts';
 import { SchemaComponents } from '../components.ts';
+import { forms } from '../forms.ts';
 import { examples } from './examples.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
 import type { HeaderSpec } from './headers.ts';
@@ -126,7 +127,7 @@ function operation(operationId: string, route: RouteSpec, schemas: SchemaCompone
     { $ref: `#/components/responses/${problemName(status)}` },
   ]);
   const parameters = [
-    ...pathParameters(route.path),
+    ...pathParameters(route),
     ...Object.entries(route.query).map(([name, spec]) => queryParameter(name, spec, schemas)),
     ...route.headers.map((name) => ({ $ref: `#/components/parameters/${name}` })),
   ];
@@ -141,21 +142,23 @@ function operation(operationId: string, route: RouteSpec, schemas: SchemaCompone
   };
 }
 
-function pathParameters(path: string): Json[] {
+function pathParameters({ path, body }: RouteSpec): Json[] {
+  const creates = path.startsWith('/znodes/') && body !== undefined;
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: 'path',
     required: true,
-    ...(name === 'path' ? znodeParameter : numberParameter),
+    ...(name === 'path' ? znodeParameter(creates) : numberParameter),
   }));
 }
 
-const znodeParameter: Json = {
+const znodeParameter = (creates: boolean): Json => ({
   description:
-    'The znode path without its leading slash. Slashes may be raw or `%2F`; empty is the root.',
-  schema: { type: 'string' },
+    'The znode path without its leading slash. Slashes may be raw or `%2F`; empty is the root.' +
+    (creates ? ' Of a sequential create it may end in a slash.' : ''),
+  schema: { type: 'string', pattern: creates ? forms.createPath : forms.path },
   example: 'config/db',
-};
+});
 
 const numberParameter: Json = {
   description: 'The zxid that is its id.',

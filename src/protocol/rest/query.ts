@@ -56,11 +56,18 @@ export function flag(description: string, example?: 'true'): QueryParameter<bool
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const durationPattern = /^([0-9]{1,15})(ms|s|m|h)$/;
 
-/** Milliseconds, out of a number with its unit. */
-export function duration(description: string, example = '30s'): QueryParameter<number> {
+/**
+ * Milliseconds, out of a number with its unit.
+ * @param pattern what the document says, where less is taken than can be read
+ */
+export function duration(
+  description: string,
+  example = '30s',
+  pattern = durationPattern.source,
+): QueryParameter<number> {
   return {
     description: `${description} A whole number with its unit (\`ms\`, \`s\`, \`m\` or \`h\`): \`${example}\`.`,
-    schema: Type.String({ pattern: '^[0-9]{1,15}(ms|s|m|h)$' }),
+    schema: Type.String({ pattern }),
     expected: 'a whole number with its unit ms, s, m or h, for example 30s',
     read: (text) => {
       const match = durationPattern.exec(text);
@@ -105,10 +112,15 @@ export function word<const T extends readonly [string, ...string[]]>(
   };
 }
 
-export function text(description: string, example: string): QueryParameter<string> {
+/** @param pattern of what its parser takes, where it is not any text */
+export function text(
+  description: string,
+  example: string,
+  pattern?: string,
+): QueryParameter<string> {
   return {
     description,
-    schema: Type.String({ minLength: 1 }),
+    schema: Type.String({ minLength: 1, ...(pattern !== undefined && { pattern }) }),
     example,
     expected: 'some text',
     read: (value) => (value === '' ? undefined : value),

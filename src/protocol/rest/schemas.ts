@@ -136,7 +136,15 @@ export const WhoamiSchema = Exactly(
 const milliseconds = Type.Integer({ minimum: 0, description: 'Milliseconds.' });
 
 export const NewSessionBodySchema = Exactly(
-  { timeoutMs: Type.Optional(Type.Integer({ minimum: 1, description: 'Clamped by the node.' })) },
+  {
+    timeoutMs: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'Clamped by the node.',
+      }),
+    ),
+  },
   { $id: 'NewSessionBody' },
 );
 

@@ -1,4 +1,6 @@
 /** The routes of znodes: one resource a facet (data, stat, children, subtree, ACL). */
+import { forms } from '../forms.ts';
+import { defaultLimits } from '../limits.ts';
 import { AclSchema, NodeStatSchema } from '../schemas.ts';
 import { examples } from './examples.ts';
 import { acks, duration, flag, integer, text, word } from './query.ts';
@@ -16,6 +18,8 @@ import {
 } from './schemas.ts';
 
 const countMax = Number.MAX_SAFE_INTEGER;
+/** No maximum of the schema: an operator may raise it. */
+const pageLimit = `At most ${defaultLimits.pageEntriesMax}, unless the limit pageEntriesMax is set.`;
 
 const consistency = word(
   ['linearizable', 'local'],
@@ -137,7 +141,11 @@ export const znodeRoutes = {
       ephemeral: flag('It goes with the session.'),
       sequential: flag('Ten digits are added to the name, out of a counter of the parent.'),
       container: flag('It goes once it has lost its last child.'),
-      ttl: duration('It goes when it has not been written for this long and has no child.', '60s'),
+      ttl: duration(
+        'It goes when it has not been written for this long and has no child.',
+        '60s',
+        forms.ttl,
+      ),
       parents: flag('Makes missing parents in the same transaction.', 'true'),
       inheritAcl: flag(
         'Creates with the ACL that the parent has, in place of `Zk-Acl`. Without either, all may do all.',
@@ -208,7 +216,7 @@ export const znodeRoutes = {
     summary: 'List the children of a znode',
     query: {
       ...longPollQuery,
-      limit: integer('Entries of the page.', {
+      limit: integer(`Entries of the page. ${pageLimit}`, {
         minimum: 1,
         maximum: countMax,
         example: '100',
@@ -241,12 +249,16 @@ export const znodeRoutes = {
         maximum: countMax,
         example: '2',
       }),
-      limit: integer('Entries of the page; 1000 by default.', {
+      limit: integer(`Entries of the page; 1000 by default. ${pageLimit}`, {
         minimum: 1,
         maximum: countMax,
         example: '100',
       }),
-      after: text('Continues behind this path: `next` of the page before.', '/config/db'),
+      after: text(
+        'Continues behind this path: `next` of the page before.',
+        '/config/db',
+        forms.absolutePath,
+      ),
       count: flag('Answers only the number of descendants.'),
     },
     headers: readHeaders,

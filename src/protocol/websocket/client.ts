@@ -47,7 +47,8 @@ export interface RequestSpec {
   readonly result: Fields;
 }
 
-const positive = (description: string) => Type.Integer({ minimum: 1, description });
+const positive = (description: string) =>
+  Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description });
 const flag = (description: string) => Type.Optional(Type.Boolean({ description }));
 
 export const MessageIdSchema = Type.Integer({

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
 import { describe, expect, it } from 'vitest';
 import { SchemaComponents } from '../../../src/protocol/components.ts';
 import { Exactly, OneOf, StringEnum } from '../../../src/protocol/schemas.ts';
@@ -47,6 +48,14 @@ describe('schemas of the documents', () => {
     ).toEqual({
       oneOf: [{ type: 'string' }, { $ref: '#/components/schemas/A' }],
     });
+  });
+
+  it('what stands in `documented` is for the document alone, and wins there', () => {
+    const schema = Type.Integer({ minimum: 0, documented: { minimum: 1, maximum: 9 } });
+    expect(new SchemaComponents({ discriminators: true }).inline(schema)).toEqual({
+      ...{ type: 'integer', minimum: 1, maximum: 9, format: 'int32' },
+    });
+    expect(Value.Check(schema, 10)).toBe(true);
   });
 
   it.each([

@@ -61,7 +61,7 @@ describe('POST /sessions', () => {
     expect(await open(body)).toMatchObject({ timeoutMs });
   });
 
-  it.each([{ timeoutMs: 0 }, { timeoutMs: '5s' }, { timeout: 5 }])(
+  it.each([{ timeoutMs: 0 }, { timeoutMs: 2 ** 63 }, { timeoutMs: '5s' }, { timeout: 5 }])(
     '%j is refused',
     async (body) => {
       const answer = await http('POST', '/sessions', { body });

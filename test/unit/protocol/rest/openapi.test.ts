@@ -91,6 +91,21 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  it('shows no key as an example: the same on two routes, it would belong to another request', () => {
+    expect(document.components['parameters']?.['Idempotency-Key']).not.toHaveProperty('example');
+  });
+
+  it('has a pattern for each znode path', () => {
+    for (const { path, method, operation } of operations) {
+      const schema = operation.parameters?.find(({ name }) => name === 'path')?.schema;
+      if (schema === undefined) continue;
+      expect(accepts(schema, 'config/db'), path).toBe(true);
+      expect(accepts(schema, '/config/db'), path).toBe(false);
+      const creates = path.startsWith('/znodes/') && ['put', 'post'].includes(method);
+      expect(accepts(schema, 'q/'), `${method} ${path}`).toBe(creates);
+    }
+  });
+
   it('shows examples that its own schemas accept', () => {
     for (const { operation } of operations) {
       const media = [
