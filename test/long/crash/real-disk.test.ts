@@ -8,7 +8,7 @@ import type { Trial } from '../../support/disk-trace/trial.ts';
 import { diskMutants } from '../../simulation/mutants/disk.ts';
 
 /** Enough for a new file of the log and a snapshot. */
-const WRITES = 12;
+const WRITES = 8;
 
 /** Runs at the same time: a node waits for its disk more than it works. */
 const LANES = 2;

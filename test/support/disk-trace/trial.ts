@@ -69,7 +69,7 @@ interface End {
 /** Until all is written or the node has ended. */
 async function use(server: ServerProcess, writes: number): Promise<End> {
   const ended = server.exited.then(() => true);
-  const done = writeMarked(server.url, { count: writes, clients: 2, largeBytes: 400_000 }).then(
+  const done = writeMarked(server.url, { count: writes, clients: 2, largeBytes: 600_000 }).then(
     () => false,
     (error: unknown) => within(`the end of a node that ${String(error)}`, END_MS, ended),
   );
