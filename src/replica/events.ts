@@ -17,10 +17,15 @@ import { isZnodeChange, Replays, SharedEvents } from './shared-events.ts';
 import type { ZnodeChange } from './shared-events.ts';
 import type { Arming, Disarming, Stream } from './stream.ts';
 
-/** Records that one step of a replay reads before others get their turn. */
-const REPLAY_RECORDS_PER_STEP = 256;
-/** Events that one step of a replay sends before the socket is asked again. */
-const REPLAY_EVENTS_PER_STEP = 512;
+/** What a replay costs: so much for each record and each event, and the bytes of the record. */
+const REPLAY_UNIT = 256;
+/**
+ * What one step of a stream may cost before the socket is asked again: streams that lag together go through
+ * large records side by side, so that each is decoded and framed once for all.
+ */
+const REPLAY_COST_PER_STEP = 128 * 1024;
+/** What the steps of all streams may cost in a turn of the event loop: some milliseconds. */
+const REPLAY_COST_PER_TURN = 1024 * 1024;
 
 export class EventDelivery {
   readonly #core: Core;
@@ -32,6 +37,10 @@ export class EventDelivery {
   #shared: SharedEvents | undefined;
   #touched: Stream[] = [];
   readonly #replays = new Replays();
+  /** What replays have cost, ever. */
+  #cost = 0;
+  /** Streams that go on with their replay in the next turn, or a later one, in order. */
+  #pumps: Stream[] = [];
 
   constructor(core: Core) {
     this.#core = core;
@@ -53,15 +62,14 @@ export class EventDelivery {
   /** Brings the stream's cursor forward, as far as its socket and this turn allow. */
   pump(stream: Stream): void {
     if (stream.ended || stream.blocked || !stream.lagging) return;
-    const sentBefore = this.#core.counters.eventsSent;
-    for (let step = 0; step < REPLAY_RECORDS_PER_STEP; step++) {
+    const before = this.#cost;
+    while (this.#cost - before < REPLAY_COST_PER_STEP) {
       this.#releaseDeferred(stream);
       if (stream.cursor === this.#core.zxid) {
         this.#caughtUp(stream);
         return;
       }
       this.#replayNext(stream);
-      if (this.#core.counters.eventsSent - sentBefore > REPLAY_EVENTS_PER_STEP) break;
     }
     this.schedulePump(stream);
   }
@@ -70,10 +78,25 @@ export class EventDelivery {
   schedulePump(stream: Stream): void {
     if (stream.pumping) return;
     stream.pumping = true;
+    this.#pumps.push(stream);
+    if (this.#pumps.length === 1) this.#pumpLater();
+  }
+
+  #pumpLater(): void {
     this.#core.scheduler.defer(() => {
-      stream.pumping = false;
-      this.pump(stream);
-      this.#core.outbox.flush();
+      const before = this.#cost;
+      // Those that come in between wait behind these, for another turn.
+      const waiting = [...this.#pumps];
+      let taken = 0;
+      for (const stream of waiting) {
+        if (this.#cost - before >= REPLAY_COST_PER_TURN) break;
+        taken++;
+        stream.pumping = false;
+        this.pump(stream);
+        this.#core.outbox.flush();
+      }
+      this.#pumps.splice(0, taken);
+      if (this.#pumps.length > 0) this.#pumpLater();
     });
   }
 
@@ -141,6 +164,7 @@ export class EventDelivery {
     }
     const record = ring.at(stream.cursor + 1);
     stream.cursor = record.zxid;
+    this.#cost += REPLAY_UNIT + record.payload.length;
     if (record.kind === 'epoch') return;
     this.#zxid = record.zxid;
     for (const shared of this.#replays.changesOf(record)) {
@@ -190,6 +214,7 @@ export class EventDelivery {
       assert(events !== undefined, 'a touched stream has events');
       stream.collected = undefined;
       this.#core.counters.eventsSent += events.length;
+      this.#cost += events.length * REPLAY_UNIT;
       this.#core.outbox.push({ type: 'events', stream: stream.id, zxid: this.#zxid, events });
     }
   }

@@ -51,7 +51,7 @@ export class SharedEvents {
 }
 
 /** Bytes of records whose events are kept for the next reader; a larger one is kept alone. */
-const REPLAYED_BYTES_MAX = 1024 * 1024;
+const REPLAYED_BYTES_MAX = 8 * 1024 * 1024;
 
 interface Replay {
   readonly bytes: number;

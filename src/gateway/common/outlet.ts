@@ -42,6 +42,8 @@ export class Outlet implements StreamReader {
   readonly #unread: UnreadStreams;
   #waiting: (Buffer | string)[] | undefined;
   #waitingBytes = 0;
+  /** Bytes of answers since nothing was unread: at least those that are. */
+  #answerBytes = 0;
   #full = false;
   #ended = false;
 
@@ -62,21 +64,39 @@ export class Outlet implements StreamReader {
     return this.#waitingBytes + this.#sink.writableLength;
   }
 
+  /** Of them those that may be answers. */
+  get unreadAnswerBytes(): number {
+    return Math.min(this.#answerBytes, this.unreadBytes);
+  }
+
   get isCuttable(): boolean {
-    return this.#owner.cutOff !== undefined && this.unreadBytes > this.#highWaterBytes;
+    return this.#owner.cutOff !== undefined && this.unreadAnswerBytes > this.#highWaterBytes;
   }
 
   cutOff(): void {
     this.#owner.cutOff?.();
   }
 
-  /** Sends whole frames, behind all that were sent before. */
+  /** Sends whole frames of answers, behind all that were sent before. */
   send(frames: Buffer | string): void {
+    this.#answerBytes = this.unreadBytes === 0 ? frames.length : this.#answerBytes + frames.length;
+    this.#send(frames);
+  }
+
+  /** The same for frames of events: other streams may share them, and the ring has those that are to come. */
+  sendEvents(frames: Buffer | string): void {
+    this.#send(frames);
+  }
+
+  #send(frames: Buffer | string): void {
     if (this.#full) {
-      this.#waiting ??= [];
-      this.#waiting.push(frames);
-      this.#waitingBytes += Buffer.byteLength(frames);
-      this.#unread.measure(this);
+      this.#hold(frames);
+      return;
+    }
+    if (!this.#unread.turns.take(frames.length)) {
+      this.#full = true;
+      this.#hold(frames);
+      this.#unread.turns.later(() => this.#goOn(false));
       return;
     }
     this.#sink.write(frames);
@@ -87,6 +107,13 @@ export class Outlet implements StreamReader {
     // Without a pending `drain` the socket has room of its own, and says nothing when that is used no more.
     if (this.#sink.writableNeedDrain) this.#sink.once('drain', () => this.#goOn(true));
     else this.#unread.wait(this);
+  }
+
+  #hold(frames: Buffer | string): void {
+    this.#waiting ??= [];
+    this.#waiting.push(frames);
+    this.#waitingBytes += Buffer.byteLength(frames);
+    this.#unread.measure(this);
   }
 
   /** Hands everything to the socket at once, full or not: the connection is about to be closed. */
@@ -124,7 +151,7 @@ export class Outlet implements StreamReader {
     if (hasMoved) this.#owner.progressed();
     const waiting = this.#waiting ?? [];
     this.drop();
-    for (const frames of waiting) this.send(frames);
+    for (const frames of waiting) this.#send(frames);
     this.#unread.measure(this);
     if (!this.isFull) this.#owner.drained();
   }

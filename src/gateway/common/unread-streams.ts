@@ -6,6 +6,7 @@
  */
 import type { Limits } from '../../protocol/limits.ts';
 import type { Client } from './clients.ts';
+import { WriteTurns } from './write-turns.ts';
 
 /** The way out of one stream, as the ledger sees it. */
 export interface StreamReader {
@@ -25,6 +26,7 @@ type UnreadLimits = Pick<Limits, 'unreadStreamsBytesMax' | 'unreadStreamsBytesPe
 const LOOK_MS = 100;
 
 export class UnreadStreams {
+  readonly turns = new WriteTurns();
   readonly #limits: UnreadLimits;
   /** What has been counted of each reader, above 0. */
   readonly #counted = new Map<StreamReader, number>();

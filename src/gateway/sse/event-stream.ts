@@ -320,8 +320,8 @@ export class EventStream {
   }
 
   #write(text: string | Frames): void {
-    if (typeof text === 'string') this.#outlet.send(text);
-    else for (const bytes of text) this.#outlet.send(bytes);
+    if (typeof text === 'string') this.#outlet.sendEvents(text);
+    else for (const bytes of text) this.#outlet.sendEvents(bytes);
     if (this.#blocked || !this.#outlet.isFull) return;
     this.#blocked = true;
     this.handle.send([{ type: 'flow', ready: false }]);

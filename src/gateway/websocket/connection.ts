@@ -26,6 +26,9 @@ import type { WheelEntry } from './wheel.ts';
 /** Requests handed over between two looks at whether their answers fill the socket. */
 const SLICE = 64;
 
+/** Messages of one connection that are taken in a turn: a millisecond or two, in which others wait. */
+const TURN_MESSAGES = 128;
+
 /** A connection without a session is given up when it has been silent for so many pings. */
 const SILENT_PULSES_MAX = 3;
 
@@ -65,6 +68,11 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
   /** Of the frames whose requests have not all been answered. */
   #inFlightBytes = 0;
   #taking = false;
+  /** How many messages it has taken in the hub's turn of that number. */
+  #taken = 0;
+  #turn = 0;
+  /** It has taken enough in this turn. */
+  #rests = false;
   #reading = true;
   #flowing = true;
   #pulseMs = 0;
@@ -131,7 +139,7 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
     if (this.#closed) return;
     const [only] = batch;
     if (only?.type === 'events' && batch.length === 1) {
-      this.#outlet.send(eventsFrame(only));
+      this.#outlet.sendEvents(eventsFrame(only));
       this.#settle();
       return;
     }
@@ -196,12 +204,20 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
   }
 
   get isBehind(): boolean {
-    return this.#outlet.unreadBytes > this.#hub.settings.limits.unreadAnswerBytesMax;
+    return this.#outlet.unreadAnswerBytes > this.#hub.settings.limits.unreadAnswerBytesMax;
   }
 
   giveUp(): void {
     this.#outlet.drop();
     this.#finish(closeCodes.tooMuch, [], unreadText(this.#hub.settings.limits));
+  }
+
+  goOn(): void {
+    this.#rests = false;
+    this.#taken = 0;
+    if (this.#closed) return;
+    this.#pump();
+    this.#regulate();
   }
 
   goAway(retryAfterMs: number): void {
@@ -231,6 +247,7 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
     while (frame.next < messages.length && !this.#mustHold()) {
       const item = messages[frame.next];
       frame.next++;
+      this.#count();
       this.#conversation.accept(item);
       // Answers may come back before this returns, and fill the socket.
       if (this.#hub.waiting >= SLICE) this.#hub.flush();
@@ -242,8 +259,19 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
     return true;
   }
 
+  /** One more message is taken. */
+  #count(): void {
+    const { turn } = this.#hub;
+    this.#taken = turn === this.#turn ? this.#taken + 1 : 1;
+    this.#turn = turn;
+    if (this.#taken < TURN_MESSAGES || this.#rests) return;
+    this.#rests = true;
+    this.#hub.rest(this);
+  }
+
   #mustHold(): boolean {
     const { mayTake, isFresh, outstanding } = this.#conversation;
+    if (this.#rests) return true;
     if (isFresh) return this.#closed;
     if (!mayTake || this.#outlet.isFull || this.#retryAfterMs !== undefined) return true;
     const { streamRequestsMax } = this.#hub.settings.limits;
@@ -293,7 +321,7 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
   #tooMuch(): void {
     const { unreadAnswerBytesMax, answerBytesMax } = this.#hub.settings.limits;
     // A single answer may be larger than the limit, and reading takes time.
-    if (this.#outlet.unreadBytes > unreadAnswerBytesMax + ANSWERS_MAX * answerBytesMax) {
+    if (this.#outlet.unreadAnswerBytes > unreadAnswerBytesMax + ANSWERS_MAX * answerBytesMax) {
       this.giveUp();
     } else {
       this.#hub.watch(this);

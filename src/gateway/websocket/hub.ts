@@ -34,6 +34,8 @@ export interface Member extends WheelEntry {
   readonly isBehind: boolean;
   /** Ends it for that. */
   giveUp(): void;
+  /** Goes on with what it has left for another turn. */
+  goOn(): void;
   goAway(retryAfterMs: number): void;
   /** Ends it at once, answered or not. */
   abandon(): void;
@@ -61,10 +63,14 @@ export class Hub {
   #tickedMs = performance.now();
   #batch: CoordinatorMessage[] = [];
   #scheduled = false;
+  #turn = 0;
+  /** Those who have taken as many messages in a turn as they may. */
+  #resting: Member[] = [];
   #drain: Promise<void> | undefined;
   #whenEmpty: (() => void) | undefined;
   readonly #flushSoon = (): void => {
     this.#scheduled = false;
+    this.#turn++;
     this.flush();
   };
 
@@ -139,6 +145,23 @@ export class Hub {
     if (this.#scheduled) return;
     this.#scheduled = true;
     queueMicrotask(this.#flushSoon);
+  }
+
+  /** Another number in every turn of the event loop in which something was submitted. */
+  get turn(): number {
+    return this.#turn;
+  }
+
+  /** Calls the member's `goOn` when everybody else has had a turn. */
+  rest(member: Member): void {
+    this.#resting.push(member);
+    if (this.#resting.length > 1) return;
+    setImmediate(() => {
+      const rested = this.#resting;
+      this.#resting = [];
+      this.#turn++;
+      for (const one of rested) one.goOn();
+    });
   }
 
   /** Messages that have not been handed over yet. */

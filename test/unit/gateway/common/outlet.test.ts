@@ -68,6 +68,7 @@ describe('the way out', () => {
 /** A stream whose reader takes nothing, or all, and what its outlet has said. */
 function reader(unread: UnreadStreams, client: string, options: { cuttable: boolean }) {
   const told: string[] = [];
+  const lengths: number[] = [];
   const owner: OutletOwner = {
     progressed: () => told.push('progressed'),
     drained: () => told.push('drained'),
@@ -79,6 +80,7 @@ function reader(unread: UnreadStreams, client: string, options: { cuttable: bool
     writableLength: 0,
     once: () => undefined,
     write: (frames: Buffer | string) => {
+      lengths.push(frames.length);
       if (!reads) sink.writableLength += frames.length;
     },
   };
@@ -87,11 +89,35 @@ function reader(unread: UnreadStreams, client: string, options: { cuttable: bool
     reads = true;
     sink.writableLength = 0;
   };
-  return { outlet, told, read };
+  return { outlet, told, lengths, read };
 }
 
 const bytes = (count: number): Buffer => Buffer.alloc(count);
 const told = ({ bytes: sum, clients, cutOff }: UnreadStreams) => ({ sum, clients, cutOff });
+
+describe('large frames for many streams', () => {
+  it('are written some in a turn, in order, and small ones meanwhile', async () => {
+    const unread = ledger({ unreadStreamsBytesMax: 1e9, unreadStreamsBytesPerClientMax: 1e9 });
+    const readers = Array.from({ length: 40 }, () => reader(unread, 'a', { cuttable: false }));
+    const written = (): number[] => readers.map(({ lengths }) => lengths.length);
+    const large = bytes(1 << 20);
+    for (const { outlet, read } of readers) {
+      read();
+      outlet.sendEvents(large);
+    }
+    expect(written().filter((count) => count === 1)).toHaveLength(1);
+    for (const { outlet } of readers) outlet.sendEvents(bytes(5));
+    expect(written().filter((count) => count === 2)).toHaveLength(1);
+    expect(readers[1]?.outlet.unreadBytes).toBe(large.length + 5);
+    await expect.poll(() => written().every((count) => count === 2)).toBe(true);
+    for (const { lengths } of readers) expect(lengths).toEqual([large.length, 5]);
+    // Nobody has been seen to read: that a frame had to wait is no sign of life.
+    expect(readers.slice(1).map(({ told }) => told)).toEqual(
+      readers.slice(1).map(() => ['drained']),
+    );
+    expect(unread.bytes).toBe(0);
+  });
+});
 
 describe('bytes that clients have not taken', () => {
   it('are those of each, and are forgotten when they are taken or their stream is over', async () => {
@@ -129,9 +155,10 @@ describe('bytes that clients have not taken', () => {
   it('of answers beyond it cut the slowest off, and nobody else', () => {
     const unread = ledger({ unreadStreamsBytesPerClientMax: 100 });
     const another = reader(unread, 'b', { cuttable: true });
-    const events = reader(unread, 'a', { cuttable: false });
+    const events = reader(unread, 'a', { cuttable: true });
+    events.outlet.sendEvents(bytes(30));
     const [slowest, second, newest] = [1, 2, 3].map(() => reader(unread, 'a', { cuttable: true }));
-    for (const stream of [another, events, slowest, second, newest]) stream?.outlet.send(bytes(30));
+    for (const stream of [another, slowest, second, newest]) stream?.outlet.send(bytes(30));
     expect(slowest?.told).toEqual(['cut off']);
     expect([another, second, newest, events].flatMap((stream) => stream?.told)).toEqual([]);
     expect(told(unread)).toEqual({ sum: 120, clients: 2, cutOff: 1 });

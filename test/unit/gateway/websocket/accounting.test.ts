@@ -105,6 +105,28 @@ describe('what all connections share', () => {
     await fc.assert(run, { numRuns: 500 });
   });
 
+  it('is the turn: a connection with many messages leaves some for the next one', async () => {
+    const { coordinator, hub, open, connection } = makeDoor({ streamRequestsMax: 10_000 });
+    const other = open('10.0.0.2');
+    for (const one of [connection, other]) {
+      one.receive(Buffer.from('{"type":"connect","id":1,"session":"new"}'));
+    }
+    hub.flush();
+    const set = (id: number) => ({ type: 'set', id, path: '/a', data: 'x' });
+    const frame = (from: number) => Array.from({ length: 500 }, (_, index) => set(from + index));
+    connection.receive(Buffer.from(JSON.stringify(frame(2))));
+    connection.receive(Buffer.from(JSON.stringify(frame(502))));
+    other.receive(Buffer.from(JSON.stringify(set(2))));
+    const taken = () => coordinator.requests('set');
+    await expect.poll(() => taken().length).toBe(1001);
+    expect(taken().findIndex(({ stream }) => stream === 2)).toBeLessThan(200);
+    const ids = taken().filter(({ stream }) => stream === 1);
+    expect(ids.map(({ id }) => id)).toEqual(Array.from({ length: 1000 }, (_, index) => index + 2));
+    for (const one of [connection, other]) one.ended();
+    expect(hub.inFlightBytes).toBe(0);
+    hub.stop();
+  });
+
   it('is taken by one client up to its share: then its connections take one request at a time', () => {
     const { coordinator, hub, open, connection } = makeDoor({ frameBytesPerClientMax: 1000 });
     const [sibling, stranger] = [open('10.0.0.1'), open('10.0.0.2')];
