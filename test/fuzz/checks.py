@@ -31,7 +31,7 @@ UNSAYABLE = re.compile(
             r"is changed by reconfiguration only$",
             r"must be .+ the number of voters$|must be all or a number from 1 to",
             # A setting of the node.
-            r"\(limit pageEntriesMax\)$",
+            r"\(limit pageEntriesMax\)",
             # No regular expression without lookahead, or none that a reader understands.
             r"can never match",
             r"repeated permission",

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { childInput, print } from '../bench/children.ts';
 import { quantile } from '../bench/statistics.ts';
 import { SseClient } from '../support/sse-client.ts';
+import { bigZnode } from './abusers.ts';
 import { pause, until } from '../support/waiting.ts';
 import { connect } from '../support/websocket-client.ts';
 import type { Message, TestClient } from '../support/websocket-client.ts';
@@ -27,6 +28,9 @@ export interface GoodReport {
 }
 
 const paceMs = 25;
+/** Of the client on each node that writes a mebibyte: all disks have such a write every two seconds. */
+const largePaceMs = 6000;
+const large = Buffer.alloc(1 << 20, 65);
 const root = '/good';
 /** A session that is kept by pings alone. */
 const sessionMs = 4000;
@@ -51,10 +55,14 @@ async function timed<T>(samples: () => number[], run: () => Promise<T>): Promise
   return result;
 }
 
-function rest(url: string, agent: Agent): (method: string, path: string) => Promise<number> {
-  return (method, path) =>
+const small = 'x'.repeat(100);
+
+function rest(
+  url: string,
+  agent: Agent,
+): (method: string, path: string, body?: string | Buffer) => Promise<number> {
+  return (method, path, body) =>
     new Promise((resolve, reject) => {
-      const body = method === 'PUT' ? 'x'.repeat(100) : undefined;
       const outgoing = request(`${url}${path}`, { method, agent }, (answer) => {
         answer.resume();
         answer.on('end', () => {
@@ -76,7 +84,7 @@ async function restClient(url: string, node: number): Promise<never> {
     written.add(
       await timed(
         () => writes,
-        () => ask('PUT', path),
+        () => ask('PUT', path, small),
       ),
     );
     await pause(paceMs);
@@ -85,6 +93,17 @@ async function restClient(url: string, node: number): Promise<never> {
       () => ask('GET', path),
     );
     await pause(paceMs);
+  }
+}
+
+/** It is not measured: what is measured must be told from the time that the disks take for it, with abuse and without. */
+async function largeWriter(url: string, node: number): Promise<never> {
+  const ask = rest(url, new Agent({ keepAlive: true, maxSockets: 1 }));
+  await allWatch;
+  await pause((largePaceMs / urls.length) * node);
+  for (;;) {
+    await ask('PUT', `/znodes${bigZnode}`, large);
+    await pause(largePaceMs);
   }
 }
 
@@ -183,6 +202,7 @@ for (const [index, url] of urls.entries()) {
   void goOn(() => streamClient(url, index + 1));
   void goOn(() => socketClient(url, index + 1));
   void goOn(() => restClient(url, index + 1));
+  void goOn(() => largeWriter(url, index + 1));
 }
 await allWatch;
 print('begun');
