@@ -7,8 +7,8 @@ import type { Client } from './clients.ts';
 import type { StreamReader, UnreadStreams } from './unread-streams.ts';
 
 export interface OutletOwner {
-  /** The reader took something after the socket was full; what waited moves up. */
-  progressed(): void;
+  /** What waited moves up. @param hasRead since the reader took something, and not for our own reasons */
+  progressed(hasRead: boolean): void;
   /** Nothing waits any more. */
   drained(): void;
   /** Ends the stream at once, since its client holds too much unread; absent where events alone may wait. */
@@ -23,6 +23,11 @@ export interface Sink {
   /** A `drain` is to come. */
   readonly writableNeedDrain: boolean;
   once(event: 'drain', listener: () => void): unknown;
+}
+
+interface Waiting {
+  readonly frames: Buffer | string;
+  readonly areEvents: boolean;
 }
 
 export interface OutletParts {
@@ -40,7 +45,7 @@ export class Outlet implements StreamReader {
   readonly #owner: OutletOwner;
   readonly #highWaterBytes: number;
   readonly #unread: UnreadStreams;
-  #waiting: (Buffer | string)[] | undefined;
+  #waiting: Waiting[] | undefined;
   #waitingBytes = 0;
   /** Bytes of answers since nothing was unread: at least those that are. */
   #answerBytes = 0;
@@ -80,22 +85,23 @@ export class Outlet implements StreamReader {
   /** Sends whole frames of answers, behind all that were sent before. */
   send(frames: Buffer | string): void {
     this.#answerBytes = this.unreadBytes === 0 ? frames.length : this.#answerBytes + frames.length;
-    this.#send(frames);
+    this.#send({ frames, areEvents: false });
   }
 
   /** The same for frames of events: other streams may share them, and the ring has those that are to come. */
   sendEvents(frames: Buffer | string): void {
-    this.#send(frames);
+    this.#send({ frames, areEvents: true });
   }
 
-  #send(frames: Buffer | string): void {
+  #send(item: Waiting): void {
+    const { frames, areEvents } = item;
     if (this.#full) {
-      this.#hold(frames);
+      this.#hold(item);
       return;
     }
-    if (!this.#unread.turns.take(frames.length)) {
+    if (areEvents && !this.#unread.turns.take(frames.length)) {
       this.#full = true;
-      this.#hold(frames);
+      this.#hold(item);
       this.#unread.turns.later(() => this.#goOn(false));
       return;
     }
@@ -109,16 +115,16 @@ export class Outlet implements StreamReader {
     else this.#unread.wait(this);
   }
 
-  #hold(frames: Buffer | string): void {
+  #hold(item: Waiting): void {
     this.#waiting ??= [];
-    this.#waiting.push(frames);
-    this.#waitingBytes += Buffer.byteLength(frames);
+    this.#waiting.push(item);
+    this.#waitingBytes += Buffer.byteLength(item.frames);
     this.#unread.measure(this);
   }
 
   /** Hands everything to the socket at once, full or not: the connection is about to be closed. */
   flush(): void {
-    for (const frames of this.#waiting ?? []) this.#sink.write(frames);
+    for (const { frames } of this.#waiting ?? []) this.#sink.write(frames);
     this.drop();
   }
 
@@ -145,13 +151,13 @@ export class Outlet implements StreamReader {
     return this.#unread.isCrowded(this);
   }
 
-  #goOn(hasMoved: boolean): void {
+  #goOn(hasRead: boolean): void {
     if (this.#ended) return;
     this.#full = false;
-    if (hasMoved) this.#owner.progressed();
+    this.#owner.progressed(hasRead);
     const waiting = this.#waiting ?? [];
     this.drop();
-    for (const frames of waiting) this.#send(frames);
+    for (const item of waiting) this.#send(item);
     this.#unread.measure(this);
     if (!this.isFull) this.#owner.drained();
   }

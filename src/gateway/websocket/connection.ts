@@ -176,9 +176,9 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
 
   // From the outlet.
 
-  progressed(): void {
+  progressed(hasRead: boolean): void {
     // A reader that catches up is alive, though nothing is read from it meanwhile.
-    this.receiveSign();
+    if (hasRead) this.receiveSign();
     this.#hub.progressed(this);
   }
 

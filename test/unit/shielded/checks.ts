@@ -2,9 +2,9 @@
 import type { DoorMutationName } from '../../support/mutations/doors.ts';
 import type { Entry } from '../../support/mutations/load-mutated.ts';
 import type { ShieldedMutationName } from '../../support/mutations/shielded.ts';
+import * as acls from './acls.ts';
 import * as disks from './disks.ts';
 import * as doors from './doors.ts';
-import * as formerAcls from './former-acls.ts';
 import * as roles from './roles.ts';
 import * as sessions from './sessions.ts';
 import * as suspension from './suspension.ts';
@@ -15,7 +15,7 @@ export type CheckedMutationName = ShieldedMutationName | DoorMutationName;
 /** Each throws an AssertionError where the rule of its mutant is broken. */
 export type Checks = Readonly<Partial<Record<CheckedMutationName, () => void | Promise<void>>>>;
 
-const modules = { disks, doors, 'former-acls': formerAcls, roles, sessions, suspension, waits };
+const modules = { acls, disks, doors, roles, sessions, suspension, waits };
 
 /** The module that has the check of a mutant. @throws Error where there is none */
 export function entryOf(name: CheckedMutationName): Entry<{ readonly checks: Checks }> {

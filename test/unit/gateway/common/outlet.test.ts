@@ -70,7 +70,9 @@ function reader(unread: UnreadStreams, client: string, options: { cuttable: bool
   const told: string[] = [];
   const lengths: number[] = [];
   const owner: OutletOwner = {
-    progressed: () => told.push('progressed'),
+    progressed: (hasRead) => {
+      if (hasRead) told.push('progressed');
+    },
     drained: () => told.push('drained'),
     ...(options.cuttable && { cutOff: () => told.push('cut off') }),
   };
