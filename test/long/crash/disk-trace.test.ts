@@ -3,20 +3,20 @@
  * to other nodes only what it would say again afterwards.
  */
 import { expect, test } from 'vitest';
-import { judge } from '../support/disk-trace/judge.ts';
-import { TracedPlace } from '../support/disk-trace/preload.ts';
-import type { Fault } from '../support/disk-trace/preload.ts';
+import { judge } from '../../support/disk-trace/judge.ts';
+import { TracedPlace } from '../../support/disk-trace/preload.ts';
+import type { Fault } from '../../support/disk-trace/preload.ts';
 import {
   certainCopy,
   describeTraced,
   missingFrom,
   smallArgs,
   writeMarked,
-} from '../support/disk-trace/run.ts';
-import { tryOnce } from '../support/disk-trace/trial.ts';
-import { freePort } from '../support/free-port.ts';
-import { startServer } from '../support/server-process.ts';
-import { until } from '../support/waiting.ts';
+} from '../../support/disk-trace/run.ts';
+import { tryOnce } from '../../support/disk-trace/trial.ts';
+import { freePort } from '../../support/free-port.ts';
+import { startServer } from '../../support/server-process.ts';
+import { until } from '../../support/waiting.ts';
 
 /** Acknowledgements after which the power goes, spread over a run. */
 const LOSSES = 4;
