@@ -1,5 +1,5 @@
 /**
- * The forms of texts as regular expressions, for the documents: they say to whoever makes requests what the parsers
+ * The forms of texts as regular expressions, for the documents: they say to those who make requests what the parsers
  * take. They do without lookahead and flags, which several validators do not have.
  */
 

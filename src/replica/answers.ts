@@ -74,13 +74,17 @@ export class Answers {
   }
 
   #send(stream: Stream, answer: CoordinatorAnswer): boolean {
+    const before = stream.deferredBytes;
     stream.burstBytes += this.#core.outbox.pushTo(stream, this.#core.zxid, answer);
-    return this.#mayWait(stream);
+    return this.#mayWait(stream, before);
   }
 
-  /** False when there are so many unread answers that the stream has been ended. */
-  #mayWait(stream: Stream): boolean {
-    if (stream.deferredBytes <= this.#core.settings.limits.unreadAnswerBytesMax) return true;
+  /**
+   * False when there are so many unread answers that the stream has been ended. One alone may be larger than that.
+   * @param bytes of the answers that wait
+   */
+  #mayWait(stream: Stream, bytes = stream.deferredBytes): boolean {
+    if (bytes <= this.#core.settings.limits.unreadAnswerBytesMax) return true;
     this.#onUnread(stream);
     return false;
   }

@@ -219,7 +219,7 @@ export class Attachments {
     this.#hooks?.abandon(stream);
   }
 
-  /** Not before whoever opens the stream has got it. */
+  /** Not before the door that opens the stream has got it. */
   #tellEndSoon(stream: Stream): void {
     this.#core.scheduler.defer(() => {
       if (stream.ended) return;

@@ -50,6 +50,8 @@ export class Outlet implements StreamReader {
   /** Bytes of answers since nothing was unread: at least those that are. */
   #answerBytes = 0;
   #full = false;
+  /** What waited is being handed over. */
+  #goesOn = false;
   #ended = false;
 
   constructor({ sink, owner, highWaterBytes, unread, clients }: OutletParts) {
@@ -69,7 +71,7 @@ export class Outlet implements StreamReader {
     return this.#waitingBytes + this.#sink.writableLength;
   }
 
-  /** Of them those that may be answers. */
+  /** How many of these may be answers: never fewer than are. */
   get unreadAnswerBytes(): number {
     return Math.min(this.#answerBytes, this.unreadBytes);
   }
@@ -94,14 +96,18 @@ export class Outlet implements StreamReader {
   }
 
   #send(item: Waiting): void {
+    // Behind what is being handed over just now, too.
+    if (this.#full || this.#goesOn) this.#hold(item);
+    else this.#write(item);
+  }
+
+  #write(item: Waiting): void {
     const { frames, areEvents } = item;
-    if (this.#full) {
-      this.#hold(item);
-      return;
-    }
     if (areEvents && !this.#unread.turns.take(frames.length)) {
       this.#full = true;
-      this.#hold(item);
+      this.#waiting = [item, ...(this.#waiting ?? [])];
+      this.#waitingBytes += Buffer.byteLength(frames);
+      this.#unread.measure(this);
       this.#unread.turns.later(() => this.#goOn(false));
       return;
     }
@@ -155,9 +161,14 @@ export class Outlet implements StreamReader {
     if (this.#ended) return;
     this.#full = false;
     this.#owner.progressed(hasRead);
-    const waiting = this.#waiting ?? [];
-    this.drop();
-    for (const item of waiting) this.#send(item);
+    this.#goesOn = true;
+    while (!this.isFull) {
+      const item = this.#waiting?.shift();
+      if (item === undefined) break;
+      this.#waitingBytes -= Buffer.byteLength(item.frames);
+      this.#write(item);
+    }
+    this.#goesOn = false;
     this.#unread.measure(this);
     if (!this.isFull) this.#owner.drained();
   }

@@ -47,6 +47,7 @@ export class HttpConnection {
   /** No further request is begun; the connection ends with the answer under way. */
   #closing = false;
   #lingers = false;
+  #lingersLeft = LINGERS_MAX;
   #broken = false;
   #onUnheard: (() => void) | undefined;
   /** Of an event stream: its reader may pause, and what it has not taken is bounded by the stream. */
@@ -163,6 +164,11 @@ export class HttpConnection {
     return true;
   }
 
+  /** The node stops: nobody is waited for. */
+  hurry(): void {
+    this.#lingersLeft = 1;
+  }
+
   /** Ends the connection behind all that was written, and reads on for a moment without taking anything. */
   linger(): void {
     const { socket } = this;
@@ -171,9 +177,8 @@ export class HttpConnection {
     this.#lingers = true;
     socket.end();
     let { bytesRead } = socket;
-    let looks = 0;
     const timer = setInterval(() => {
-      if (socket.bytesRead === bytesRead || ++looks === LINGERS_MAX) socket.destroy();
+      if (socket.bytesRead === bytesRead || --this.#lingersLeft <= 0) socket.destroy();
       ({ bytesRead } = socket);
     }, LINGER_MS);
     socket.once('close', () => clearInterval(timer));

@@ -127,7 +127,10 @@ export class Connections {
    * with their next request.
    */
   beginClosing(): void {
-    for (const connection of this.#all) if (connection.isBusy) connection.closeAfterAnswer();
+    for (const connection of this.#all) {
+      connection.hurry();
+      if (connection.isBusy) connection.closeAfterAnswer();
+    }
   }
 
   /** Resolves when all connections are closed, after `mostMs` at the latest. */
@@ -248,6 +251,7 @@ export class Connections {
     socket.off('drain', onDrain);
     socket.off('timeout', onTimeout);
     socket.off('error', onError);
+    Reflect.deleteProperty(socket, 'destroySoon');
     socket[known] = undefined;
     this.#closed(connection);
   }

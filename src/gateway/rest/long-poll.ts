@@ -101,6 +101,8 @@ async function waitForOutcome(
   const waker = new Waker(context, { path: read.operation.path, identities, session, deadline });
   const abandon = (): void => waker.abandon();
   response.once('close', abandon);
+  // It may have gone away while the first read was under way.
+  if (response.destroyed) abandon();
   const { halfClosedWaitMs } = context.settings.limits;
   const forget = connectionOf(response.socket)?.whenUnheard(() => waker.hasten(halfClosedWaitMs));
   try {

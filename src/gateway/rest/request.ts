@@ -267,6 +267,7 @@ export async function waitFor(
     timer = setTimeout(cancel, settings.limits.halfClosedWaitMs);
   };
   response.once('close', cancel);
+  if (response.destroyed) cancel();
   const forget = connectionOf(response.socket)?.whenUnheard(hasten);
   try {
     return await answer;

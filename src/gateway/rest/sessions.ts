@@ -14,6 +14,7 @@ import { validatorOf } from '../common/validation.ts';
 import { readJson } from './body.ts';
 import type { Handlers } from './handler.ts';
 import { emptyAnswer, envelopeHeaders, jsonAnswer, wholeMs } from './representations.ts';
+import { waitFor } from './request.ts';
 import type { RestRequest } from './request.ts';
 
 type SessionRouteId =
@@ -32,7 +33,7 @@ const checkNewSession = validatorOf(NewSessionBodySchema);
 
 export const sessionHandlers: Handlers<SessionRouteId> = {
   createSession: async (request) => {
-    const { settings, router } = request.context;
+    const { settings } = request.context;
     const json = await readJson(request, bodyLimit);
     const { timeoutMs } = checkNewSession(json === undefined ? {} : json);
     const operation = {
@@ -40,7 +41,7 @@ export const sessionHandlers: Handlers<SessionRouteId> = {
       ...(timeoutMs !== undefined && { timeoutMs }),
     };
     const minZxid = request.minZxid();
-    const answer = await router.request({
+    const answer = await waitFor(request.context, request.response, {
       operation,
       caller: request.caller(),
       ...(minZxid !== undefined && { minZxid }),

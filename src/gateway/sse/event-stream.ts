@@ -18,6 +18,7 @@ import type { CoordinatorRouter, StreamHandle, StreamMessage } from '../router.t
 import { clientsOf } from '../common/clients.ts';
 import type { DataEncoding } from '../common/data.ts';
 import { Outlet } from '../common/outlet.ts';
+import type { Sink } from '../common/outlet.ts';
 import type { UnreadStreams } from '../common/unread-streams.ts';
 import { sessionFailure } from '../common/sessions.ts';
 import {
@@ -100,7 +101,7 @@ export class EventStream {
     };
     this.handle = options.router.openStream(options.identities, sink, options.session);
     this.#outlet = new Outlet({
-      ...{ sink: response, highWaterBytes, unread, clients: clientsOf(identities) },
+      ...{ sink: sinkOf(response), highWaterBytes, unread, clients: clientsOf(identities) },
       owner: { progressed: () => undefined, drained: () => this.#drained() },
     });
     response.on('close', () => this.end());
@@ -301,8 +302,7 @@ export class EventStream {
   /** Nothing is written before the head, so that nobody can tell whether the client waits for it. */
   #hasten(): void {
     this.#probes = setTimeout(() => {
-      const detail =
-        'the client has closed its sending side, and this node is not where it can begin';
+      const detail = 'the stream has not begun, and its client has closed its sending side';
       if (this.#state === 'starting') this.#refuse(new CoordinationError('BEHIND', detail));
     }, this.#options.probeMs);
   }
@@ -332,4 +332,21 @@ export class EventStream {
     this.#blocked = false;
     this.handle.send([{ type: 'flow', ready: true }]);
   }
+}
+
+/**
+ * Whether a `drain` is to come only the socket knows: where requests wait behind the stream, Node does not tell
+ * the response that its socket has room again.
+ */
+function sinkOf(response: ServerResponse): Sink {
+  return {
+    write: (frames) => response.write(frames),
+    once: (event, listener) => response.once(event, listener),
+    get writableLength() {
+      return response.writableLength;
+    },
+    get writableNeedDrain() {
+      return response.socket?.writableNeedDrain === true;
+    },
+  };
 }

@@ -121,7 +121,7 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
     if (!this.#closed) this.#conversation.touch();
   }
 
-  /** The client violates the protocol beneath, or the socket fails; whoever found that closes it. */
+  /** The client violates the protocol beneath, or the socket fails; and whichever of them found that closes it. */
   failed(): void {
     this.#leave();
   }
@@ -311,7 +311,7 @@ export class Connection implements ConversationOwner, Member, OutletOwner {
 
   /** After something has been sent, or the reader has caught up. */
   #settle(): void {
-    if (this.isBehind) this.#tooMuch();
+    if (!this.#closed && this.isBehind) this.#tooMuch();
     if (this.#closed) return;
     this.#pump();
     if (this.#retryAfterMs !== undefined && this.#conversation.outstanding === 0) this.abandon();

@@ -25,7 +25,7 @@ export const requestHeaders: Readonly<Record<RequestHeader, HeaderSpec>> = {
   'Zk-Min-Zxid': {
     description: 'Answer only from a state at or after this zxid; waits up to `wait`, else 5 s.',
     schema: ZxidSchema,
-    // Any node has come as far as this; one that has not costs whoever tries it seconds.
+    // Any node has come as far as this. A request with a later one would wait for seconds.
     example: 1,
   },
   'If-Match': {
