@@ -80,7 +80,7 @@ export class Answers {
   }
 
   /**
-   * False when there are so many unread answers that the stream has been ended. One alone may be larger than that.
+   * False when the unread answers exceed the limit, and the stream has been ended. A single one may exceed it.
    * @param bytes of the answers that wait
    */
   #mayWait(stream: Stream, bytes = stream.deferredBytes): boolean {

@@ -71,7 +71,8 @@ export const moreFiles = 'raise the limit of open files (ulimit -n; LimitNOFILE 
 
 const filesTexts: Readonly<Record<string, string>> = {
   EMFILE: `this process may open no more files: ${moreFiles}, or keep more of them from clients (--limit filesReserved)`,
-  ENFILE: 'this machine may open no more files: raise fs.file-max, or end what holds so many',
+  ENFILE:
+    'this machine may open no more files: raise fs.file-max, or end the programs that hold most of them',
 };
 
 /** Why no file can be opened, and what to do; undefined for any other error. The disk itself is well. */

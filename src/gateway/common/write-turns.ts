@@ -10,7 +10,7 @@ const TURN_BYTES = 256 << 10;
 /** What is smaller counts for nothing. */
 const LARGE_BYTES = 16 << 10;
 
-/** Behind a turn others have so many times as long as it took. */
+/** The pause behind a turn, as a multiple of the time that the turn took. */
 const REST = 3;
 
 export class WriteTurns {

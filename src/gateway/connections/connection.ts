@@ -25,8 +25,9 @@ export interface ConnectionOwner {
 }
 
 /**
- * At the end of a connection the rest of what the client sends is read, so that the system destroys no answer for
- * bytes that nobody took: until nothing has come for so long, milliseconds, and at most for so many times that.
+ * The end of a connection: the rest of what the client sends is read and thrown away, since the system destroys
+ * the answer where bytes are left unread. It is over when nothing has come for `LINGER_MS` milliseconds, or after
+ * `LINGERS_MAX` times as long.
  */
 const LINGER_MS = 1000;
 const LINGERS_MAX = 30;

@@ -21,7 +21,7 @@ export interface Frame {
   readonly bytes: number;
 }
 
-/** A message counts for so many bytes at least: about what a request takes while it is under way. */
+/** The least that a message counts for, bytes: about what a request takes while it is under way. */
 const MESSAGE_BYTES = 256;
 
 /** Decodes a frame, text or binary; what cannot be decoded is a frame with one fault. */
